@@ -1,0 +1,1 @@
+"""Training of reenact checkpoints: synthetic heads, losses, the loop."""
