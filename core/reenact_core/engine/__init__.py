@@ -1,0 +1,1 @@
+"""The engine: a plan's shots from decoded frames to finished files."""
