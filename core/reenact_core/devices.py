@@ -47,7 +47,9 @@ def choose_compute(device: str = "auto", precision: Precision = "auto") -> Compu
     if kind == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if int(number or 0) >= count:
-            raise DeviceError(f"{device} is not there: {count} CUDA device(s) found; use --device cpu")
+            raise DeviceError(
+                f"{device} is not there: {count} CUDA device(s) found; use --device cpu"
+            )
     if kind == "cpu" and precision == "fp16":
         raise DeviceError("fp16 does not run on the CPU; use --precision fp32 or bf16")
     if precision == "auto":

@@ -1,0 +1,145 @@
+"""`reenact doctor`: what this machine can do, one line each, with the fix."""
+
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from reenact_cli.options import Output, output_options
+from reenact_cli.show import print_result
+
+ENCODERS = {
+    "ffv1": "ffv1",
+    "prores": "prores_ks",
+    "dnxhr": "dnxhd",
+    "h264": "libx264",
+    "hevc": "libx265",
+    "png": "png",
+}
+"""FFmpeg's encoder behind each `--codec`."""
+
+ADAPTERS = {
+    "cmx_3600": ("EDL", "edl"),
+    "fcp_xml": ("FCP XML", "fcp"),
+    "fcpx_xml": ("FCPXML", "fcpx"),
+    "AAF": ("AAF", "aaf"),
+}
+"""OpenTimelineIO's adapters: what they read, and our extra that installs them."""
+
+LOW_SPACE = 5 * 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the report."""
+
+    name: str
+    found: str
+    """What is there, or what is not."""
+    good: bool
+    needed: bool = True
+    """False for what adds a possibility and is no fault when it is not there."""
+    fix: str | None = None
+    """What to do where it is not good."""
+
+    @property
+    def line(self) -> str:
+        mark = "ok  " if self.good else ("FAIL" if self.needed else "-   ")
+        return f"{mark}  {self.name}: {self.found}" + (f"  →  {self.fix}" if self.fix else "")
+
+
+@click.command("doctor")
+@output_options
+@click.pass_context
+def command(ctx: click.Context, output: Output) -> None:
+    """Say what this machine can do, one line each, with the fix for what it cannot.
+
+    The exit status is 0 when rendering is possible, 4 when something needed is missing.
+
+    \b
+    Example:
+      reenact doctor
+    """
+    checks = [check for make in CHECKS for check in make()]
+    healthy = all(check.good for check in checks if check.needed)
+    result = {"healthy": healthy, "checks": [asdict(check) for check in checks]}
+    print_result(result, [check.line for check in checks], as_json=output.as_json)
+    ctx.exit(0 if healthy else 4)
+
+
+def _python() -> Iterator[Check]:
+    from reenact_core import __version__
+
+    yield Check("reenact", __version__, good=True)
+    good = sys.version_info >= (3, 11)
+    fix = None if good else "install Python 3.11 or newer"
+    yield Check("Python", platform.python_version(), good, fix=fix)
+
+
+def _ffmpeg() -> Iterator[Check]:
+    import imageio_ffmpeg
+
+    try:
+        yield Check("ffmpeg", imageio_ffmpeg.get_ffmpeg_exe(), good=True)
+    except RuntimeError:
+        fix = "pip install imageio-ffmpeg, or put ffmpeg on the PATH"
+        yield Check("ffmpeg", "none found", good=False, fix=fix)
+
+
+def _encoders() -> Iterator[Check]:
+    import av
+
+    for codec, encoder in ENCODERS.items():
+        good = encoder in av.codecs_available
+        fix = None if good else "pip install --force-reinstall --only-binary av av"
+        needed = codec in ("ffv1", "h264")
+        yield Check(f"codec {codec}", encoder if good else f"no {encoder}", good, needed, fix)
+
+
+def _devices() -> Iterator[Check]:
+    import torch
+
+    yield Check("device cpu", f"{torch.get_num_threads()} threads", good=True)
+    if not torch.cuda.is_available():
+        fix = "rendering works on the CPU; a CUDA device and its driver make it faster"
+        yield Check("device cuda", "none", good=False, needed=False, fix=fix)
+        return
+    for number in range(torch.cuda.device_count()):
+        about = torch.cuda.get_device_properties(number)
+        found = f"{about.name}, {about.total_memory / 2**30:.0f} GiB"
+        yield Check(f"device cuda:{number}", found, good=True)
+
+
+def _adapters() -> Iterator[Check]:
+    import opentimelineio as otio
+
+    yield Check("timelines", f"OpenTimelineIO {otio.__version__}: .otio .otioz .otiod", good=True)
+    known = otio.adapters.available_adapter_names()
+    for adapter, (kind, extra) in ADAPTERS.items():
+        good = adapter in known
+        fix = None if good else f"pip install 'reenact[{extra}]'"
+        yield Check(f"timelines {kind}", adapter if good else "no adapter", good, False, fix)
+
+
+def _disk() -> Iterator[Check]:
+    places = {"this folder": Path.cwd(), "temporary files": Path(tempfile.gettempdir())}
+    for name, place in places.items():
+        free = shutil.disk_usage(place).free
+        good = free >= LOW_SPACE
+        fix = None if good else "make room: a minute of 1080p FFV1 takes about 2 GiB"
+        yield Check(f"disk, {name}", f"{free / 2**30:.1f} GiB free in {place}", good, False, fix)
+
+
+CHECKS: tuple[Callable[[], Iterator[Check]], ...] = (
+    _python,
+    _ffmpeg,
+    _encoders,
+    _devices,
+    _adapters,
+    _disk,
+)

@@ -1,0 +1,125 @@
+"""Options that two commands or more share."""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reenact_cli.show import ProgressStyle
+
+CODECS = ("match", "ffv1", "prores", "dnxhr", "h264", "hevc", "png")
+SCHEMES = ("subtle", "global", "local")
+TRACKERS = ("embedded", "facexlib")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+PROGRESS_STYLES = ("auto", "tqdm", "json", "none")
+
+Command = Callable[..., Any]
+FILE = click.Path(path_type=Path)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How a command tells what it does and did."""
+
+    as_json: bool
+    """One JSON object on stdout and nothing else there, instead of lines for people."""
+    progress: ProgressStyle
+    """What goes to stderr meanwhile."""
+
+
+def output_options(command: Command) -> Command:
+    """`--json`, `--progress` and `--debug`; the command receives the first two as `output`."""
+
+    @functools.wraps(command)
+    def with_output(*, as_json: bool, progress: ProgressStyle, debug: bool, **rest: Any) -> Any:
+        return command(output=Output(as_json, progress), **rest)
+
+    options = [
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object, the result."),
+        click.option(
+            "--progress",
+            type=click.Choice(PROGRESS_STYLES),
+            default="auto",
+            show_default=True,
+            help="A bar, one JSON object a line, or nothing, on stderr; auto: a bar on a terminal.",
+        ),
+        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+    ]
+    return _all(with_output, options)
+
+
+def device_options(command: Command) -> Command:
+    """`--device` and `--precision`."""
+    options = [
+        click.option(
+            "--device",
+            default="auto",
+            show_default=True,
+            metavar="auto|cpu|cuda[:N]",
+            help="Where the networks run.",
+        ),
+        click.option(
+            "--precision",
+            type=click.Choice(PRECISIONS),
+            default="auto",
+            show_default=True,
+            help="auto: fp32 on the CPU, fp16 on CUDA.",
+        ),
+    ]
+    return _all(command, options)
+
+
+def model_options(command: Command) -> Command:
+    """`--checkpoint` and `--integrator`."""
+    options = [
+        click.option(
+            "--checkpoint",
+            metavar="ID|FILE",
+            help="The networks to use; without it, those that come with reenact.",
+        ),
+        click.option(
+            "--integrator",
+            metavar="ID[:FILE]",
+            help="Another global integrator G than the checkpoint's own.",
+        ),
+    ]
+    return _all(command, options)
+
+
+def codec_option(command: Command) -> Command:
+    """`--codec`."""
+    return click.option(
+        "--codec",
+        type=click.Choice(CODECS),
+        help="Of the files written; match: as the source where that can be encoded.  "
+        "[default: match]",
+    )(command)
+
+
+def settings_option(command: Command) -> Command:
+    """`--settings`."""
+    return click.option(
+        "--settings",
+        "settings_file",
+        type=FILE,
+        metavar="FILE",
+        help="A TOML file of settings; options given here stand above it.",
+    )(command)
+
+
+def tracker_option(command: Command) -> Command:
+    """`--tracker`."""
+    return click.option(
+        "--tracker",
+        type=click.Choice(TRACKERS),
+        help="What finds the faces; facexlib needs its weights.  [default: embedded]",
+    )(command)
+
+
+def _all(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,27 @@
+"""What all tests share. Threads are set before any library that has them is imported."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# A second thread gains nothing on these tiny inputs and spins against the other tests' processes.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+# Numbers of OpenCV's and torch's own pools follow OMP_NUM_THREADS only in part.
+os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The folder that holds pyproject.toml."""
+    return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared(repository: Path) -> Path:
+    """Real footage and stored outputs, which lie beside the repository and never inside it."""
+    folder = repository.parent / "shared"
+    if not (folder / "clips" / "MANIFEST.json").is_file():
+        pytest.skip("needs the shared footage beside the repository, which is not here")
+    return folder
