@@ -186,7 +186,8 @@ def _is_alive(process: int) -> bool:
 
 def _is_whole(path: Path, file: dict[str, Any]) -> bool:
     try:
-        return path.stat().st_size == file["bytes"] and sha256(path) == file["sha256"]
+        size = path.stat().st_size
+        return bool(size == file["bytes"] and sha256(path) == file["sha256"])
     except OSError:
         return False
 

@@ -1,0 +1,85 @@
+"""What the engine asks of whoever moves faces: takes in, new faces out.
+
+The engine cuts, spools and pastes; a performer knows networks. Tests pass in one that echoes.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reenact_core.engine.spool import Spool, from_samples
+from reenact_core.timeline.plan import Scheme
+
+Floats = NDArray[np.float32]
+
+CROP_SIZE = 256
+"""Width and height of a face crop, in samples."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crops:
+    """Face crops on disk, in an order of their own; each is read when it is asked for.
+
+    Convention:
+        crops[i]: (256, 256, 3) float32 R'G'B' in [0, 1]
+    """
+
+    spool: Spool
+    numbers: NDArray[np.int64]
+    """Record of the spool for each crop; a record may come twice."""
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: int) -> Floats:
+        return from_samples(self.spool.read(int(self.numbers[index])))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewFace:
+    """A re-enacted face, y_i.
+
+    Convention:
+        pixels: (256, 256, 3) float32 R'G'B' in [0, 1]
+        points: (N, 2) float32, the points of this face in crop pixels
+        trust: (256, 256) float32 in [0, 1], how sure the networks are of each pixel
+    """
+
+    pixels: Floats
+    points: Floats
+    trust: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Take:
+    """One face that acts through one unbroken stretch of driving frames.
+
+    Convention:
+        source: (256, 256, 3) float32 R'G'B' in [0, 1], the face S
+    """
+
+    take_id: str
+    """Unique among the takes that run together."""
+    source: Floats
+    driving: Crops
+    """D = d_0..d_n, in order of time."""
+    scheme: Scheme
+    strength: float
+    """0 to 1: how much of the motion is carried over."""
+    transfer: Literal["relative", "absolute"]
+    """What is carried over where the settings leave it open."""
+
+
+class Performer(Protocol):
+    """Moves faces."""
+
+    def nearest(self, face: Floats, among: Crops) -> int:
+        """The index of the crop whose pose is nearest to that of `face` (256, 256, 3)."""
+        ...
+
+    def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:
+        """Every frame of every take once, in any order: take, index in its driving, new face."""
+        ...

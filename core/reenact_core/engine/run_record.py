@@ -1,0 +1,132 @@
+"""`run.json`: what a run read, used and made, written once at its end."""
+
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from reenact_core import __version__
+from reenact_core.devices import Compute
+from reenact_core.engine.digest import Digests, sequence_files
+from reenact_core.engine.events import ShotDone, ShotFailed
+from reenact_core.files import write_json
+from reenact_core.timeline.plan import Plan, Shot, Source
+
+RUN_FILE = "run.json"
+FORMAT_VERSION = 1
+
+_LIBRARIES = ("torch", "numpy", "av", "opencv-python", "opentimelineio")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What a run was given and how it went, besides its shots."""
+
+    plan: Plan
+    started: datetime
+    """With a time zone."""
+    seconds: float
+    """Wall-clock time of the run."""
+    settings: dict[str, Any]
+    """All settings as nested tables."""
+    checkpoint: dict[str, Any]
+    """Id, file and SHA-256 of the networks."""
+    compute: Compute
+    timeline: Path | None
+    """The timeline that was written; None where the run ended before."""
+
+
+def write_run_record(
+    folder: Path, facts: RunFacts, outcomes: Sequence[ShotDone | ShotFailed], digests: Digests
+) -> Path:
+    """Write `run.json` into a run's folder, whole or not at all; gives its path.
+
+    Raises:
+        OutputError: the folder cannot be written or is full.
+    """
+    record = {
+        "version": FORMAT_VERSION,
+        "started": facts.started.isoformat(timespec="seconds"),
+        "seconds": round(facts.seconds, 3),
+        "timeline": _input(facts.plan.timeline, digests),
+        "output": facts.timeline and _named(facts.timeline, folder),
+        "inputs": [_input(path, digests) for path in _inputs(facts.plan)],
+        "checkpoint": facts.checkpoint,
+        "compute": asdict(facts.compute),
+        "settings": facts.settings,
+        "versions": _versions(),
+        "shots": [_shot(outcome, folder, digests) for outcome in outcomes],
+        "refused": [asdict(refused) for refused in facts.plan.refused],
+    }
+    path = folder / RUN_FILE
+    write_json(path, record)
+    return path
+
+
+def _shot(outcome: ShotDone | ShotFailed, folder: Path, digests: Digests) -> dict[str, Any]:
+    if isinstance(outcome, ShotFailed):
+        error = {"code": outcome.error.code, "message": str(outcome.error)}
+        return {**_identity(outcome.shot), "status": "failed", "error": error}
+    rendered = outcome.rendered
+    return {
+        **_identity(rendered.shot),
+        "status": "kept" if outcome.kept else "rendered",
+        "file": _named(rendered.output.path, folder),
+        "sha256": digests.of_source(rendered.output),
+        "frames": len(rendered.output.frames),
+        "faces": rendered.faces,
+        "seconds": round(rendered.seconds, 3),
+        "notes": list(rendered.notes),
+    }
+
+
+def _identity(shot: Shot) -> dict[str, Any]:
+    frames, target = shot.target.frames, str(shot.target.path)
+    span = {"start": frames.start, "stop": frames.stop, "rate": str(frames.rate)}
+    return {"id": shot.shot_id, "clip": shot.clip_name, "media": target, "range": span}
+
+
+def _inputs(plan: Plan) -> list[Source | Path]:
+    """Every file that the shots read, once each, in order of first use."""
+    found: dict[Source | Path, None] = {}
+    for shot in plan.shots:
+        found.setdefault(shot.target if shot.target.first_number is not None else shot.target.path)
+        for cast in shot.casts:
+            for path in (cast.picture, cast.driving, cast.face.reference):
+                if path is not None:
+                    found.setdefault(path)
+    return list(found)
+
+
+def _input(source: Source | Path, digests: Digests) -> dict[str, Any]:
+    """Path, size and hash; without the last two where the file cannot be read."""
+    path = source.path if isinstance(source, Source) else source
+    files = sequence_files(source) if isinstance(source, Source) else [path]
+    if not all(file.is_file() for file in files):
+        return {"path": str(path), "missing": True}
+    digest = digests.of_source(source) if isinstance(source, Source) else digests.of_file(path)
+    size = sum(file.stat().st_size for file in files)
+    return {"path": str(path), "bytes": size, "sha256": digest}
+
+
+def _named(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "reenact": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        **{name: _version(name) for name in _LIBRARIES},
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "unknown"
