@@ -1,0 +1,138 @@
+"""Where the new face goes: a soft mask drawn from the face's own points."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from reenact_core.crop.points import CHIN, FOREHEAD, FOREHEAD_MIDDLE, JAW, eyes_and_mouth
+from reenact_core.crop.resample import Image
+from reenact_core.crop.smooth import Floats
+
+COARSE = 4
+"""The distance to the outline is computed on every fourth pixel; it is straight between them."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskSettings:
+    """How much of the crop is replaced, and how softly it ends."""
+
+    region: Literal["face", "head"] = "face"
+    """`face` ends at jaw and forehead; `head` takes hair and ears along, for a new identity."""
+    grow: float = 0.08
+    """How far the mask reaches beyond the outline, by the face's size (root of its area)."""
+    feather: float = 0.2
+    """Width of the soft edge, inwards from where the mask ends, in the same unit."""
+    crown: float = 0.45
+    """`head`: height of the hair above the forehead, by the height from chin to forehead."""
+    cheeks: float = 0.12
+    """`head`: room beside the face for ears and hair, by the face's width."""
+    rim: float = 0.06
+    """Part of the crop's side along its border in which the mask falls to 0."""
+    smoothing_seconds: float = 0.15
+    """Movements of the outline shorter than this are evened out (`points.smooth_points`)."""
+
+    def __post_init__(self) -> None:
+        if self.feather <= 0:
+            raise ValueError(f"feather must be positive, got {self.feather}")
+        if not 0 <= self.rim < 0.5:
+            raise ValueError(f"rim must be in [0, 0.5), got {self.rim}")
+
+
+def face_mask(
+    points: Floats, size: int, settings: MaskSettings, *, matte: Image | None = None
+) -> Image:
+    """How much of the new face each crop sample takes.
+
+    Convention:
+        points: (N, 2) crop pixels, N = 79 or 5; NaN gives an empty mask
+        matte: (size, size) in [0, 1], what is not hidden by something in front of the face
+        result: (size, size) float32 in [0, 1]; exactly 0 away from the face and along the border
+    """
+    if not np.isfinite(points).all():
+        return np.zeros((size, size), dtype=np.float32)
+    hull = outline(points, settings)
+    unit = np.sqrt(max(_area(hull), 1.0))
+    distance = _distance_outside(hull, size)
+    inwards = (settings.grow * unit - distance) / (settings.feather * unit)
+    mask = _smoothstep(inwards) * _rim(size, settings.rim)
+    return mask if matte is None else np.asarray(mask * np.clip(matte, 0.0, 1.0), dtype=np.float32)
+
+
+def outline(points: Floats, settings: MaskSettings) -> Floats:
+    """The convex outline (M, 2) of the face or head, in order, same pixels as the points."""
+    around = _around(points) if len(points) == 79 else _ellipse(points)
+    if settings.region == "head":
+        around = _with_hair(around, points, settings)
+    hull = cv2.convexHull(around.astype(np.float32))
+    return np.asarray(hull, dtype=np.float64).reshape(-1, 2)
+
+
+def _around(points: Floats) -> Floats:
+    """Jaw and forehead of the 79 points."""
+    return np.concatenate([points[JAW], points[FOREHEAD]])
+
+
+def _ellipse(points: Floats) -> Floats:
+    """The outline guessed from eyes and mouth: mid-forehead to chin, cheek to cheek."""
+    left, right, mouth = eyes_and_mouth(points)
+    eyes = (left + right) / 2
+    down = mouth - eyes
+    sideways = np.array([-down[1], down[0]])
+    between = float(np.linalg.norm(right - left)) / max(float(np.linalg.norm(down)), 1e-6)
+    half_width = min(max(1.05 * between, 0.9), 1.4)  # a profile's eyes stand close
+    angle = np.linspace(0, 2 * np.pi, 32, endpoint=False)[:, None]
+    return np.asarray(
+        eyes + 0.5 * down + 1.25 * np.cos(angle) * down + half_width * np.sin(angle) * sideways
+    )
+
+
+def _with_hair(around: Floats, points: Floats, settings: MaskSettings) -> Floats:
+    """The outline with a copy raised by the crown and the sides pushed out."""
+    left, right, mouth = eyes_and_mouth(points)
+    if len(points) == 79:
+        up = points[FOREHEAD_MIDDLE] - points[CHIN]
+    else:
+        up = ((left + right) / 2 - mouth) * 2.5
+    length = max(float(np.linalg.norm(up)), 1e-6)
+    beside = np.array([-up[1], up[0]]) / length
+    offset = (around - around.mean(axis=0)) @ beside
+    wide = around + settings.cheeks * 2 * offset[:, None] * beside
+    upper = wide[(wide - wide.mean(axis=0)) @ up > 0]
+    return np.concatenate([wide, upper + settings.crown * up])
+
+
+def _area(hull: Floats) -> float:
+    x, y = hull[:, 0], hull[:, 1]
+    return float(abs(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) / 2)
+
+
+def _distance_outside(hull: Floats, size: int) -> Image:
+    """Distance of every crop sample from a convex outline in pixels, negative inside."""
+    line = (np.arange(-(-size // COARSE)) + 0.5) * COARSE
+    grid = np.stack(np.meshgrid(line, line), axis=-1)[:, :, None, :]  # (h, w, 1, 2)
+    edges = np.roll(hull, -1, axis=0) - hull  # (M, 2)
+    square = np.maximum((edges**2).sum(axis=1), 1e-12)
+    away = grid - hull
+    along = np.clip((away * edges).sum(axis=-1) / square, 0.0, 1.0)
+    distance = np.linalg.norm(away - along[..., None] * edges, axis=-1).min(axis=-1)
+    side = edges[:, 0] * away[..., 1] - edges[:, 1] * away[..., 0]
+    inside = (side > 0).all(axis=-1) | (side < 0).all(axis=-1)
+    signed = np.where(inside, -distance, distance).astype(np.float32)
+    whole = COARSE * len(line)
+    return np.asarray(cv2.resize(signed, (whole, whole)), dtype=np.float32)[:size, :size]
+
+
+def _rim(size: int, share: float) -> Image:
+    """1 inside, falling to exactly 0 on the outermost two samples of each side."""
+    from_border = np.minimum(np.arange(size), np.arange(size)[::-1]) - 1.0
+    ramp = _smoothstep(from_border / max(share * size, 1.0))
+    return np.minimum(ramp[:, None], ramp[None, :])
+
+
+def _smoothstep(value: NDArray[np.floating]) -> Image:
+    """0 below 0, 1 above 1, smooth between."""
+    clipped = np.clip(value, 0.0, 1.0)
+    return np.asarray(clipped * clipped * (3.0 - 2.0 * clipped), dtype=np.float32)

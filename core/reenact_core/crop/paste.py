@@ -1,0 +1,216 @@
+"""A new face put back into its frame, in the frame's own samples.
+
+    new = old + mask * (convert(rgb + change) - convert(rgb))        convert: R'G'B' to samples
+
+Conversion stands on both sides of the difference, so that its rounding falls out: where the mask is
+0, and where the face is the frame's own, every sample stays what it was.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reenact_core.crop.cut import chroma_step, cut
+from reenact_core.crop.detail import agreement, lost
+from reenact_core.crop.grain import grain_lacking
+from reenact_core.crop.resample import (
+    Image,
+    Matrix,
+    Region,
+    density,
+    invert,
+    region_seen,
+    resample,
+    shift_source,
+)
+from reenact_core.frames import Picture, Samples
+from reenact_core.geometry import Box
+from reenact_core.media.colour import from_rgb, to_rgb
+
+LEAST = 2.0**-12
+"""A mask below this is nothing: times any change of a face it is no step of any format."""
+
+UNSEEN = 1e-6
+"""A change below this is the rounding of float32; it must not tip a sample over its threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class PasteSettings:
+    """How a face is put back."""
+
+    detail: float = 1.0
+    """Share of the detail beyond the crop's resolution that is given back where the new face
+    agrees with the footage, in [0, 1]."""
+    grain: float = 1.0
+    """Share of the missing grain that is added, in [0, 1]."""
+    dither: Literal["noise", "none"] = "noise"
+    """`noise` hides the steps of 8-bit samples in slow gradients of the new face."""
+    seed: int = 0
+    """Grain and dither follow from this, the frame's number and the place, and nothing else."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("detail", self.detail), ("grain", self.grain)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} must be in [0, 1], got {value}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    """Where in its frame a mask falls.
+
+    Convention:
+        mask: (h, w) of the region, 0 or at least `LEAST`
+        from_crop: (2, 3) crop pixels to the region's pixels
+    """
+
+    region: Region
+    mask: Image
+    from_crop: Matrix
+
+
+def paste(
+    picture: Picture,
+    face: Image,
+    mask: Image,
+    to_crop: Matrix,
+    settings: PasteSettings,
+    weight: float = 1.0,
+    *,
+    plate_crop: Image | None = None,
+) -> Picture:
+    """The picture with a new face; samples outside `support` are the picture's own.
+
+    Convention:
+        face: (size, size, 3) float32 R'G'B' in [0, 1]
+        mask: (size, size) float32 in [0, 1]
+        to_crop: (2, 3), displayed frame pixels to crop pixels
+        weight: in [0, 1], times the mask; 0 gives the picture itself
+        plate_crop: what `cut` gives for this picture, where it is at hand already
+
+    Several faces are pasted one after another.
+    """
+    _check(face, mask, weight)
+    place = _place(picture, mask, to_crop) if weight > 0 else None
+    if place is None:
+        return picture
+    if plate_crop is None:
+        plate_crop = cut(picture, to_crop, len(face))
+    old = np.clip(to_rgb(picture, place.region.box), 0.0, 1.0)
+    random = _random(picture, place, settings)
+    new = _new_pixels(old, face, plate_crop, place, settings, random)
+    left, top = place.region.left, place.region.top
+    before, after = (from_rgb(pixels, picture, left, top) for pixels in (old, new))
+    dither = random if settings.dither == "noise" else None
+    return _blend(picture, before, after, place, weight, dither)
+
+
+def support(picture: Picture, mask: Image, to_crop: Matrix) -> tuple[NDArray[np.bool_], ...]:
+    """The samples that `paste` may touch, one boolean array for each plane of the picture."""
+    planes = tuple(np.zeros(plane.shape, dtype=np.bool_) for plane in picture.planes)
+    place = _place(picture, mask, to_crop)
+    if place is not None:
+        for plane, share, where in _shares(picture, place):
+            planes[plane][where] = share > 0
+    return planes
+
+
+def _check(face: Image, mask: Image, weight: float) -> None:
+    if face.ndim != 3 or face.shape[2] != 3 or face.shape[:2] != mask.shape:
+        raise ValueError(f"face must be (S, S, 3) and mask (S, S), got {face.shape}, {mask.shape}")
+    if not 0 <= weight <= 1:
+        raise ValueError(f"weight must be in [0, 1], got {weight}")
+    if not (np.isfinite(face).all() and np.isfinite(mask).all()):
+        raise ValueError("face and mask must be finite")
+
+
+def _place(picture: Picture, mask: Image, to_crop: Matrix) -> _Place | None:
+    """The mask in frame pixels; None where it touches no sample."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if len(rows) == 0:
+        return None
+    # One sample more than the mask holds, and what averaging spreads it by.
+    spread = 2.0 + 4.0 * max(1.0, *density(to_crop))
+    low, high = (columns[0], rows[0]), (columns[-1] + 1, rows[-1] + 1)
+    used = Box(low[0] - spread, low[1] - spread, high[0] + spread, high[1] + spread)
+    region = region_seen(to_crop, used, picture.width, picture.height, chroma_step(picture))
+    from_crop = invert(shift_source(to_crop, region.left, region.top))
+    share = resample(
+        mask.astype(np.float32), from_crop, region.size, edge="zero", sampling="linear"
+    )
+    share = np.where(share < LEAST, np.float32(0), np.minimum(share, np.float32(1)))
+    return _Place(region, share, from_crop) if share.any() else None
+
+
+def _new_pixels(
+    old: Image,
+    face: Image,
+    plate_crop: Image,
+    place: _Place,
+    settings: PasteSettings,
+    random: np.random.Generator,
+) -> Image:
+    """The region with the whole new face, R'G'B' in [0, 1]; exactly old where they are equal."""
+
+    def back(image: Image, sampling: Literal["linear", "cubic"] = "cubic") -> Image:
+        size = place.region.size
+        return resample(image, place.from_crop, size, edge="repeat", sampling=sampling)
+
+    agreed = back(agreement(face, plate_crop), "linear")
+    gone = lost(old, back(plate_crop), agreed, settings.detail)
+    change = back(face - plate_crop) - gone
+    new = old + np.where(np.abs(change) < UNSEEN, np.float32(0), change)
+    if settings.grain > 0:
+        new += settings.grain * grain_lacking(old, new, place.mask, random)[..., None]
+    return np.clip(new, 0.0, 1.0)
+
+
+def _random(picture: Picture, place: _Place, settings: PasteSettings) -> np.random.Generator:
+    """Fresh noise for every frame and face, the same in every run."""
+    region = place.region
+    return np.random.default_rng([settings.seed, picture.index, region.left, region.top])
+
+
+def _blend(
+    picture: Picture,
+    before: tuple[Samples, ...],
+    after: tuple[Samples, ...],
+    place: _Place,
+    weight: float,
+    dither: np.random.Generator | None,
+) -> Picture:
+    """The picture's samples moved from `before` towards `after` by mask and weight."""
+    planes = list(picture.planes)
+    most = 2**picture.layout.depth - 1
+    for plane, share, where in _shares(picture, place):
+        old: NDArray[Any] = planes[plane][where]
+        change = after[plane].astype(np.float32) - before[plane].astype(np.float32)
+        moved = old + np.float32(weight) * share * change
+        # Rounded at a random height, a slow ramp has no steps; whole numbers stay as they are.
+        up = np.float32(0.5) if dither is None else dither.random(moved.shape, dtype=np.float32)
+        changed = planes[plane].copy()
+        changed[where] = np.where(change == 0, old, np.clip(np.floor(moved + up), 0, most))
+        changed.flags.writeable = False
+        planes[plane] = changed
+    return picture.with_planes(tuple(planes))
+
+
+def _shares(picture: Picture, place: _Place) -> list[tuple[int, Image, tuple[slice, slice]]]:
+    """For each plane of colour: its number, the mask on its samples, and where they are."""
+    count = 1 if picture.layout.kind == "grey" else 3
+    step = chroma_step(picture)
+    whole = (0, place.mask, place.region.slices())
+    if count == 1 or step == (1, 1):
+        return [(plane, place.mask, place.region.slices()) for plane in range(count)]
+    coarse = _averaged(place.mask, step)
+    return [whole, *((plane, coarse, place.region.slices(step)) for plane in (1, 2))]
+
+
+def _averaged(mask: Image, step: tuple[int, int]) -> Image:
+    """The mask's mean over the pixels of each chroma sample."""
+    across, down = step
+    height, width = mask.shape
+    even = np.pad(mask, ((0, -height % down), (0, -width % across)), mode="edge")
+    blocks = even.reshape(even.shape[0] // down, down, even.shape[1] // across, across)
+    return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float32)
