@@ -80,10 +80,11 @@ def run(arguments: Sequence[str]) -> int:
     except BaseException as error:
         if debug and not isinstance(error, SystemExit):
             raise
-        return _status_of(error, as_json)
+        return status_of(error, as_json)
 
 
-def _status_of(error: BaseException, as_json: bool) -> int:
+def status_of(error: BaseException, as_json: bool) -> int:
+    """Tell of an error, and the exit status it stands for."""
     if isinstance(error, ReenactError):
         return _failed(error.exit_status, error.code, str(error), as_json)
     if isinstance(error, KeyboardInterrupt | click.Abort):
