@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ def written_whole(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(_sentence(path, error)) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(NotADirectoryError):  # a file stands where the folder should be
+            partial.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -68,4 +68,4 @@ def test_the_difference_is_black_where_nothing_changed_and_never_wraps() -> None
 def test_moments_are_different_frames_in_order(count: int, columns: int) -> None:
     moments = spread(count, columns)
     assert len(moments) == min(count, columns)
-    assert list(moments) == sorted(set(moments)) and 0 <= moments[0] and moments[-1] < count
+    assert list(moments) == sorted(set(moments)) and moments[0] >= 0 and moments[-1] < count
