@@ -12,12 +12,18 @@ import tomllib
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from reenact_core.crop.align import CropSettings
+from reenact_core.crop.fade import FadeSettings
+from reenact_core.crop.harmonise import HarmoniseSettings
+from reenact_core.crop.mask import MaskSettings
+from reenact_core.crop.paste import PasteSettings
 from reenact_core.errors import SettingsError
+from reenact_core.tracking.faces import TrackSettings
 
 T = TypeVar("T")
 
@@ -25,6 +31,19 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set for a run, part by part."""
+
+    track: TrackSettings = field(default_factory=TrackSettings)
+    """How faces are found and followed."""
+    crop: CropSettings = field(default_factory=CropSettings)
+    """What the networks see of a face."""
+    mask: MaskSettings = field(default_factory=MaskSettings)
+    """Where the new face goes."""
+    harmonise: HarmoniseSettings = field(default_factory=HarmoniseSettings)
+    """How the new face is matched to the frame around it."""
+    fade: FadeSettings = field(default_factory=FadeSettings)
+    """How a face that is lost gives way to the source."""
+    paste: PasteSettings = field(default_factory=PasteSettings)
+    """How the new face is put into the frame."""
 
 
 def settings_for(
@@ -86,9 +105,9 @@ def to_toml(settings: Any) -> str:
 def to_table(settings: Any) -> dict[str, Any]:
     """The settings as nested tables of plain values, for JSON."""
     return {
-        field.name: to_table(value) if is_dataclass(value) else _plain(value)
-        for field in fields(settings)
-        for value in [getattr(settings, field.name)]
+        part.name: to_table(value) if is_dataclass(value) else _plain(value)
+        for part in fields(settings)
+        for value in [getattr(settings, part.name)]
     }
 
 
@@ -124,9 +143,9 @@ def _nearest(key: str, prefix: str, known: Iterable[str]) -> str:
 
 def _all_keys(settings: Any, prefix: str) -> list[str]:
     keys: list[str] = []
-    for field in fields(settings):
-        value = getattr(settings, field.name)
-        key = f"{prefix}{field.name}"
+    for part in fields(settings):
+        value = getattr(settings, part.name)
+        key = f"{prefix}{part.name}"
         keys += _all_keys(value, f"{key}.") if is_dataclass(value) else [key]
     return keys
 
@@ -220,7 +239,7 @@ def _plain(value: Any) -> Any:
 
 
 def _toml_lines(settings: Any, prefix: str) -> list[str]:
-    values = [(field.name, getattr(settings, field.name)) for field in fields(settings)]
+    values = [(part.name, getattr(settings, part.name)) for part in fields(settings)]
     lines: list[str] = []
     for name, value in values:
         if not is_dataclass(value):
