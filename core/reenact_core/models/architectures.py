@@ -1,0 +1,98 @@
+"""ARCHITECTURES: how to tell each network from its weights, and how to build it."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from reenact_core.errors import CheckpointError
+from reenact_core.models.state_dicts import Shapes, Weights, fill
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A kind of network that checkpoints may hold."""
+
+    id: str
+    """As `architecture` in a checkpoint's metadata."""
+    detect: Callable[[Shapes], bool]
+    """Whether weights of these names and shapes are of this kind."""
+    build: Callable[[Weights], nn.Module]
+    """The network with the file's weights: `eval` mode, float32, on the CPU."""
+
+
+def _is_compact(shapes: Shapes) -> bool:
+    return False  # its files always name it
+
+
+def _build_compact(weights: Weights) -> nn.Module:
+    from reenact_core.models.compact import Compact
+
+    return Compact.from_state(weights.read(), weights.metadata)
+
+
+def _is_paper(shapes: Shapes) -> bool:
+    parts = {name.partition(".")[0] for name in shapes}
+    return parts == {"global_integrator", "local_integrator", "calibrator"}
+
+
+def _build_paper(weights: Weights) -> nn.Module:
+    from reenact_core.models.paper import Paper
+    from reenact_core.models.paper_settings import PaperSettings, settings_from_json
+
+    settings = settings_from_json(PaperSettings, configuration_of(weights))
+    return fill(lambda: Paper(settings), weights)
+
+
+def _is_fomm(shapes: Shapes) -> bool:
+    from reenact_core.models.integrators.fomm_files import holds_fomm
+
+    return holds_fomm(shapes)
+
+
+def _build_fomm(weights: Weights) -> nn.Module:
+    from reenact_core.models.integrators.fomm_files import fomm_from
+
+    return fomm_from(weights, configuration_of(weights))
+
+
+ARCHITECTURES = (
+    Architecture("compact", _is_compact, _build_compact),
+    Architecture("paper", _is_paper, _build_paper),
+    Architecture("fomm", _is_fomm, _build_fomm),
+)
+"""In the order in which `detect` is asked."""
+
+
+def find_architecture(
+    weights: Weights, known: tuple[Architecture, ...] = ARCHITECTURES
+) -> Architecture:
+    """The architecture that a file names, or else the first that knows its weights.
+
+    Raises:
+        CheckpointError: none of them.
+    """
+    ids = ", ".join(architecture.id for architecture in known)
+    named = weights.metadata.get("architecture")
+    for architecture in known:
+        if named == architecture.id or (named is None and architecture.detect(weights.shapes)):
+            return architecture
+    what = f"the architecture {named}" if named else "weights of no architecture that is known"
+    raise CheckpointError(f"{weights.path}: holds {what}; known: {ids}")
+
+
+def configuration_of(weights: Weights) -> dict[str, Any]:
+    """The configuration in a file's metadata; empty where it has none.
+
+    Raises:
+        CheckpointError: it is no JSON object.
+    """
+    try:
+        value = json.loads(weights.metadata.get("configuration", "{}"))
+    except ValueError as error:
+        raise CheckpointError(f"{weights.path}: configuration is no JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{weights.path}: configuration must be an object, got {value!r}")
+    return value

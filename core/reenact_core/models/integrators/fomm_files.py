@@ -1,0 +1,230 @@
+"""FOMM's files: the sizes of the networks, read off the weights and upstream's configuration.
+
+The published files hold no configuration. Nearly all sizes follow from names and shapes; the
+temperature, the padding of the last convolution and the variance of the heat maps do not, and
+come from upstream's YAML file or its defaults.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reenact_core.errors import CheckpointError
+from reenact_core.models.integrators.fomm import Fomm
+from reenact_core.models.layers import low_pass_kernel
+from reenact_core.models.paper_settings import (
+    DenseMotionSettings,
+    GeneratorSettings,
+    IntegratorSettings,
+    JacobianMaps,
+    KeypointSettings,
+)
+from reenact_core.models.state_dicts import Shapes, Weights, fill, open_weights, part
+
+PARTS = ("kp_detector", "generator")
+"""The tables of the file that make the integrator; the others belong to training."""
+
+SCALES = (0.5, 0.25, 0.125, 0.0625)
+
+Configuration = Mapping[str, Any]
+
+
+def load_fomm(path: Path, configuration: Configuration | Path | None = None) -> Fomm:
+    """FOMM from an official file, or from safetensors with the same key names.
+
+    Args:
+        configuration: upstream's YAML file or its contents; the key `align_corners` besides.
+
+    Raises:
+        CheckpointError: the file is damaged or does not hold FOMM, or the configuration differs.
+    """
+    return fomm_from(open_weights(path), read_configuration(configuration))
+
+
+def fomm_from(weights: Weights, configuration: Configuration) -> Fomm:
+    """FOMM from an opened file."""
+    if not holds_fomm(weights.shapes):
+        raise CheckpointError(
+            f"{weights.path}: no FOMM weights; kp_detector.kp.weight and "
+            "generator.dense_motion_network.mask.weight are not there"
+        )
+    settings = fomm_settings(weights.shapes, configuration)
+    network = fill(lambda: Fomm(settings), weights, PARTS)
+    assert isinstance(network, Fomm)
+    return network
+
+
+def holds_fomm(shapes: Shapes) -> bool:
+    """Whether these are FOMM's networks: no background predictor, no depth, no second order."""
+    needed = {
+        "kp_detector.kp.weight",
+        "generator.dense_motion_network.mask.weight",
+        "generator.first.conv.weight",
+        "generator.bottleneck.r0.conv1.weight",
+        "generator.final.weight",
+    }
+    if not needed <= set(shapes):
+        return False
+    alike = len(shapes["kp_detector.kp.weight"]) == 4  # five axes: the 3-D detector of OSFV
+    channels = [shapes[name][1] for name in ("generator.first.conv.weight", _FIRST_OF_DETECTOR)]
+    return alike and channels[0] == channels[1]  # the detector of DaGAN sees depth besides
+
+
+_FIRST_OF_DETECTOR = "kp_detector.predictor.encoder.down_blocks.0.conv.weight"
+
+
+def fomm_settings(shapes: Shapes, configuration: Configuration) -> IntegratorSettings:
+    """The sizes of FOMM's networks, by section 1.6 of what is known of its files.
+
+    Raises:
+        CheckpointError: the configuration says one thing and the weights another.
+    """
+    found = IntegratorSettings(
+        _keypoints(part(shapes, "kp_detector")),
+        _motion(part(shapes, "generator.dense_motion_network")),
+        _generator(part(shapes, "generator")),
+    )
+    model = _section(configuration, "model_params")
+    common = _section(model, "common_params")
+    detector = {**common, **_section(model, "kp_detector_params")}
+    generator = {**common, **_section(model, "generator_params")}
+    motion = _section(generator, "dense_motion_params")
+    _agree(found, detector, generator, motion)
+    return replace(
+        found,
+        keypoints=replace(
+            found.keypoints,
+            temperature=float(detector.get("temperature", found.keypoints.temperature)),
+            padding=int(detector.get("pad", found.keypoints.padding)),
+        ),
+        motion=replace(
+            found.motion, variance=float(motion.get("kp_variance", found.motion.variance))
+        ),
+        align_corners=bool(configuration.get("align_corners", found.align_corners)),
+    )
+
+
+def _keypoints(shapes: Shapes) -> KeypointSettings:
+    count, width = shapes["kp.weight"][:2]
+    channels = shapes["predictor.encoder.down_blocks.0.conv.weight"][1]
+    blocks, widest = _hourglass(part(shapes, "predictor"))
+    return KeypointSettings(
+        keypoints=count,
+        channels=channels,
+        features=width - channels,
+        max_features=widest,
+        blocks=blocks,
+        scale=_scale(shapes),
+        jacobian=_jacobian_maps(shapes, count),
+    )
+
+
+def _jacobian_maps(shapes: Shapes, keypoints: int) -> JacobianMaps:
+    if "jacobian.weight" not in shapes:
+        return "none"
+    return "per_keypoint" if shapes["jacobian.weight"][0] == 4 * keypoints else "shared"
+
+
+def _motion(shapes: Shapes) -> DenseMotionSettings:
+    channels = shapes["hourglass.encoder.down_blocks.0.conv.weight"][1]
+    blocks, widest = _hourglass(part(shapes, "hourglass"))
+    return DenseMotionSettings(
+        features=shapes["mask.weight"][1] - channels,
+        max_features=widest,
+        blocks=blocks,
+        scale=_scale(shapes),
+        occlusion="occlusion.weight" in shapes,
+    )
+
+
+def _generator(shapes: Shapes) -> GeneratorSettings:
+    halvings = _count(shapes, "down_blocks.{}.conv.weight")
+    widths = [shapes[f"down_blocks.{i}.conv.weight"][0] for i in range(halvings)]
+    first = shapes["first.conv.weight"][0]
+    return GeneratorSettings(
+        features=first,
+        max_features=max([first, *widths]),
+        halvings=halvings,
+        bottleneck=_count(shapes, "bottleneck.r{}.conv1.weight"),
+    )
+
+
+def _hourglass(shapes: Shapes) -> tuple[int, int]:
+    """Blocks and the widest layer; a limit that is never reached makes no difference."""
+    blocks = _count(shapes, "encoder.down_blocks.{}.conv.weight")
+    widths = [shapes[f"encoder.down_blocks.{i}.conv.weight"][0] for i in range(blocks)]
+    return blocks, max(widths)
+
+
+def _scale(shapes: Shapes) -> float:
+    if "down.weight" not in shapes:
+        return 1.0
+    side = shapes["down.weight"][-1]
+    for scale in SCALES:
+        if len(low_pass_kernel(scale)) == side:
+            return scale
+    raise CheckpointError(f"down.weight: a kernel of {side} pixels belongs to no known scale")
+
+
+def _count(shapes: Shapes, pattern: str) -> int:
+    count = 0
+    while pattern.format(count) in shapes:
+        count += 1
+    return count
+
+
+def _agree(
+    found: IntegratorSettings,
+    detector: Configuration,
+    generator: Configuration,
+    motion: Configuration,
+) -> None:
+    """Compare what upstream's configuration states with what the weights show."""
+    stated = [
+        ("num_kp", detector, found.keypoints.keypoints),
+        ("num_channels", detector, found.keypoints.channels),
+        ("estimate_jacobian", detector, found.keypoints.jacobian != "none"),
+        ("block_expansion", detector, found.keypoints.features),
+        ("num_blocks", detector, found.keypoints.blocks),
+        ("scale_factor", detector, found.keypoints.scale),
+        ("block_expansion", generator, found.generator.features),
+        ("num_down_blocks", generator, found.generator.halvings),
+        ("num_bottleneck_blocks", generator, found.generator.bottleneck),
+        ("estimate_occlusion_map", generator, found.motion.occlusion),
+        ("block_expansion", motion, found.motion.features),
+        ("num_blocks", motion, found.motion.blocks),
+        ("scale_factor", motion, found.motion.scale),
+    ]
+    for name, table, value in stated:
+        if name in table and table[name] != value:
+            raise CheckpointError(
+                f"configuration: {name} is {table[name]}, but the weights show {value}; "
+                "give the configuration that belongs to these weights, or none"
+            )
+
+
+def _section(table: Configuration, name: str) -> Configuration:
+    section = table.get(name) or {}
+    if not isinstance(section, Mapping):
+        raise CheckpointError(f"configuration: {name} must be a table, got {section!r}")
+    return section
+
+
+def read_configuration(configuration: Configuration | Path | None) -> Configuration:
+    """A configuration as a table, whichever way it was given.
+
+    Raises:
+        CheckpointError: the YAML file cannot be read, or is no table.
+    """
+    if configuration is None or isinstance(configuration, Mapping):
+        return configuration or {}
+    try:
+        table = yaml.safe_load(configuration.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CheckpointError(f"{configuration}: no readable YAML ({error})") from error
+    if not isinstance(table, Mapping):
+        raise CheckpointError(f"{configuration}: must hold a table of settings")
+    return table
