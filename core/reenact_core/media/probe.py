@@ -1,0 +1,380 @@
+"""What a media file holds: its frames, their times, samples and colours, found without decoding it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, cast
+
+import av
+import numpy as np
+
+from reenact_core.errors import MediaError
+from reenact_core.frames import ColourSpec, SampleLayout
+from reenact_core.media.frame_index import (
+    FrameIndex,
+    Times,
+    as_counted,
+    find_rate,
+    read_index,
+)
+from reenact_core.media.layouts import packing_of, readable_format, turned
+from reenact_core.media.sequence import find_numbers, frame_path, is_pattern
+from reenact_core.media.tags import colour_of
+
+_ORDER_CHECK = 24
+_CENTRED = ("mjpeg", "mpeg1video")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MediaInfo:
+    """A video file, an image sequence or a still picture that can be decoded."""
+
+    path: Path
+    """The file, or the printf pattern of an image sequence."""
+    width: int
+    """Of the displayed frame: turned by the rotation tag, not stretched by the pixel aspect."""
+    height: int
+    rate: Fraction
+    """Frames per second. Where the spacing varies, the mean; see `times`. A sequence or a still
+    has no rate of its own and says 25: there the rate of the `FrameRange` counts."""
+    frame_count: int
+    """Exact: frames that the file holds, whatever its header says."""
+    layout: SampleLayout
+    """Of the planes of a `Picture`, turned."""
+    colour: ColourSpec
+    """As tagged; `unknown` and None where the file does not say."""
+    rotation: int
+    """Degrees anticlockwise (0, 90, 180, 270) by which stored frames are turned to be shown."""
+    pixel_aspect: Fraction
+    """Width of a displayed frame's pixel over its height; 1 where the file does not say."""
+    start_time: Fraction
+    """Seconds, in the file's own clock, at which frame 0 is shown."""
+    timecode: str | None
+    """Of frame 0, as embedded in the file."""
+    codec: str
+    """FFmpeg's name, as `h264`, `prores`."""
+    container: str
+    """FFmpeg's name, as `mov,mp4,m4a,3gp,3g2,mj2`; `image2` for stills and sequences."""
+    has_sound: bool
+    variable_rate: bool
+    """Whether the frames' spacing varies."""
+    interlaced: bool
+    still: bool
+    """One picture, which answers for every frame number."""
+    time_base: Fraction
+    """Seconds in a unit of `times`."""
+    index: FrameIndex
+    """When every frame is shown."""
+    profile: str | None = None
+    """The codec's profile, as `High 4:2:2`, `DNXHR HQX`."""
+    bit_rate: int | None = None
+    """Bits a second of the pictures, estimated from the file's size where it does not say."""
+    field_order: int = 0
+    """FFmpeg's AVFieldOrder: 0 unknown, 1 progressive, 2 top field first, 3 bottom field first."""
+    sound_codecs: tuple[str, ...] = ()
+    """Of every sound track, in order."""
+    numbers: tuple[int, ...] = ()
+    """Of an image sequence: the number in the name of each frame."""
+    display_matrix: tuple[int, ...] | None = None
+    """The rotation tag as it is in the file, nine fixed-point numbers."""
+    hdr: bytes | None = None
+    """Mastering display metadata (FFmpeg's AVMasteringDisplayMetadata)."""
+    light_level: tuple[int, int] | None = None
+    """Highest and mean content light level, cd/m²."""
+    notes: tuple[str, ...] = ()
+    """What a user should know, a sentence each."""
+
+    @property
+    def times(self) -> Times:
+        """Presentation times of all frames in `time_base`, rising."""
+        return self.index.times
+
+    @property
+    def first_number(self) -> int | None:
+        """The number in the name of an image sequence's frame 0."""
+        return self.numbers[0] if self.numbers else None
+
+    def frame_at(self, seconds: Fraction) -> int:
+        """The frame that is shown so many seconds after frame 0 appears, clamped to the file."""
+        if self.still or self.numbers:
+            found = int(seconds * self.rate)
+        else:
+            ticks = int(seconds / self.time_base) + int(self.times[0])
+            found = int(np.searchsorted(self.times, ticks, side="right")) - 1
+        return min(max(found, 0), self.frame_count - 1)
+
+
+def probe(path: Path, *, first_number: int | None = None, number_step: int = 1) -> MediaInfo:
+    """What a file, an image sequence (printf pattern) or a still picture holds.
+
+    Reads the header, the packet table or packets, and decodes the first frame.
+
+    Raises:
+        MediaError: it is missing, no media, has no pictures, or its first frame is damaged.
+    """
+    if is_pattern(path) and not path.is_file():
+        return _probe_sequence(path, first_number, number_step)
+    with opened(path) as container:
+        if container.format.name.endswith("_pipe") or container.format.name == "image2":
+            return _probe_still(path, container)
+        return _probe_video(path, container)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[av.container.InputContainer]:
+    """A media file, open for reading.
+
+    Raises:
+        MediaError: it cannot be opened, or is no media.
+    """
+    _check_file(path)
+    try:
+        container = av.open(str(path), metadata_errors="replace")
+    except (av.error.FFmpegError, OSError) as error:
+        raise MediaError(
+            f"{path}: is no media file that FFmpeg can read, or it is cut off before its index;"
+            " export or copy it again"
+        ) from error
+    with container:
+        yield container
+
+
+def video_stream(path: Path, container: av.container.InputContainer) -> av.VideoStream:
+    """The stream of moving pictures, not the cover of a song.
+
+    Raises:
+        MediaError: there is none, or its codec is unknown.
+    """
+    for stream in container.streams.video:
+        if not stream.disposition & av.stream.Disposition.attached_pic:
+            if stream.codec_context is None:
+                raise MediaError(f"{path}: FFmpeg has no decoder for its pictures")
+            return stream
+    held = "sound only" if container.streams.audio else "no pictures"
+    raise MediaError(f"{path}: holds {held}; a file with video is needed")
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise MediaError(
+            f"{path}: is a folder; name a file, or an image sequence by its pattern (name.%04d.png)"
+        )
+    if not path.exists():
+        raise MediaError(f"{path}: there is no such file")
+    try:
+        with path.open("rb") as stream:
+            empty = not stream.read(1)
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
+    if empty:
+        raise MediaError(f"{path}: is empty (zero bytes); copy it again")
+
+
+def _probe_video(path: Path, container: av.container.InputContainer) -> MediaInfo:
+    stream = video_stream(path, container)
+    index = read_index(container, stream)
+    with opened(path) as fresh:
+        frame = first_frame(path, fresh)
+        if index.undelayed and stream.codec_context.has_b_frames and not _in_order(path):
+            index = as_counted(index)
+        index = _shown_from(index, frame)
+    if not len(index.times):
+        raise MediaError(f"{path}: holds no frames")
+    time_base = _fraction(stream.time_base)
+    rate, varies = find_rate(index.times, time_base, stream.average_rate, stream.guessed_rate)
+    context = stream.codec_context
+    info = _describe(path, frame, index, rate)
+    codec = context.codec.canonical_name
+    return replace(
+        info,
+        colour=_with_siting(info.colour, codec),
+        pixel_aspect=_aspect(stream.sample_aspect_ratio, info.rotation),
+        start_time=int(index.times[0]) * time_base,
+        time_base=time_base,
+        timecode=_timecode(container),
+        codec=codec,
+        container=container.format.name,
+        has_sound=bool(container.streams.audio),
+        sound_codecs=tuple(
+            sound.codec_context.codec.canonical_name if sound.codec_context else "unknown"
+            for sound in container.streams.audio
+        ),
+        variable_rate=varies,
+        profile=context.profile,
+        bit_rate=_bit_rate(path, stream, index, time_base),
+        field_order=int(context.field_order),
+    )
+
+
+def _probe_still(path: Path, container: av.container.InputContainer) -> MediaInfo:
+    stream = video_stream(path, container)
+    codec = stream.codec_context.codec.canonical_name
+    info = _describe(path, first_frame(path, container), _one_frame(), Fraction(25))
+    return replace(
+        info,
+        codec=codec,
+        still=True,
+        colour=_with_siting(info.colour, codec),
+        pixel_aspect=_aspect(stream.sample_aspect_ratio, info.rotation),
+    )
+
+
+def _probe_sequence(path: Path, first: int | None, step: int) -> MediaInfo:
+    numbers = find_numbers(path, first, step)
+    still = probe(frame_path(path, numbers[0]))
+    times = np.arange(len(numbers), dtype=np.int64)
+    index = FrameIndex(times, times, True, 1)
+    return replace(
+        still, path=path, frame_count=len(numbers), index=index, numbers=tuple(numbers), still=False
+    )
+
+
+def _one_frame() -> FrameIndex:
+    times = np.zeros(1, dtype=np.int64)
+    return FrameIndex(times, times, True, 1)
+
+
+def first_frame(path: Path, container: av.container.InputContainer) -> av.VideoFrame:
+    """The first frame that the decoder gives.
+
+    Raises:
+        MediaError: it gives none.
+    """
+    stream = video_stream(path, container)
+    try:
+        for packet in container.demux(stream):
+            try:
+                for frame in packet.decode():
+                    return cast(av.VideoFrame, frame)
+            except av.error.InvalidDataError:
+                continue  # the damaged start of a cut-off stream; a later packet may do
+    except av.error.FFmpegError as error:
+        raise MediaError(f"{path}: its first frame cannot be decoded ({error.strerror})") from error
+    raise MediaError(f"{path}: no frame of it can be decoded")
+
+
+def _describe(path: Path, frame: av.VideoFrame, index: FrameIndex, rate: Fraction) -> MediaInfo:
+    rotation = round(frame.rotation / 90) * 90 % 360
+    stored = frame.format.name
+    readable = readable_format(stored)
+    notes = () if readable == stored else (f"{path.name}: {stored} is converted to {readable}",)
+    layout = packing_of(readable).layout
+    width, height = frame.width, frame.height
+    if rotation % 180:
+        width, height = height, width
+    side = side_data(frame)
+    light = side.get("CONTENT_LIGHT_LEVEL")
+    return MediaInfo(
+        path=path,
+        width=width,
+        height=height,
+        rate=rate,
+        frame_count=len(index.times),
+        layout=turned(layout, rotation),
+        colour=colour_of(frame, layout),
+        rotation=rotation,
+        pixel_aspect=Fraction(1),
+        start_time=Fraction(0),
+        timecode=None,
+        codec="",
+        container="image2",
+        has_sound=False,
+        variable_rate=False,
+        interlaced=frame.interlaced_frame,
+        still=False,
+        time_base=1 / rate,
+        index=index,
+        display_matrix=_matrix(side.get("DISPLAYMATRIX")),
+        hdr=side.get("MASTERING_DISPLAY_METADATA"),
+        light_level=_two_numbers(light) if light else None,
+        notes=notes,
+    )
+
+
+def side_data(frame: av.VideoFrame) -> dict[str, bytes]:
+    """What travels beside a frame, by FFmpeg's names; of several of a kind the first."""
+    try:
+        beside = cast(Any, frame.side_data)
+    except ValueError:  # PyAV 18 refuses the whole list for one kind that it does not know (Exif)
+        return {}
+    found: dict[str, bytes] = {}
+    for number in range(len(beside)):
+        data = beside[number]
+        found.setdefault(data.type.name, bytes(data))
+    return found
+
+
+def _matrix(data: bytes | None) -> tuple[int, ...] | None:
+    return tuple(int(n) for n in np.frombuffer(data, np.int32)[:9]) if data else None
+
+
+def _two_numbers(data: bytes) -> tuple[int, int]:
+    first, second = np.frombuffer(data, np.uint32)[:2]
+    return int(first), int(second)
+
+
+def _shown_from(index: FrameIndex, frame: av.VideoFrame) -> FrameIndex:
+    """The index without frames before the first that can be decoded (a recording cut mid-group)."""
+    if not index.ordered or frame.pts is None or not len(index.times):
+        return index
+    return replace(
+        index,
+        times=index.times[index.times >= frame.pts],
+        keyframes=index.keyframes[index.keyframes >= frame.pts],
+    )
+
+
+def _in_order(path: Path) -> bool:
+    """Whether the first frames leave the decoder in the order of their times.
+
+    Some files reorder frames and yet say that each is shown when it is decoded.
+    """
+    times: list[int] = []
+    with opened(path) as container:
+        stream = video_stream(path, container)
+        for packet in container.demux(stream):
+            try:
+                times += [frame.pts for frame in packet.decode() if frame.pts is not None]
+            except av.error.InvalidDataError:
+                continue
+            if len(times) >= _ORDER_CHECK:
+                break
+    return times == sorted(times)
+
+
+def _timecode(container: av.container.InputContainer) -> str | None:
+    for stream in container.streams:
+        for key, value in stream.metadata.items():
+            if key.lower() == "timecode":
+                return str(value)
+    for key, value in container.metadata.items():
+        if key.lower() == "timecode":
+            return str(value)
+    return None
+
+
+def _with_siting(colour: ColourSpec, codec: str) -> ColourSpec:
+    """The tags with the place of chroma samples where the codec itself fixes it."""
+    return replace(colour, chroma_location="center") if codec in _CENTRED else colour
+
+
+def _aspect(stated: Fraction | None, rotation: int) -> Fraction:
+    if not stated or stated <= 0:
+        return Fraction(1)
+    return 1 / _fraction(stated) if rotation % 180 else _fraction(stated)
+
+
+def _bit_rate(
+    path: Path, stream: av.VideoStream, index: FrameIndex, time_base: Fraction
+) -> int | None:
+    stated = int(stream.codec_context.bit_rate or 0)
+    seconds = float((index.times[-1] - index.times[0]) * time_base)
+    by_size = int(path.stat().st_size * 8 / seconds) if seconds > 0 else 0
+    # MPEG-1 and -2 state the rate of their buffer, not of their pictures.
+    return min(filter(None, (stated, by_size)), default=None)
+
+
+def _fraction(value: Any) -> Fraction:
+    return Fraction(value.numerator, value.denominator)
