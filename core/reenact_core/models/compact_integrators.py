@@ -1,0 +1,193 @@
+"""The global and the local integrator of the compact configuration.
+
+Both move the source's own pixels by a field that was measured by optical flow and carried over to
+the source's face (`flow_prior`, `carry_over`). The networks here refine that field, say where the
+source cannot show what is asked for, and paint there.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from reenact_core.models.carry_over import sample
+from reenact_core.models.compact_layers import Conv, UNet, quiet_conv
+from reenact_core.models.compact_settings import CompactSettings
+from reenact_core.models.discrete_latent import DiscreteLatent
+from reenact_core.models.head_chart import pixel_grid
+from reenact_core.models.paper_settings import LatentSettings
+
+GEOMETRY_CHANNELS = 8
+"""Head coordinates (3), depth inside the outline (1), shown by the source (1), mouth and eyes (3)."""
+LARGEST_REFINEMENT = 0.15
+"""What the network may add to a field, in [-1, 1] units."""
+TRUSTED = 5.0
+"""Logit of the trust in warped pixels before any training."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moved:
+    """What an integrator gives.
+
+    Convention:
+        face: (B, 3, S, S) in [0, 1]
+        field: (B, S, S, 2) in [-1, 1], where the source's pixels come from
+        trust: (B, 1, S, S) in [0, 1], how far the face is moved source rather than painted
+        painted: (B, 3, S, S) in [0, 1], what fills the rest
+    """
+
+    face: Tensor
+    field: Tensor
+    trust: Tensor
+    painted: Tensor
+
+
+class MotionRefiner(nn.Module):
+    """The dense motion network: a measured field to a better one, and the trust in it."""
+
+    def __init__(self, settings: CompactSettings) -> None:
+        super().__init__()
+        self.side = settings.motion_side
+        self.network = UNet(3 + 2 + GEOMETRY_CHANNELS + 1, settings.motion_widths)
+        self.out = quiet_conv(settings.motion_widths[0], 3, (0.0, 0.0, TRUSTED))
+
+    def forward(
+        self, source: Tensor, field: Tensor, geometry: Tensor, error: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The refined field (B, S, S, 2) and the logit of the trust (B, 1, side, side).
+
+        Convention:
+            source: (B, 3, S, S); field: (B, S, S, 2); geometry: (B, GEOMETRY_CHANNELS, side, side)
+            error: (B, 1, S, S), photometric error of the motion on the driving face
+        """
+        coarse = shrink_field(field, self.side)
+        moved = sample(functional.interpolate(source, (self.side, self.side), mode="area"), coarse)
+        shift = (coarse - pixel_grid(self.side, coarse)).permute(0, 3, 1, 2)
+        small = functional.interpolate(error, (self.side, self.side), mode="area")
+        out = self.out(self.network(torch.cat([moved, shift * 4, geometry, small * 8], 1)))
+        change = torch.tanh(out[:, :2]) * LARGEST_REFINEMENT
+        fine = functional.interpolate(
+            change, field.shape[1:3], mode="bilinear", align_corners=False
+        )
+        return field + fine.permute(0, 2, 3, 1), out[:, 2:]
+
+
+class Encoder(nn.Module):
+    """A face (B, 3, S, S) to its features at a quarter of the resolution."""
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.first = Conv(3, widths[0])
+        self.to_half = Conv(widths[0], widths[1])
+        self.to_quarter = Conv(widths[1], widths[2])
+
+    def forward(self, face: Tensor) -> Tensor:
+        features = functional.avg_pool2d(self.first(face), 2)
+        features = functional.avg_pool2d(self.to_half(features), 2)
+        out: Tensor = self.to_quarter(features)
+        return out
+
+
+class Painter(nn.Module):
+    """The generator: warped features to pixels for what the source does not show.
+
+    Gives (B, 3, S, S) in [0, 1] and what it adds to the logit of the trust, (B, 1, S, S).
+    """
+
+    def __init__(self, settings: CompactSettings, extra: int = 0) -> None:
+        super().__init__()
+        whole, half, quarter = settings.painter_widths
+        self.mix = Conv(quarter + GEOMETRY_CHANNELS + 1 + extra, quarter)
+        self.deep = UNet(quarter, (quarter, quarter, quarter))
+        self.to_half = Conv(quarter, half)
+        self.to_whole = Conv(half, whole)
+        self.colour = quiet_conv(whole, 3, (0.0, 0.0, 0.0))
+        self.doubt = quiet_conv(whole, 1, (0.0,))
+
+    def forward(self, features: Tensor, trust: Tensor, geometry: Tensor) -> tuple[Tensor, Tensor]:
+        mixed = self.mix(torch.cat([features * trust, geometry, trust], 1))
+        mixed = self.to_half(functional.interpolate(self.deep(mixed), scale_factor=2))
+        mixed = self.to_whole(functional.interpolate(mixed, scale_factor=2))
+        return torch.sigmoid(self.colour(mixed)), self.doubt(mixed)
+
+
+class GlobalIntegrator(nn.Module):
+    """G: y_i^G = G(d_0, d_i, S), equation (1); the whole motion at once."""
+
+    def __init__(self, settings: CompactSettings) -> None:
+        super().__init__()
+        self.motion = MotionRefiner(settings)
+        self.encoder = Encoder(settings.painter_widths)
+        self.painter = Painter(settings)
+
+    def forward(
+        self, source: Tensor, features: Tensor, field: Tensor, geometry: Tensor, error: Tensor
+    ) -> Moved:
+        """y_i^G from S, its features (`encoder(source)`, once a source) and the carried-over motion."""
+        field, logit = self.motion(source, field, geometry, error)
+        moved = sample(features, shrink_field(field, features.shape[-1]))
+        painted, doubt = self.painter(moved, torch.sigmoid(logit), geometry)
+        trust = torch.sigmoid(grow(logit, doubt) + doubt)
+        face = trust * sample(source, field) + (1 - trust) * painted
+        return Moved(face, field, trust, painted)
+
+
+class LocalIntegrator(nn.Module):
+    """L: y_i^L = L(d_{i-1}, d_i, y_{i-1}), equation (2); continues from its own last output.
+
+    What the source shows is moved from the source by the integrated field, so that it stays
+    sharp. The rest comes from y_{i-1}, moved by the subtle motion, and from a painter that sees
+    y_{i-1} through the discrete latent alone.
+    """
+
+    def __init__(self, settings: CompactSettings) -> None:
+        super().__init__()
+        quarter = settings.painter_widths[-1]
+        self.motion = MotionRefiner(settings)
+        self.encoder = Encoder(settings.painter_widths)
+        self.latent = DiscreteLatent(
+            quarter, LatentSettings(codes=settings.codes, groups=settings.code_groups)
+        )
+        self.painter = Painter(settings)
+        self.keep = quiet_conv(GEOMETRY_CHANNELS + 2, 1, (2.0,))
+
+    def forward(
+        self,
+        source: Tensor,
+        previous: Tensor,
+        field: Tensor,
+        subtle: Tensor,
+        geometry: Tensor,
+        error: Tensor,
+        temperature: float = 1.0,
+    ) -> Moved:
+        """y_i^L.
+
+        Convention:
+            previous: (B, 3, S, S), y_{i-1}; in training blurred by equation (4)
+            field: (B, S, S, 2), the integrated motion to the source
+            subtle: (B, S, S, 2), the motion to y_{i-1}
+        """
+        field, logit = self.motion(source, field, geometry, error)
+        features = sample(self.encoder(previous), shrink_field(subtle, self.motion.side))
+        coded = self.latent(features, temperature=temperature)
+        painted, doubt = self.painter(coded, torch.sigmoid(logit), geometry)
+        small = functional.interpolate(error, geometry.shape[-2:], mode="area")
+        keep = self.keep(torch.cat([geometry, small * 8, torch.sigmoid(logit)], 1))
+        kept = torch.sigmoid(grow(keep, doubt))
+        painted = kept * sample(previous, subtle) + (1 - kept) * painted
+        trust = torch.sigmoid(grow(logit, doubt) + doubt)
+        face = trust * sample(source, field) + (1 - trust) * painted
+        return Moved(face, field, trust, painted)
+
+
+def shrink_field(field: Tensor, side: int) -> Tensor:
+    """A field (B, S, S, 2) at another resolution, (B, side, side, 2)."""
+    small = functional.interpolate(field.permute(0, 3, 1, 2), (side, side), mode="area")
+    return small.permute(0, 2, 3, 1)
+
+
+def grow(small: Tensor, like: Tensor) -> Tensor:
+    """A map at the resolution of another."""
+    return functional.interpolate(small, like.shape[-2:], mode="bilinear", align_corners=False)

@@ -1,0 +1,153 @@
+"""One step from the previous output to the next: L and C on one frame of many faces.
+
+y_i^L = L(d_{i-1}, d_i, y_{i-1})   (2)
+y_i   = C(y_i^G, y_i^L, S)         (3)
+
+The whole memory of a face is its `Carry`; a step is a pure function of a batch.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from reenact_core.models.carry_over import sample
+from reenact_core.models.compact import Compact
+from reenact_core.models.compact_integrators import Moved
+from reenact_core.timeline.plan import Scheme
+
+
+class Batched:
+    """Dataclasses of tensors whose first dimension is the face."""
+
+    @classmethod
+    def stack(cls, values: list[Self]) -> Self:
+        """Several faces as one batch."""
+        columns = zip(*(value.tensors() for value in values), strict=True)
+        return cls(*(torch.cat(column) for column in columns))
+
+    def unstack(self) -> list[Self]:
+        """The faces of a batch, one by one."""
+        columns = [tensor.split(1) for tensor in self.tensors()]
+        return [type(self)(*row) for row in zip(*columns, strict=True)]
+
+    def tensors(self) -> list[Tensor]:
+        """The fields in their order."""
+        return [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepInput(Batched):
+    """What a step needs beside its carry: one driving frame of B faces, S the side of a crop.
+
+    Convention:
+        source: (B, 3, S, S) in [0, 1], S
+        global_face: (B, 3, S, S) in [0, 1], y_i^G
+        global_trust: (B, 1, S, S) in [0, 1], how far y_i^G is moved source rather than painted
+        global_field, refined_field: (B, S, S, 2) in [-1, 1], motion to the source, of G and as
+            measured once more on the driving frames after summing up
+        subtle: (B, S, S, 2) in [-1, 1], motion to y_{i-1}
+        errors: (B, 3, S, S) in [0, 1], photometric errors of direct, summed and refined motion
+        geometry: (B, 8, s, s), where head, mouth and eyes are
+        points: (B, 79, 2) in [-1, 1], landmarks of the new face
+    """
+
+    source: Tensor
+    global_face: Tensor
+    global_trust: Tensor
+    global_field: Tensor
+    refined_field: Tensor
+    subtle: Tensor
+    errors: Tensor
+    geometry: Tensor
+    points: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Carry(Batched):
+    """All that a step may remember.
+
+    Convention:
+        previous: (B, 3, S, S) in [0, 1], y_{i-1}
+        field: (B, S, S, 2) in [-1, 1], the motion integrated since y_0
+    """
+
+    previous: Tensor
+    field: Tensor
+
+    @classmethod
+    def start(cls, inputs: StepInput) -> "Carry":
+        """The carry before the first frame: y_0 is S, moved by G where it starts from another pose."""
+        return cls(inputs.global_face, inputs.global_field)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reenacted(Batched):
+    """New faces.
+
+    Convention:
+        pixels: (B, 3, S, S) in [0, 1]
+        points: (B, 79, 2), landmarks in crop pixels
+        trust: (B, 1, S, S) in [0, 1], how far a pixel is moved source rather than painted
+    """
+
+    pixels: Tensor
+    points: Tensor
+    trust: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrence:
+    """The networks and the scheme that a step runs."""
+
+    models: Compact
+    scheme: Scheme = "subtle"
+    temperature: float = 1.0
+    """Of the Gumbel-softmax, in training."""
+
+    def step(self, inputs: StepInput, carry: Carry) -> tuple[Reenacted, Carry]:
+        """The next face and carry of every face in the batch."""
+        if self.scheme == "global":
+            return self._finish(
+                inputs, inputs.global_face, inputs.global_field, inputs.global_trust
+            )
+        local = self._local(inputs, carry)
+        if self.scheme == "local":
+            return self._finish(inputs, local.face, local.field, local.trust)
+        refined = refine(local, inputs)
+        moved = Moved(
+            inputs.global_face, inputs.global_field, inputs.global_trust, inputs.global_face
+        )
+        calibrated = self.models.calibrator(
+            (moved, local, refined), inputs.source, inputs.errors, inputs.geometry
+        )
+        trusts = torch.cat([moved.trust, local.trust, refined.trust], 1)
+        trust = (calibrated.choice * trusts).sum(1, keepdim=True)
+        return self._finish(inputs, calibrated.face, calibrated.field, trust)
+
+    def _local(self, inputs: StepInput, carry: Carry) -> Moved:
+        field = sample(carry.field.permute(0, 3, 1, 2), inputs.subtle).permute(0, 2, 3, 1)
+        moved: Moved = self.models.local_integrator(
+            inputs.source,
+            carry.previous,
+            field,
+            inputs.subtle,
+            inputs.geometry,
+            inputs.errors[:, 1:2],
+            self.temperature,
+        )
+        return moved
+
+    def _finish(
+        self, inputs: StepInput, face: Tensor, field: Tensor, trust: Tensor
+    ) -> tuple[Reenacted, Carry]:
+        points = (inputs.points + 1) * (face.shape[-1] / 2)
+        return Reenacted(face, points, trust), Carry(face, field)
+
+
+def refine(local: Moved, inputs: StepInput) -> Moved:
+    """The local integrator's face with the motion that was measured once more."""
+    face = local.trust * sample(inputs.source, inputs.refined_field)
+    face = face + (1 - local.trust) * local.painted
+    return Moved(face, inputs.refined_field, local.trust, local.painted)

@@ -1,0 +1,98 @@
+"""Whose motion becomes whose: relative and absolute transfer, and the frame to start from."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from reenact_core.models.carry_over import FaceState
+from reenact_core.models.head_chart import Pose
+from reenact_core.timeline.plan import Scheme
+
+
+@dataclass(frozen=True, slots=True)
+class MotionSettings:
+    """How the driving face's motion is given to the source's face."""
+
+    scheme: Scheme = "subtle"
+    """`subtle` is the full method, `global` G alone (scheme (b)), `local` L alone (scheme (c))."""
+    transfer: Literal["relative", "absolute"] = "relative"
+    """`relative` adds the driving face's change since its start to the source's own pose;
+    `absolute` puts the source's head where the driving head is."""
+    adapt_scale: bool = True
+    """Scale movements by the size of the source's face against the driving face's (relative only)."""
+    best_start: bool = True
+    """Start from the driving frame whose pose is nearest to the source's, forwards and backwards."""
+    strength: float = 1.0
+    """0 to 1.5: how much of the driving face's change is taken over."""
+    smoothing: float = 1.0
+    """Sigma in frames that poses and landmarks are smoothed by, without lag; 0 leaves them."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= 1.5:
+            raise ValueError(f"strength must lie in [0, 1.5], got {self.strength}")
+
+
+def new_state(
+    source: FaceState, start: FaceState, driving: FaceState, settings: MotionSettings
+) -> FaceState:
+    """The source's face as it shall look in every driving frame; source and start are one face each."""
+    count = len(driving.pose)
+    shape = source.shape + settings.strength * (driving.shape - start.shape)
+    if settings.transfer == "absolute":
+        return FaceState(driving.pose, shape)
+    turn = driving.pose.rotation @ start.pose.rotation.mT
+    turn = rotation_power(turn, settings.strength)
+    grow = (driving.pose.scale / start.pose.scale) ** settings.strength
+    travel = (driving.pose.offset - start.pose.offset) * settings.strength
+    if settings.adapt_scale:
+        travel = travel * (source.pose.scale / start.pose.scale)[:, None]
+    pose = Pose(
+        turn @ source.pose.rotation.expand(count, 3, 3),
+        source.pose.scale * grow,
+        source.pose.offset + travel,
+    )
+    return FaceState(pose, shape)
+
+
+def rotation_power(rotation: Tensor, power: float) -> Tensor:
+    """A part of a rotation (B, 3, 3) about its own axis; power 1 gives the rotation itself."""
+    if power == 1.0:
+        return rotation
+    trace = rotation.diagonal(dim1=-2, dim2=-1).sum(-1)
+    angle = torch.acos(((trace - 1) / 2).clamp(-1 + 1e-6, 1 - 1e-6))
+    axis = (rotation - rotation.mT) / (2 * torch.sin(angle))[:, None, None]
+    return torch.linalg.matrix_exp(axis * (angle * power)[:, None, None])
+
+
+def smooth(states: FaceState, sigma: float) -> FaceState:
+    """Poses and shapes of consecutive frames smoothed by a Gaussian over time, ends replicated."""
+    if sigma <= 0 or len(states.pose) < 3:
+        return states
+    rotation = _over_time(states.pose.rotation.flatten(1), sigma).view(-1, 3, 3)
+    left, _, right = torch.linalg.svd(rotation)
+    pose = Pose(
+        left @ right,
+        _over_time(states.pose.scale[:, None], sigma)[:, 0],
+        _over_time(states.pose.offset, sigma),
+    )
+    return FaceState(pose, _over_time(states.shape.flatten(1), sigma).view_as(states.shape))
+
+
+def nearest_frame(states: FaceState, source: FaceState) -> int:
+    """The driving frame that looks most as the source does, by head turn and expression."""
+    turn = torch.linalg.matrix_norm(states.pose.rotation - source.pose.rotation)
+    relative = states.shape - states.shape.mean(0, keepdim=True)
+    unlike = (relative - (source.shape - states.shape.mean(0, keepdim=True))).norm(dim=-1)
+    return int((turn + unlike.mean(-1)).argmin())
+
+
+def _over_time(values: Tensor, sigma: float) -> Tensor:
+    reach = max(1, round(3 * sigma))
+    offsets = torch.arange(-reach, reach + 1, dtype=values.dtype, device=values.device)
+    kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    kernel = (kernel / kernel.sum()).view(1, 1, -1)
+    series = values.T[:, None]
+    padded = torch.nn.functional.pad(series, (reach, reach), mode="replicate")
+    return torch.nn.functional.conv1d(padded, kernel)[:, 0].T
