@@ -72,8 +72,16 @@ class Shot:
     shown: FrameRange
     """The frames that the edit shows, inside `target.frames`."""
     start_time: Fraction
-    """Time of the media's frame 0 in its own clock (start timecode), in frames of its rate."""
+    """Time of the media's frame 0 in the clock of the clip's source range (its start timecode,
+    unless the timeline counts from 0), in frames of `clock`."""
     casts: tuple[Cast, ...]
+    still: bool = False
+    """The media is one picture, shown for the length of `target.frames`, which are then frames of
+    the edit: every one of them is frame 0 of the file."""
+    track_name: str = ""
+    """As in the timeline, for messages."""
+    clock: Fraction | None = None
+    """Rate that the timeline counts the media's frames in, as 24 for 23.976; None: its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,9 @@ class Plan:
     timeline: Path
     shots: tuple[Shot, ...]
     refused: tuple[Refused, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a user should know, a sentence each (a name that two clips bear, a clock that was
+    shifted)."""
 
 
 @dataclass(frozen=True, slots=True)

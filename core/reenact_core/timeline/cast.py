@@ -1,0 +1,77 @@
+"""The faces of a shot and who acts, with every path looked up and every point checked."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from reenact_core.errors import TimelineError
+from reenact_core.timeline.clip_media import ClipMedia
+from reenact_core.timeline.conform import Fit
+from reenact_core.timeline.effects import Ask, Pick
+from reenact_core.timeline.media_paths import Places, locate
+from reenact_core.timeline.plan import Cast, FaceChoice
+
+
+def casts_of(
+    faces: Sequence[tuple[Ask, Pick | None]], fit: Fit, media: ClipMedia, places: Places
+) -> tuple[Cast, ...]:
+    """The casts of one shot.
+
+    Raises:
+        TimelineError: a picture or video that is missing, a point outside the picture or the shot.
+    """
+    return tuple(_cast(ask, pick, fit, media, places) for ask, pick in faces)
+
+
+def _cast(ask: Ask, pick: Pick | None, fit: Fit, media: ClipMedia, places: Places) -> Cast:
+    mode = ask.meant
+    if mode is None:
+        raise ValueError("an ask must be complete before it becomes a cast")
+    recast = mode == "recast"
+    return Cast(
+        face=_face(ask, pick, fit, media, places),
+        mode=mode,
+        picture=_file(ask.source, "source", places) if recast else None,
+        picture_time=ask.source_time if recast else None,
+        driving=None if recast else _file(ask.driving, "driving video", places),
+        scheme=ask.scheme or "subtle",
+        strength=1.0 if ask.strength is None else ask.strength,
+    )
+
+
+def _file(written: str | Path | None, what: str, places: Places) -> Path:
+    if written is None:
+        raise ValueError(f"an ask must name its {what} before it becomes a cast")
+    path = written if isinstance(written, Path) else locate(written, places)
+    if not path.is_file():
+        raise TimelineError(f"its {what} {path} is missing; put the file there, or name another")
+    return path
+
+
+def _face(ask: Ask, pick: Pick | None, fit: Fit, media: ClipMedia, places: Places) -> FaceChoice:
+    if pick is not None:
+        frame = fit.frame_at(pick.time)
+        return _checked(FaceChoice(select=None, point=pick.point, frame=frame), fit, media)
+    if ask.reference is not None:
+        return FaceChoice(select=None, reference=_file(ask.reference, "reference face", places))
+    face = ask.face or FaceChoice()
+    if face.point is not None and face.frame is None:
+        face = replace(face, frame=fit.shown.start)
+    return _checked(face, fit, media)
+
+
+def _checked(face: FaceChoice, fit: Fit, media: ClipMedia) -> FaceChoice:
+    if face.point is None or face.frame is None:
+        return face
+    x, y = face.point
+    if not (0 <= x <= media.width and 0 <= y <= media.height):
+        raise TimelineError(
+            f"the point ({x:g}, {y:g}) of its face lies outside the picture, "
+            f"which is {media.width}x{media.height}; pick a point inside"
+        )
+    if face.frame not in fit.target:
+        raise TimelineError(
+            f"its face is picked in frame {face.frame}, which is not rendered (frames "
+            f"{fit.target.start} to {fit.target.stop - 1} are); pick it in one that is"
+        )
+    return face

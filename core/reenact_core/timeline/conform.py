@@ -1,0 +1,124 @@
+"""From what an edit shows of a clip to frames of its media."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from reenact_core.errors import TimelineError
+from reenact_core.timeline.clip_media import ClipMedia
+from reenact_core.timeline.spans import Span, to_frame, to_frames
+from reenact_core.timeline.walk import Place
+from reenact_core.timing import FrameRange, snap_rate
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A clip's frames."""
+
+    target: FrameRange
+    """What is rendered: `shown` and handles."""
+    shown: FrameRange
+    """What the edit shows, transitions included."""
+    start_time: Fraction
+    """Time of the media's frame 0 in the clock of the clip's source range, in frames of `clock`."""
+    clock: Fraction
+    """Frames a second of that clock."""
+    notes: tuple[str, ...] = ()
+
+    def frame_at(self, time: Fraction) -> int:
+        """The media's frame that is seen at a time of the clip, in seconds."""
+        return to_frame(time, self.start_time / self.clock, self.clock)
+
+
+def conform(place: Place, media: ClipMedia, handles: int) -> Fit:
+    """The frames of the media to render for a clip.
+
+    A still picture counts as a film of frames of the edit, as long as it is seen; it has no
+    handles. A clip without a source range shows all of its media, and stays so.
+
+    Raises:
+        TimelineError: nothing of the clip is seen, or none of it is in the media.
+    """
+    if place.fault is not None:
+        raise TimelineError(place.fault)
+    if place.own is None:
+        raise TimelineError("it says no range, and its media has none; give it a source range")
+    if place.seen is None:
+        raise TimelineError("nothing of it is seen in the edit; give it a length, or untrim it")
+    return _still(place, place.seen) if media.still else _film(place, place.seen, media, handles)
+
+
+def _still(place: Place, seen: Span) -> Fit:
+    written = place.clip.source_range
+    if written is None:
+        raise TimelineError("it is a picture without a length; give the clip a source range")
+    rate = snap_rate(written.duration.rate)
+    frames = FrameRange(*to_frames(seen, seen.start, rate), rate)
+    frozen = (
+        "it is a picture under a freeze: one frame is rendered; remove the freeze to see motion"
+    )
+    return Fit(frames, frames, seen.start * rate, rate, (frozen,) if place.speed == 0 else ())
+
+
+def _film(place: Place, seen: Span, media: ClipMedia, handles: int) -> Fit:
+    own = place.cut or seen
+    origin, notes = _origin(own, media, place)
+    file = FrameRange(0, media.frame_count, media.rate)
+    if place.clip.source_range is None and place.own is not None:
+        seen, handles = place.own, 0
+    wanted = to_frames(seen, origin, media.clock)
+    shown = FrameRange(max(0, wanted[0]), max(0, *wanted), media.rate).intersect(file)
+    if not len(shown):
+        raise TimelineError(
+            f"it shows frames {wanted[0]} to {wanted[1] - 1} of {media.path.name}, which has "
+            f"{media.frame_count}; relink the clip to its own media"
+        )
+    target = shown.widen(handles, handles).intersect(file)
+    notes += tuple(_missing(to_frames(own, origin, media.clock), media))
+    return Fit(target, shown, origin * media.clock, media.clock, notes)
+
+
+def _missing(wanted: tuple[int, int], media: ClipMedia) -> Iterator[str]:
+    """A frame more than the media has is a matter of rounding; two are worth a word."""
+    lacking = max(0, -wanted[0]) + max(0, wanted[1] - media.frame_count)
+    if lacking > 1:
+        yield (
+            f"{media.path.name} lacks {lacking} of the frames that the edit shows "
+            f"(it has {media.frame_count}); they stay without picture"
+        )
+
+
+def _origin(own: Span, media: ClipMedia, place: Place) -> tuple[Fraction, tuple[str, ...]]:
+    """The time of frame 0 in the clock of the source range, in seconds."""
+    available = media.available
+    for shift, note in _shifts(own, media, place):
+        if own.length == 0 and available.start <= own.start + shift < available.stop:
+            return media.origin - shift, note
+        met = own.moved(shift).meet(available)
+        if met is not None and met.length > 0:
+            return media.origin - shift, note
+    frames = [round(time * media.clock) for time in (own.start, own.stop)]
+    held = [round(time * media.clock) for time in (available.start, available.stop)]
+    raise TimelineError(
+        f"it shows {frames[0]} to {frames[1]} in its media's clock, but {media.path.name} reaches "
+        f"from {held[0]} to {held[1]}; relink the clip, or mend its source range"
+    )
+
+
+def _shifts(
+    own: Span, media: ClipMedia, place: Place
+) -> Iterator[tuple[Fraction, tuple[str, ...]]]:
+    """Ways to read a source range, the likeliest first: seconds to add to it, and what to say."""
+    yield Fraction(0), ()
+    start = media.available.start
+    if start != 0:
+        frame = round(start * media.clock)
+        note = f"its source range counts from 0 and its media from {frame}; taken from there"
+        yield start, (note,)
+    written = place.clip.source_range
+    said = snap_rate(written.start_time.rate) if written is not None else media.clock
+    if said != media.clock and round(said) == round(media.clock):
+        note = f"its source range says {float(said):g} frames a second; taken as frame numbers"
+        yield own.start * said / media.clock - own.start, (note,)
+    if media.first_number is not None and media.declared is None:
+        yield -Fraction(media.first_number, media.number_step) / media.clock, ()

@@ -1,0 +1,142 @@
+"""What a timeline holds, for `reenact inspect`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from reenact_core.errors import MediaError, TimelineError
+from reenact_core.timeline.clip_media import Probe
+from reenact_core.timeline.effects import asks_of
+from reenact_core.timeline.plan import Cast, Plan, Shot
+from reenact_core.timeline.read import Edit, make_plan
+from reenact_core.timeline.references import original, result_of
+from reenact_core.timeline.request import Request
+from reenact_core.timeline.spans import Span
+from reenact_core.timeline.walk import Place, walk
+
+
+def describe(
+    edit: Edit, request: Request | None = None, *, probe: Probe | None = None
+) -> dict[str, Any]:
+    """A timeline's tracks and clips, what is asked for, and what will be refused and why.
+
+    The result is made of JSON values: `name`, `path`, `seconds`, `tracks` (name, kind, enabled,
+    clips), `shots`, `refused`, `notes`, and `problem`: why nothing can be planned, else null.
+    """
+    plan, problem = Plan(edit.path, ()), None
+    try:
+        plan = make_plan(edit, request or Request(), probe=probe)
+    except (TimelineError, MediaError) as error:
+        problem = str(error)
+    places = walk(edit.timeline, lambda _: None)
+    return {
+        "name": str(edit.timeline.name),
+        "path": str(edit.path),
+        "seconds": float(max((p.record.stop for p in places if p.record), default=0)),
+        "tracks": [
+            _track(track, index, places) for index, track in enumerate(edit.timeline.tracks)
+        ],
+        "shots": [_shot(shot) for shot in plan.shots],
+        "refused": [{"clip": item.clip_name, "reason": item.reason} for item in plan.refused],
+        "notes": list(plan.notes or edit.notes),
+        "problem": problem,
+    }
+
+
+def describe_text(described: dict[str, Any]) -> str:
+    """The same for people, a line each."""
+    return "\n".join(_lines(described))
+
+
+def _lines(described: dict[str, Any]) -> Iterator[str]:
+    yield f'timeline "{described["name"]}", {described["seconds"]:.2f} s'
+    for track in described["tracks"]:
+        state = "" if track["enabled"] else ", disabled"
+        yield f"  track {track['name']} ({track['kind']}{state}), {len(track['clips'])} clips"
+        for clip in track["clips"]:
+            asked = f", asks: {clip['asks']}" if clip["asks"] else ""
+            state = "" if clip["enabled"] else ", disabled"
+            yield f"    {clip['name']}  {_when(clip['record'])}  {clip['media']}{state}{asked}"
+    for shot in described["shots"]:
+        faces = "; ".join(f"{cast['mode']} with {cast['with']}" for cast in shot["faces"])
+        start, stop = shot["frames"]
+        yield f"  will render {shot['shot']}: frames {start}-{stop - 1} of {shot['media']}, {faces}"
+    yield from (f"  refused: {item['reason']}" for item in described["refused"])
+    yield from (f"  note: {note}" for note in described["notes"])
+    if described["problem"]:
+        yield f"  {described['problem']}"
+
+
+def _when(record: list[float] | None) -> str:
+    return "not seen" if record is None else f"{record[0]:.2f}-{record[1]:.2f} s"
+
+
+def _track(track: Any, index: int, places: list[Place]) -> dict[str, Any]:
+    return {
+        "name": str(track.name) or f"number {index + 1}",
+        "kind": str(getattr(track, "kind", track.schema_name())),
+        "enabled": bool(track.enabled),
+        "clips": [_clip(place) for place in places if place.path[0] == index],
+    }
+
+
+def _clip(place: Place) -> dict[str, Any]:
+    try:
+        asks: list[str] = [ask.meant or "asked" for ask in asks_of(place.clip, place.where)]
+    except TimelineError:
+        asks = ["wrong, see below"]
+    return {
+        "name": str(place.clip.name),
+        "path": list(place.path),
+        "enabled": place.enabled,
+        "record": _seconds(place.record),
+        "speed": float(place.speed),
+        "media": _media(place.clip),
+        "rendered": result_of(place.clip.media_reference) is not None,
+        "asks": ", ".join(asks),
+    }
+
+
+def _seconds(span: Span | None) -> list[float] | None:
+    return None if span is None else [float(span.start), float(span.stop)]
+
+
+def _media(clip: Any) -> str:
+    try:
+        reference = original(clip)
+    except TimelineError as error:
+        return str(error)
+    url = getattr(reference, "target_url", None)
+    if url is None and hasattr(reference, "name_prefix"):
+        return f"{reference.target_url_base}{reference.name_prefix}#{reference.name_suffix}"
+    return str(url) if url else str(reference.schema_name())
+
+
+def _shot(shot: Shot) -> dict[str, Any]:
+    return {
+        "shot": shot.shot_id,
+        "clip": shot.clip_name,
+        "track": shot.track_name,
+        "media": str(shot.target.path),
+        "frames": [shot.target.frames.start, shot.target.frames.stop],
+        "shown": [shot.shown.start, shot.shown.stop],
+        "rate": str(shot.target.frames.rate),
+        "still": shot.still,
+        "faces": [_cast(cast) for cast in shot.casts],
+    }
+
+
+def _cast(cast: Cast) -> dict[str, Any]:
+    face = cast.face
+    if face.point is not None:
+        which = f"at ({face.point[0]:g}, {face.point[1]:g}) in frame {face.frame}"
+    elif face.reference is not None:
+        which = f"like {face.reference}"
+    else:
+        which = face.select or f"id {face.track_id}"
+    return {
+        "mode": cast.mode,
+        "with": str(cast.picture or cast.driving),
+        "face": which,
+        "scheme": cast.scheme,
+        "strength": cast.strength,
+    }

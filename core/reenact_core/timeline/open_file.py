@@ -1,0 +1,98 @@
+"""OTIO's adapters: which file is read by which, and what to say where one fails."""
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+import opentimelineio as otio
+
+from reenact_core.errors import TimelineError
+
+OWN = ("otio", "otioz", "otiod")
+EXTRAS = {
+    "edl": ("edl", "otio_cmx3600_adapter"),
+    "xml": ("fcp", "otio_fcp_adapter"),
+    "fcpxml": ("fcpx", "otio_fcpx_xml_adapter"),
+    "aaf": ("aaf", "otio_aaf_adapter"),
+}
+"""By suffix: the extra of this package that brings the adapter, and the adapter's module."""
+
+
+def parse(text: bytes, path: Path) -> Any:
+    """The OTIO object in JSON.
+
+    Raises:
+        TimelineError: no JSON, no OTIO, or written by a newer OpenTimelineIO.
+    """
+    if not text.strip():
+        raise TimelineError(f"{path}: the file is empty; export the timeline again")
+    try:
+        return otio.adapters.read_from_string(text.decode("utf-8-sig"), "otio_json")
+    except UnicodeDecodeError as error:
+        raise TimelineError(f"{path}: not a timeline, it is no UTF-8 text") from error
+    except otio.exceptions.UnsupportedSchemaError as error:
+        raise TimelineError(
+            f"{path}: written by a newer OpenTimelineIO than {otio.__version__}{_schema(text)}; "
+            "update opentimelineio, or export for OTIO_CORE 0.17.0"
+        ) from error
+    except (otio.exceptions.OTIOError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise TimelineError(f"{path}: not a timeline ({_first_line(error)})") from error
+
+
+def read_foreign(path: Path, suffix: str) -> Any:
+    """What an adapter makes of a file of another format.
+
+    Raises:
+        TimelineError: the adapter is not installed, or fails.
+    """
+    extra, module = EXTRAS[suffix]
+    if importlib.util.find_spec(module) is None:
+        raise TimelineError(
+            f"{path}: reading .{suffix} needs its adapter; pip install 'reenact[{extra}]'"
+        )
+    arguments = {"rate": edl_rate(_text(path))} if suffix == "edl" else {}
+    # Adapters are written by others and let anything through: ParseError, KeyError,
+    # AttributeError. All of it means that they could not read this file.
+    try:
+        return otio.adapters.read_from_file(str(path), **arguments)
+    except Exception as error:
+        reason = _first_line(error) or type(error).__name__
+        raise TimelineError(f"{path}: cannot be read as .{suffix} ({reason})") from error
+
+
+def edl_rate(text: str) -> float:
+    """Frames a second of an EDL, which does not say: the lowest rate that its timecodes allow."""
+    timecodes = re.findall(r"\b\d\d:\d\d:\d\d([:;])(\d\d)\b", text)
+    highest = max((int(frames) for _, frames in timecodes), default=0)
+    if any(mark == ";" for mark, _ in timecodes):
+        return 30000 / 1001
+    return next((rate for rate in (24.0, 25.0, 30.0, 50.0) if highest < rate), 60.0)
+
+
+def known_suffixes() -> str:
+    """For messages."""
+    return ", ".join(f".{suffix}" for suffix in (*OWN, *EXTRAS))
+
+
+def _text(path: Path) -> str:
+    return path.read_bytes().decode("utf-8", "replace")
+
+
+def _first_line(error: BaseException) -> str:
+    message = error.args[0] if error.args else ""
+    lines = str(message).strip().splitlines()
+    return lines[0][:200] if lines else ""
+
+
+def _schema(text: bytes) -> str:
+    """The schemas of a file that are newer than ours, in brackets."""
+    known = otio.core.type_version_map()
+    versions = {
+        (str(name, "ascii"), int(version))
+        for name, version in re.findall(rb'"OTIO_SCHEMA"\s*:\s*"(\w+)\.(\d{1,9})"', text)
+    }
+    newer = sorted(
+        f"{name}.{version}" for name, version in versions if version > known.get(name, version)
+    )
+    return f" ({', '.join(newer)})" if newer else ""

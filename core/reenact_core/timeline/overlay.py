@@ -1,0 +1,186 @@
+"""`--relink track`: the rendered shots on new video tracks above all others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import opentimelineio as otio
+from opentimelineio.opentime import RationalTime, TimeRange
+
+from reenact_core.timeline.effects import NAME, VERSION
+from reenact_core.timeline.plan import RenderedShot
+from reenact_core.timeline.references import result_of
+from reenact_core.timeline.spans import Span, span_of
+from reenact_core.timeline.walk import Place, holds_results, walk
+from reenact_core.timing import snap_rate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Piece:
+    """A clip of the new tracks, and where it goes."""
+
+    place: Place
+    clip: Any
+    record: Span
+    rate: float
+    """Of the edit, that record times are written in."""
+    before: Any
+    """The transition into the clip, or None."""
+    after: Any
+
+
+def add_overlay(timeline: Any, pairs: Sequence[tuple[RenderedShot, Any]]) -> list[str]:
+    """Put the shots on new video tracks at the top of a timeline, with gaps between them.
+
+    A clip of the top level keeps its source range, its effects and its transitions; one in a nest
+    is shown by its visible part, with the retimes of the nest. Shots that lie over each other get
+    a track each, in the same order. Gives back what a user should know.
+    """
+    _drop_replaced(timeline, {rendered.shot.shot_id for rendered, _ in pairs})
+    places = {place.path: place for place in walk(timeline, lambda _: None)}
+    references = {rendered.shot.clip_path: reference for rendered, reference in pairs}
+    pieces = [_piece(timeline, places[path], references[path]) for path in sorted(references)]
+    lanes = _lanes([piece for piece in pieces if piece is not None])
+    covering = list(_covered([piece for piece in pieces if piece is not None], places.values()))
+    for number, lane in enumerate(lanes):
+        timeline.tracks.append(_track(lane, NAME if number == 0 else f"{NAME} {number + 1}"))
+    return covering
+
+
+def _drop_replaced(timeline: Any, shot_ids: set[str]) -> None:
+    """Remove tracks of earlier runs that hold nothing but what is new now."""
+    for index in reversed(range(len(timeline.tracks))):
+        track = timeline.tracks[index]
+        if holds_results(track) and _shots_on(track) <= shot_ids:
+            del timeline.tracks[index]
+
+
+def _shots_on(track: Any) -> set[str]:
+    records = [result_of(clip.media_reference) for clip in track.find_clips()]
+    return {str(record["shot"]) for record in records if record is not None}
+
+
+def _piece(timeline: Any, place: Place, reference: Any) -> _Piece | None:
+    if place.record is None or place.cut is None:
+        return None
+    chain = _chain(timeline, place.path)
+    clip, nested = chain[-1], len(place.path) > 2
+    copied = clip.clone()
+    copied.set_media_references({otio.schema.Clip.DEFAULT_MEDIA_KEY: reference}, "DEFAULT_MEDIA")
+    copied.effects[:] = [effect for effect in copied.effects if effect.effect_name != NAME]
+    copied.markers[:] = [marker for marker in copied.markers if NAME not in marker.metadata]
+    rate = _rate(clip, reference)
+    if nested or clip.source_range is None or span_of(clip.source_range) != _uncut(place):
+        copied.source_range = _time_range(place.cut.start, place.record.length, rate)
+    if nested:
+        retimes = [e.clone() for item in chain[1:-1] for e in item.effects if _is_retime(e)]
+        copied.effects.extend(retimes)
+    before, after = (None, None) if nested else _transitions(chain[-2], place.path[-1])
+    return _Piece(place, copied, place.record, rate, before, after)
+
+
+def _uncut(place: Place) -> Span | None:
+    """The clip's own range where all of it is shown."""
+    if place.own is None or place.record is None or place.record.length != place.own.length:
+        return None
+    return place.own
+
+
+def _chain(timeline: Any, path: Sequence[int]) -> list[Any]:
+    """The items from the top stack down to a clip."""
+    chain = [timeline.tracks]
+    for index in path:
+        chain.append(chain[-1][index])
+    return chain
+
+
+def _is_retime(effect: Any) -> bool:
+    return isinstance(effect, otio.schema.TimeEffect) and effect.enabled
+
+
+def _rate(clip: Any, reference: Any) -> float:
+    written = clip.source_range or reference.available_range
+    return float(written.duration.rate)
+
+
+def _transitions(track: Any, index: int) -> tuple[Any, Any]:
+    """Copies of the transitions on both sides of a clip."""
+    sides = []
+    for at in (index - 1, index + 1):
+        item = track[at] if 0 <= at < len(track) else None
+        sides.append(item.clone() if isinstance(item, otio.schema.Transition) else None)
+    return sides[0], sides[1]
+
+
+def _lanes(pieces: Sequence[_Piece]) -> list[list[_Piece]]:
+    """Pieces on as few tracks as keep those that overlap apart, lower ones below."""
+    lanes: list[list[_Piece]] = []
+    for piece in pieces:
+        below = [n for n, lane in enumerate(lanes) if any(_overlap(piece, p) for p in lane)]
+        number = below[-1] + 1 if below else 0
+        if number == len(lanes):
+            lanes.append([])
+        lanes[number].append(piece)
+    return lanes
+
+
+def _overlap(one: _Piece, other: _Piece) -> bool:
+    met = one.record.meet(other.record)
+    return met is not None and met.length > 0
+
+
+def _track(lane: Sequence[_Piece], name: str) -> Any:
+    track = otio.schema.Track(
+        name=name,
+        kind=otio.schema.TrackKind.Video,
+        metadata={NAME: {"version": VERSION, "relink": "track"}},
+    )
+    at, last = Fraction(0), None
+    for piece in sorted(lane, key=lambda piece: piece.record.start):
+        touches = piece.record.start == at and last is not None
+        if last is not None and last.after is not None:
+            track.append(last.after)
+        if not touches:
+            _append_gap(track, piece, at, last)
+        if piece.before is not None and not (touches and last is not None and last.after):
+            track.append(piece.before)
+        track.append(piece.clip)
+        at, last = piece.record.stop, piece
+    if last is not None and last.after is not None:
+        track.append(last.after)
+    return track
+
+
+def _append_gap(track: Any, piece: _Piece, at: Fraction, last: _Piece | None) -> None:
+    """A gap up to a piece; at the very start none, unless a transition needs one to come from."""
+    length = piece.record.start - at
+    if length > 0:
+        track.append(otio.schema.Gap(source_range=_time_range(Fraction(0), length, piece.rate)))
+
+
+def _time_range(start: Fraction, length: Fraction, rate: float) -> Any:
+    exact = snap_rate(rate)
+    return TimeRange(
+        RationalTime(float(start * exact), rate), RationalTime(float(length * exact), rate)
+    )
+
+
+def _covered(pieces: Sequence[_Piece], places: Any) -> list[str]:
+    """A sentence for every shot that other picture lay over, which it hides now."""
+    notes = []
+    for piece in pieces:
+        above = [
+            place
+            for place in places
+            if place.path[0] > piece.place.path[0]
+            and place.enabled
+            and place.record is not None
+            and (met := place.record.meet(piece.record)) is not None
+            and met.length > 0
+        ]
+        if above:
+            notes.append(
+                f"{piece.place.where}: {above[0].where} lay over it; on its new track it is on top"
+            )
+    return notes

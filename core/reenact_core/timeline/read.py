@@ -1,0 +1,245 @@
+"""A timeline file read, and the work planned that it asks for."""
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import opentimelineio as otio
+
+from reenact_core.errors import MediaError, ReenactError, TimelineError
+from reenact_core.timeline.bundles import CONTENT, read_bundle
+from reenact_core.timeline.cast import casts_of
+from reenact_core.timeline.clip_media import ClipMedia, Probe, media_of
+from reenact_core.timeline.conform import conform
+from reenact_core.timeline.effects import NAME, plain
+from reenact_core.timeline.media_paths import Places, locate
+from reenact_core.timeline.open_file import EXTRAS, known_suffixes, parse, read_foreign
+from reenact_core.timeline.plan import Plan, Refused, Shot
+from reenact_core.timeline.request import Request
+from reenact_core.timeline.select import Chosen, choose, shared_names
+from reenact_core.timeline.shot_ids import shot_ids
+from reenact_core.timeline.spans import Span
+from reenact_core.timeline.walk import Place, walk
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edit:
+    """A timeline, and where it came from."""
+
+    timeline: Any
+    """OTIO `Timeline`; not to be changed, `write_timeline` works on a copy."""
+    path: Path
+    """The file that was read."""
+    folder: Path
+    """Relative paths of media start here."""
+    notes: tuple[str, ...] = ()
+    """What a user should know about the reading, a sentence each."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Settings in the timeline's own metadata, `reenact.settings`; empty where it has none."""
+        table = plain(self.timeline.metadata).get(NAME)
+        settings = table.get("settings") if isinstance(table, dict) else None
+        return settings if isinstance(settings, dict) else {}
+
+
+def read_timeline(path: Path, *, work: Path | None = None) -> Edit:
+    """Read a timeline of any format that OpenTimelineIO has an adapter for.
+
+    The media of an `.otioz` bundle are unpacked under `work` (`work/media/...`; None: a folder
+    that is removed when the program ends). A collection that holds one timeline is that timeline.
+
+    Raises:
+        TimelineError: no such file, not a timeline, several timelines, a missing adapter, or
+            a version that is too new.
+        OutputError: `work` cannot hold the media.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise TimelineError(f"{path}: no such file")
+    suffix = path.suffix.lower().lstrip(".")
+    try:
+        found, folder, notes = _open(path, suffix, work)
+    except OSError as error:
+        raise TimelineError(f"{path}: cannot be read ({error.strerror})") from error
+    timeline = _only_timeline(found, path)
+    return Edit(timeline, path, _media_folder(timeline, folder), notes)
+
+
+def make_plan(edit: Edit, request: Request, *, probe: Probe | None = None) -> Plan:
+    """The shots that an edit and a request ask for; what cannot be done is refused, clip by clip.
+
+    `probe` looks at media files; None is `media.probe.probe`.
+
+    Raises:
+        TimelineError: nothing is asked for, a name matches no clip, or our metadata is wrong.
+        MediaError: the request's own source or driving video is missing.
+    """
+    _check_request(request)
+    desk = _Desk(edit, request, _cached(probe or _real_probe()))
+    places = walk(edit.timeline, desk.length_of)
+    ids = dict(zip(map(id, places), shot_ids(place.clip.name for place in places), strict=True))
+    chosen = choose(edit.timeline, places, request)
+    shots, refused, notes = [], [], list(edit.notes) + shared_names(chosen)
+    for item in _without_hidden_twins(chosen):
+        try:
+            shot, more = desk.shot(item, ids[id(item.place)])
+        except (TimelineError, MediaError) as error:
+            refused.append(Refused(item.place.clip.name, f"{item.place.where}: {error}"))
+            continue
+        shots.append(shot)
+        notes += [f"{item.place.where}: {note}" for note in more]
+    return Plan(edit.path, tuple(shots), tuple(refused), tuple(notes))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Desk:
+    """What planning a shot needs besides the clip."""
+
+    edit: Edit
+    request: Request
+    probe: Probe
+
+    @property
+    def places(self) -> Places:
+        return Places(self.edit.folder, self.request.roots)
+
+    def length_of(self, clip: Any) -> Span | None:
+        """All of a clip's media, for clips that the timeline gives no range."""
+        try:
+            media = media_of(clip, self.places, self.probe)
+        except (TimelineError, MediaError):
+            return None  # it is refused with this reason when its turn comes
+        return None if media.still else media.available
+
+    def shot(self, item: Chosen, shot_id: str) -> tuple[Shot, tuple[str, ...]]:
+        """A chosen clip as a shot, with notes for the user."""
+        place = item.place
+        if not place.enabled:
+            raise TimelineError("it, or its track, is disabled; enable it, or leave it out")
+        media: ClipMedia = media_of(place.clip, self.places, self.probe)
+        fit = conform(place, media, self.request.handles)
+        casts = casts_of(item.faces, fit, media, self.places)
+        shot = Shot(
+            shot_id=shot_id,
+            clip_name=str(place.clip.name),
+            clip_path=place.path,
+            target=media.source(fit.target),
+            shown=fit.shown,
+            start_time=fit.start_time,
+            casts=casts,
+            still=media.still,
+            track_name=place.track,
+            clock=fit.clock,
+        )
+        return shot, fit.notes
+
+
+def _without_hidden_twins(chosen: list[Chosen]) -> Iterator[Chosen]:
+    """A disabled or unseen clip is refused only where its name names no other."""
+
+    def shows(place: Place) -> bool:
+        return place.enabled and place.seen is not None
+
+    live = {item.place.clip.name for item in chosen if shows(item.place)}
+    hidden = (
+        item.named
+        and item.place.fault is None
+        and not shows(item.place)
+        and item.place.clip.name in live
+        for item in chosen
+    )
+    yield from (item for item, hide in zip(chosen, hidden, strict=True) if not hide)
+
+
+def _open(path: Path, suffix: str, work: Path | None) -> tuple[Any, Path, tuple[str, ...]]:
+    if suffix == "otiod" and path.is_dir():
+        return parse(_content(path), path), path, ()
+    if path.is_dir():
+        raise TimelineError(f"{path}: is a folder, not a timeline; name the file in it")
+    if suffix == "otio":
+        return parse(path.read_bytes(), path), path.parent, ()
+    if suffix == "otioz":
+        folder = work or _passing_folder()
+        return parse(read_bundle(path, folder), path), folder, ()
+    if suffix in EXTRAS:
+        note = f"{path.name}: an EDL says no frame rate; check it in the plan"
+        return read_foreign(path, suffix), path.parent, (note,) if suffix == "edl" else ()
+    raise TimelineError(f"{path}: not a timeline by its name; known are {known_suffixes()}")
+
+
+def _content(bundle: Path) -> bytes:
+    content = bundle / CONTENT
+    if not content.is_file():
+        raise TimelineError(f"{bundle}: no timeline bundle, it holds no {CONTENT}")
+    return content.read_bytes()
+
+
+def _passing_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="reenact-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _only_timeline(found: Any, path: Path) -> Any:
+    if isinstance(found, otio.schema.SerializableCollection):
+        timelines = [item for item in found if isinstance(item, otio.schema.Timeline)]
+        if len(timelines) > 1:
+            names = ", ".join(f'"{timeline.name}"' for timeline in timelines)
+            raise TimelineError(f"{path}: holds {len(timelines)} timelines ({names}); export one")
+        found = timelines[0] if timelines else found
+    if not isinstance(found, otio.schema.Timeline):
+        raise TimelineError(f"{path}: not a timeline, it holds {_kind(found)}")
+    if found.tracks is None:
+        raise TimelineError(f"{path}: the timeline has no tracks; export it again")
+    return found
+
+
+def _kind(found: Any) -> str:
+    if isinstance(found, otio.schema.SerializableCollection):
+        return "a collection without a timeline"
+    if isinstance(found, otio.core.SerializableObject):
+        return f"a {found.schema_name()}"
+    return "other JSON"
+
+
+def _media_folder(timeline: Any, folder: Path) -> Path:
+    """Where relative media are: our output remembers it for media of the timeline it came from."""
+    table = plain(timeline.metadata).get(NAME)
+    url = table.get("media_root") if isinstance(table, dict) else None
+    if not isinstance(url, str):
+        return folder
+    try:
+        root = locate(url, Places(folder))
+    except ReenactError:
+        return folder
+    return root if root.is_dir() else folder
+
+
+def _check_request(request: Request) -> None:
+    for path in (request.source, request.driving):
+        if path is not None and not path.is_file():
+            raise MediaError(f"{path}: no such file")
+
+
+def _real_probe() -> Probe:
+    from reenact_core.media.probe import probe  # PyAV is slow to load
+
+    return probe
+
+
+def _cached(probe: Probe) -> Probe:
+    """Every file is looked at once."""
+    known: dict[tuple[Path, int | None, int], Any] = {}
+
+    def look(path: Path, *, first_number: int | None = None, number_step: int = 1) -> Any:
+        key = (path, first_number, number_step)
+        if key not in known:
+            known[key] = probe(path, first_number=first_number, number_step=number_step)
+        return known[key]
+
+    return look

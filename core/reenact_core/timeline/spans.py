@@ -1,0 +1,69 @@
+"""Exact stretches of time, in seconds, and the one place where time becomes frame numbers."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor, isfinite
+from typing import Any
+
+from reenact_core.errors import TimelineError
+from reenact_core.timing import snap_rate
+
+SLACK = Fraction(1, 1000)
+"""Of a frame: times are floats in a timeline, so a boundary may miss its frame by that much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From `start` up to `stop`, in seconds. An instant, as a freeze shows it, has both equal."""
+
+    start: Fraction
+    stop: Fraction
+
+    @property
+    def length(self) -> Fraction:
+        return self.stop - self.start
+
+    def meet(self, other: "Span") -> "Span | None":
+        """What both share; None where they only touch. An instant is met by what contains it."""
+        start, stop = max(self.start, other.start), min(self.stop, other.stop)
+        if start < stop:
+            return Span(start, stop)
+        instant = self.length == 0 or other.length == 0
+        inside = start == stop and start < max(self.stop, other.stop)
+        both = self == other
+        return Span(start, stop) if instant and (inside or both) else None
+
+    def moved(self, by: Fraction) -> "Span":
+        return Span(self.start + by, self.stop + by)
+
+
+def seconds(time: Any) -> Fraction:
+    """An OTIO `RationalTime` in seconds, its rate taken as the exact one that is meant.
+
+    Raises:
+        TimelineError: a time without a rate, or one that is no number.
+    """
+    value, rate = float(time.value), float(time.rate)
+    if not isfinite(value) or not isfinite(rate) or rate <= 0:
+        raise TimelineError(f"a time of {value} at {rate} frames a second cannot be used; mend it")
+    return Fraction(value).limit_denominator(100_000) / snap_rate(rate)
+
+
+def span_of(time_range: Any) -> Span:
+    """An OTIO `TimeRange` as a span; a negative duration counts as none."""
+    start = seconds(time_range.start_time)
+    return Span(start, start + max(Fraction(0), seconds(time_range.duration)))
+
+
+def to_frames(span: Span, origin: Fraction, rate: Fraction) -> tuple[int, int]:
+    """The frames that a span touches, half open, where frame 0 begins at `origin` seconds.
+
+    This is the one place of the package where a time is rounded. At least one frame is touched.
+    """
+    first = floor((span.start - origin) * rate + SLACK)
+    return first, max(first + 1, ceil((span.stop - origin) * rate - SLACK))
+
+
+def to_frame(time: Fraction, origin: Fraction, rate: Fraction) -> int:
+    """The frame that is seen at a time."""
+    return to_frames(Span(time, time), origin, rate)[0]

@@ -1,0 +1,144 @@
+"""A timeline written back: the same edit, with the rendered shots in it."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import opentimelineio as otio
+from opentimelineio.opentime import RationalTime, TimeRange
+
+from reenact_core.errors import TimelineError
+from reenact_core.files import written_whole
+from reenact_core.timeline.effects import NAME, VERSION
+from reenact_core.timeline.media_paths import url_beside
+from reenact_core.timeline.overlay import add_overlay
+from reenact_core.timeline.plan import RenderedShot, Shot
+from reenact_core.timeline.read import Edit
+from reenact_core.timeline.references import Relink, add, restore, swap
+
+Results = Mapping[str, Mapping[str, Any]]
+"""By shot id: what the run has to say about a shot (checkpoint, seconds, ...), JSON values."""
+
+
+def write_timeline(
+    edit: Edit,
+    rendered: Sequence[RenderedShot],
+    path: Path,
+    relink: Relink = "add",
+    results: Results | None = None,
+) -> tuple[str, ...]:
+    """Write the edit as `.otio` with the rendered shots in it, whole or not at all.
+
+    Source ranges never change, and clips that were not rendered are left as they are. Gives back
+    what a user should know, a sentence each.
+
+    Raises:
+        TimelineError: a name that does not end in `.otio`.
+        OutputError: the folder cannot be written.
+    """
+    if path.suffix.lower() != ".otio":
+        raise TimelineError(f"{path}: a timeline is written as .otio; give it that suffix")
+    timeline = edit.timeline.clone()
+    pairs = [(shot, _reference(shot, path, relink, results or {})) for shot in rendered]
+    notes: list[str] = []
+    for shot, reference in pairs:
+        clip = clip_at(timeline, shot.shot)
+        restore(clip)
+        if relink != "track":
+            (add if relink == "add" else swap)(clip, reference)
+    if relink == "track":
+        notes += add_overlay(timeline, pairs)
+    notes += _remember_folder(timeline, edit, path)
+    with written_whole(path) as partial:
+        partial.write_text(otio.adapters.write_to_string(timeline, "otio_json") + "\n", "utf-8")
+    return tuple(notes)
+
+
+def clip_at(timeline: Any, shot: Shot) -> Any:
+    """The clip of a shot.
+
+    Raises:
+        ValueError: the timeline is not the one that the shot was planned from.
+    """
+    item = timeline.tracks
+    for index in shot.clip_path:
+        item = item[index]
+    if not isinstance(item, otio.schema.Clip) or item.name != shot.clip_name:
+        raise ValueError(f"shot {shot.shot_id} is not of this timeline: no clip at its place")
+    return item
+
+
+def _reference(rendered: RenderedShot, path: Path, relink: Relink, results: Results) -> Any:
+    """The new file as a media reference, in the clock of the clip's source range."""
+    shot, output = rendered.shot, rendered.output
+    clock = shot.clock or shot.target.frames.rate
+    record = {
+        **results.get(shot.shot_id, {}),
+        "version": VERSION,
+        "shot": shot.shot_id,
+        "frames": [shot.target.frames.start, shot.target.frames.stop],
+        "relink": relink,
+        "synthetic": True,
+    }
+    metadata = {NAME: json.loads(json.dumps(record, allow_nan=False))}
+    start = _value(shot.start_time + shot.target.frames.start)
+    rate = float(clock)
+    available = TimeRange(RationalTime(start, rate), RationalTime(len(output.frames), rate))
+    if output.first_number is None:
+        url = url_beside(output.path, path.parent)
+        return otio.schema.ExternalReference(url, available, metadata)
+    return _sequence(rendered, path.parent, available, metadata)
+
+
+def _sequence(rendered: RenderedShot, folder: Path, available: Any, metadata: Any) -> Any:
+    output = rendered.output
+    match = re.fullmatch(r"(.*)%0?(\d*)d(.*)", output.path.name)
+    if match is None:
+        raise ValueError(f"{output.path} has a first number and no place for numbers, as %04d")
+    base = url_beside(output.path.parent, folder)
+    return otio.schema.ImageSequenceReference(
+        target_url_base="" if base == "." else base.rstrip("/") + "/",
+        name_prefix=match[1].replace("%%", "%"),
+        name_suffix=match[3].replace("%%", "%"),
+        start_frame=output.first_number,
+        frame_step=output.number_step,
+        rate=available.duration.rate * output.number_step,
+        frame_zero_padding=int(match[2] or 0),
+        available_range=available,
+        metadata=metadata,
+    )
+
+
+def _value(frames: Fraction) -> float:
+    return float(frames)
+
+
+def _remember_folder(timeline: Any, edit: Edit, path: Path) -> list[str]:
+    """References are left as they are; relative ones still mean the folder they came from.
+
+    Their folder is written into the timeline's metadata, for our own next run.
+    """
+    if edit.folder.resolve() == path.parent.resolve() or not _has_relative(timeline):
+        timeline.metadata.get(NAME, {}).pop("media_root", None)
+        return []
+    if not isinstance(timeline.metadata.get(NAME), Mapping):
+        timeline.metadata.setdefault(NAME, {"version": VERSION})
+    timeline.metadata[NAME]["media_root"] = edit.folder.resolve().as_uri()
+    return [
+        f"{path.name}: some media are named relative to {edit.folder}; "
+        "move the timeline there, or write it there with -o, before another program opens it"
+    ]
+
+
+def _has_relative(timeline: Any) -> bool:
+    for clip in timeline.find_clips():
+        for reference in clip.media_references().values():
+            url = getattr(reference, "target_url", None) or getattr(
+                reference, "target_url_base", None
+            )
+            if url and NAME not in reference.metadata and not re.match(r"/|[A-Za-z]+:|\\\\", url):
+                return True
+    return False
