@@ -23,6 +23,8 @@ from reenact_core.crop.harmonise import HarmoniseSettings
 from reenact_core.crop.mask import MaskSettings
 from reenact_core.crop.paste import PasteSettings
 from reenact_core.errors import SettingsError
+from reenact_core.motion.lanes import LaneSettings
+from reenact_core.motion.transfer import MotionSettings
 from reenact_core.tracking.faces import TrackSettings
 
 T = TypeVar("T")
@@ -44,6 +46,10 @@ class Settings:
     """How a face that is lost gives way to the source."""
     paste: PasteSettings = field(default_factory=PasteSettings)
     """How the new face is put into the frame."""
+    motion: MotionSettings = field(default_factory=MotionSettings)
+    """How the driving face's motion is given to the source's face."""
+    lanes: LaneSettings = field(default_factory=LaneSettings)
+    """How much is computed side by side."""
 
 
 def settings_for(

@@ -1,0 +1,30 @@
+"""Networks and detectors by the names that options give them."""
+
+import os
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reenact_core.devices import Compute
+    from reenact_core.models.load import Models
+    from reenact_core.tracking.detect import Detector
+
+
+def models_named(checkpoint: str | None, compute: "Compute") -> "Models":
+    """The networks of a checkpoint; None is the one that comes with reenact.
+
+    Raises:
+        CheckpointError: it is not there, damaged, or of no known architecture.
+    """
+    from reenact_core.models.catalogue import DEFAULT
+    from reenact_core.models.load import load_models
+
+    return load_models(checkpoint or DEFAULT, compute, folders=(models_folder(),))
+
+
+def models_folder() -> Path:
+    """Where this user's own checkpoints lie."""
+    from reenact_core.models.catalogue import user_models_folder
+
+    return user_models_folder(platform.system(), Path.home(), os.environ)

@@ -1,0 +1,119 @@
+"""`reenact track`: the faces of a video, to be looked at, corrected and given to `render`."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reenact_cli.networks import detector_named
+from reenact_cli.options import FILE, Output, output_options, settings_option, tracker_option
+from reenact_cli.show import counted, print_result
+
+if TYPE_CHECKING:
+    from reenact_core.media.probe import MediaInfo
+    from reenact_core.settings import Settings
+    from reenact_core.tracking.track import FaceTrack
+
+
+@click.command("track")
+@click.argument("video", type=FILE)
+@click.option(
+    "-o", "--out", "out", type=FILE, required=True, metavar="TRACKS.json", help="The file to write."
+)
+@click.option(
+    "--overlay", type=FILE, metavar="OUT.mp4", help="Also write the video with its faces drawn in."
+)
+@tracker_option
+@settings_option
+@output_options
+def command(
+    video: Path,
+    out: Path,
+    overlay: Path | None,
+    tracker: str | None,
+    settings_file: Path | None,
+    output: Output,
+) -> None:
+    """Find the faces of VIDEO and write them as JSON.
+
+    The file can be corrected by hand and given to `reenact render --tracks`.
+
+    \b
+    Example:
+      reenact track close_up.mov -o tracks.json --overlay look.mp4
+    """
+    from reenact_core.media.probe import probe
+    from reenact_core.settings import settings_for
+    from reenact_core.tracking.tracks_file import TracksFile, write_tracks
+
+    settings = settings_for(file=settings_file)
+    info = probe(video)
+    tracks = _find(info, settings, tracker, output)
+    write_tracks(out, TracksFile(video, info.rate, tuple(tracks)))
+    if overlay is not None:
+        _write_overlay(overlay, info, tracks, output)
+    result = {
+        "tracks_file": str(out),
+        "overlay": overlay and str(overlay),
+        "video": str(video),
+        "frames": info.frame_count,
+        "tracks": [_summary(track) for track in tracks],
+    }
+    print_result(result, _lines(result), as_json=output.as_json)
+
+
+def _find(
+    info: "MediaInfo", settings: "Settings", tracker: str | None, output: Output
+) -> "list[FaceTrack]":
+    from reenact_core.media.decode import decode
+    from reenact_core.timing import FrameRange
+    from reenact_core.tracking.faces import find_faces
+
+    detector = detector_named(tracker)
+    frames = FrameRange(0, info.frame_count, info.rate)
+    with closing(decode(info, frames)) as pictures:
+        shown = counted(pictures, len(frames), "track", output.progress)
+        return find_faces(shown, frames, settings.track, detector)
+
+
+def _write_overlay(
+    path: Path, info: "MediaInfo", tracks: "Sequence[FaceTrack]", output: Output
+) -> None:
+    from reenact_core.media.decode import decode
+    from reenact_core.media.encode import choose_codec, open_encoder
+    from reenact_core.report.overlay import draw_tracks
+    from reenact_core.timing import FrameRange
+
+    frames = FrameRange(0, info.frame_count, info.rate)
+    settings, _ = choose_codec(info, "h264")
+    with (
+        closing(decode(info, frames)) as pictures,
+        open_encoder(path, info, frames, settings) as encoder,
+    ):
+        for picture in counted(pictures, len(frames), "overlay", output.progress):
+            encoder.write(draw_tracks(picture, tracks))
+
+
+def _summary(track: "FaceTrack") -> dict[str, Any]:
+    seen = track.confidence > 0
+    return {
+        "id": track.face_id,
+        "start": track.frames.start,
+        "stop": track.frames.stop,
+        "seen": int(seen.sum()),
+        "confidence": round(float(track.confidence[seen].mean()), 3) if seen.any() else 0.0,
+    }
+
+
+def _lines(result: dict[str, Any]) -> Iterator[str]:
+    tracks = result["tracks"]
+    if not tracks:
+        yield f"{result['video']}: no face was found in {result['frames']} frames"
+    for track in tracks:
+        span = f"frames {track['start']}-{track['stop'] - 1}"
+        yield f"face {track['id']}: {span}, seen in {track['seen']}, sure {track['confidence']:.2f}"
+    for key in ("tracks_file", "overlay"):
+        if result[key]:
+            yield f"wrote {result[key]}"
