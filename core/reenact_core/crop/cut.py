@@ -15,14 +15,6 @@ from reenact_core.geometry import Affine, Box
 from reenact_core.media.colour import to_rgb
 
 
-def chroma_step(picture: Picture) -> tuple[int, int]:
-    """Pixels for one chroma sample, across and down, as the planes show them."""
-    if picture.layout.kind != "yuv":
-        return 1, 1
-    height, width = picture.planes[1].shape
-    return -(-picture.width // width), -(-picture.height // height)
-
-
 def cut(picture: Picture, to_crop: Matrix, size: int) -> Image:
     """The crop of a face; where it reaches over the frame's edge the edge is repeated.
 
@@ -34,7 +26,7 @@ def cut(picture: Picture, to_crop: Matrix, size: int) -> Image:
         result: (size, size, 3) float32 R'G'B' in [0, 1]
     """
     whole = Box(0.0, 0.0, float(size), float(size))
-    region = region_seen(to_crop, whole, picture.width, picture.height, chroma_step(picture))
+    region = region_seen(to_crop, whole, picture.width, picture.height)
     pixels = to_rgb(picture, region.box)
     moved = shift_source(to_crop, region.left, region.top)
     return np.clip(resample(pixels, moved, (size, size), edge="repeat"), 0.0, 1.0)

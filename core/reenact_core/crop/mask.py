@@ -53,9 +53,8 @@ def face_mask(
     """
     if not np.isfinite(points).all():
         return np.zeros((size, size), dtype=np.float32)
-    hull = outline(points, settings)
-    unit = np.sqrt(max(_area(hull), 1.0))
-    distance = _distance_outside(hull, size)
+    unit = np.sqrt(max(_area(_hull(_around(points))), 1.0))
+    distance = _distance_outside(outline(points, settings), size)
     inwards = (settings.grow * unit - distance) / (settings.feather * unit)
     mask = _smoothstep(inwards) * _rim(size, settings.rim)
     return mask if matte is None else np.asarray(mask * np.clip(matte, 0.0, 1.0), dtype=np.float32)
@@ -63,20 +62,25 @@ def face_mask(
 
 def outline(points: Floats, settings: MaskSettings) -> Floats:
     """The convex outline (M, 2) of the face or head, in order, same pixels as the points."""
-    around = _around(points) if len(points) == 79 else _ellipse(points)
-    if settings.region == "head":
-        around = _with_hair(around, points, settings)
-    hull = cv2.convexHull(around.astype(np.float32))
-    return np.asarray(hull, dtype=np.float64).reshape(-1, 2)
+    around = _around(points)
+    return _hull(_with_hair(around, points, settings) if settings.region == "head" else around)
+
+
+def _hull(around: Floats) -> Floats:
+    hull = np.asarray(cv2.convexHull(around.astype(np.float32)), dtype=np.float64)
+    # Points on one line, or all in one place, have no hull; they are their own outline.
+    return hull.reshape(-1, 2) if hull.size >= 6 and hull.size % 2 == 0 else around
 
 
 def _around(points: Floats) -> Floats:
-    """Jaw and forehead of the 79 points."""
-    return np.concatenate([points[JAW], points[FOREHEAD]])
+    """Points around the face: jaw and forehead where they are known."""
+    if len(points) == 79:
+        return np.concatenate([points[JAW], points[FOREHEAD]])
+    return _ellipse(points)
 
 
 def _ellipse(points: Floats) -> Floats:
-    """The outline guessed from eyes and mouth: mid-forehead to chin, cheek to cheek."""
+    """An outline guessed from eyes and mouth: mid-forehead to chin, cheek to cheek."""
     left, right, mouth = eyes_and_mouth(points)
     eyes = (left + right) / 2
     down = mouth - eyes
@@ -109,9 +113,10 @@ def _area(hull: Floats) -> float:
     return float(abs(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) / 2)
 
 
-def _distance_outside(hull: Floats, size: int) -> Image:
+def _distance_outside(hull: NDArray[np.floating], size: int) -> Image:
     """Distance of every crop sample from a convex outline in pixels, negative inside."""
-    line = (np.arange(-(-size // COARSE)) + 0.5) * COARSE
+    hull = hull.astype(np.float32)
+    line = ((np.arange(-(-size // COARSE)) + 0.5) * COARSE).astype(np.float32)
     grid = np.stack(np.meshgrid(line, line), axis=-1)[:, :, None, :]  # (h, w, 1, 2)
     edges = np.roll(hull, -1, axis=0) - hull  # (M, 2)
     square = np.maximum((edges**2).sum(axis=1), 1e-12)

@@ -12,10 +12,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from reenact_core.crop.cut import chroma_step, cut
+from reenact_core.crop.cut import cut
 from reenact_core.crop.detail import agreement, lost
 from reenact_core.crop.grain import grain_lacking
 from reenact_core.crop.resample import (
+    Grid,
     Image,
     Matrix,
     Region,
@@ -27,7 +28,7 @@ from reenact_core.crop.resample import (
 )
 from reenact_core.frames import Picture, Samples
 from reenact_core.geometry import Box
-from reenact_core.media.colour import from_rgb, to_rgb
+from reenact_core.media.colour import from_rgb, plane_windows, to_rgb
 
 LEAST = 2.0**-12
 """A mask below this is nothing: times any change of a face it is no step of any format."""
@@ -97,11 +98,13 @@ def paste(
         return picture
     if plate_crop is None:
         plate_crop = cut(picture, to_crop, len(face))
-    old = np.clip(to_rgb(picture, place.region.box), 0.0, 1.0)
+    old = to_rgb(picture, place.region.box, out_of_range="keep")
     random = _random(picture, place, settings)
     new = _new_pixels(old, face, plate_crop, place, settings, random)
     left, top = place.region.left, place.region.top
-    before, after = (from_rgb(pixels, picture, left, top) for pixels in (old, new))
+    before, after = (
+        from_rgb(pixels, picture, left, top, out_of_range="keep") for pixels in (old, new)
+    )
     dither = random if settings.dither == "noise" else None
     return _blend(picture, before, after, place, weight, dither)
 
@@ -134,7 +137,7 @@ def _place(picture: Picture, mask: Image, to_crop: Matrix) -> _Place | None:
     spread = 2.0 + 4.0 * max(1.0, *density(to_crop))
     low, high = (columns[0], rows[0]), (columns[-1] + 1, rows[-1] + 1)
     used = Box(low[0] - spread, low[1] - spread, high[0] + spread, high[1] + spread)
-    region = region_seen(to_crop, used, picture.width, picture.height, chroma_step(picture))
+    region = region_seen(to_crop, used, picture.width, picture.height, _chroma_grid(picture))
     from_crop = invert(shift_source(to_crop, region.left, region.top))
     share = resample(
         mask.astype(np.float32), from_crop, region.size, edge="zero", sampling="linear"
@@ -151,7 +154,10 @@ def _new_pixels(
     settings: PasteSettings,
     random: np.random.Generator,
 ) -> Image:
-    """The region with the whole new face, R'G'B' in [0, 1]; exactly old where they are equal."""
+    """The region with the whole new face, R'G'B'; exactly old where the faces are equal.
+
+    It stays in [0, 1] but where the old samples are whiter than white already.
+    """
 
     def back(image: Image, sampling: Literal["linear", "cubic"] = "cubic") -> Image:
         size = place.region.size
@@ -163,7 +169,7 @@ def _new_pixels(
     new = old + np.where(np.abs(change) < UNSEEN, np.float32(0), change)
     if settings.grain > 0:
         new += settings.grain * grain_lacking(old, new, place.mask, random)[..., None]
-    return np.clip(new, 0.0, 1.0)
+    return np.clip(new, np.minimum(old, 0.0), np.maximum(old, 1.0))
 
 
 def _random(picture: Picture, place: _Place, settings: PasteSettings) -> np.random.Generator:
@@ -187,30 +193,56 @@ def _blend(
         old: NDArray[Any] = planes[plane][where]
         change = after[plane].astype(np.float32) - before[plane].astype(np.float32)
         moved = old + np.float32(weight) * share * change
-        # Rounded at a random height, a slow ramp has no steps; whole numbers stay as they are.
-        up = np.float32(0.5) if dither is None else dither.random(moved.shape, dtype=np.float32)
         changed = planes[plane].copy()
-        changed[where] = np.where(change == 0, old, np.clip(np.floor(moved + up), 0, most))
+        same = (change == 0) | (share == 0)
+        changed[where] = np.where(same, old, np.clip(_rounded(moved, dither), 0, most))
         changed.flags.writeable = False
         planes[plane] = changed
     return picture.with_planes(tuple(planes))
 
 
+def _rounded(values: Image, dither: np.random.Generator | None) -> Image:
+    """Whole numbers; with dither at a random height, so that a slow ramp shows no steps."""
+    if dither is None:
+        return np.asarray(np.rint(values), dtype=np.float32)
+    # Short of 1, or float32 would lift a sample that is whole already.
+    height = 0.98 * dither.random(values.shape, dtype=np.float32) + np.float32(0.01)
+    return np.asarray(np.floor(values + height), dtype=np.float32)
+
+
 def _shares(picture: Picture, place: _Place) -> list[tuple[int, Image, tuple[slice, slice]]]:
     """For each plane of colour: its number, the mask on its samples, and where they are."""
-    count = 1 if picture.layout.kind == "grey" else 3
-    step = chroma_step(picture)
-    whole = (0, place.mask, place.region.slices())
-    if count == 1 or step == (1, 1):
-        return [(plane, place.mask, place.region.slices()) for plane in range(count)]
-    coarse = _averaged(place.mask, step)
-    return [whole, *((plane, coarse, place.region.slices(step)) for plane in (1, 2))]
+    region = place.region
+    windows = plane_windows(picture, region.left, region.top, *region.size)
+    if picture.layout.kind == "grey":
+        return [(0, place.mask, windows[0])]
+    grid = _chroma_grid(picture)
+    coarse = place.mask if grid == Grid() else _averaged(place.mask, region, grid)
+    masks = (place.mask, coarse, coarse)
+    return [(plane, mask, windows[plane]) for plane, mask in enumerate(masks)]
 
 
-def _averaged(mask: Image, step: tuple[int, int]) -> Image:
-    """The mask's mean over the pixels of each chroma sample."""
-    across, down = step
-    height, width = mask.shape
-    even = np.pad(mask, ((0, -height % down), (0, -width % across)), mode="edge")
+def _chroma_grid(picture: Picture) -> Grid:
+    """The blocks of displayed pixels that share a chroma sample."""
+    layout, turns = picture.layout, picture.rotation // 90
+    if layout.kind != "yuv":
+        return Grid()
+    across, down = 1 << layout.chroma_width_shift, 1 << layout.chroma_height_shift
+    # Blocks are counted from the stored picture's left and top, which may lie right and below.
+    left = picture.width % across if turns in (2, 3) else 0
+    top = picture.height % down if turns in (1, 2) else 0
+    return Grid((across, down), (left, top))
+
+
+def _averaged(mask: Image, region: Region, grid: Grid) -> Image:
+    """The mask's mean over each block of the grid."""
+    pads = []
+    for side, start, step, origin in zip(
+        mask.shape, (region.top, region.left), grid.step[::-1], grid.origin[::-1], strict=True
+    ):
+        before = (start - origin) % step
+        pads.append((before, -(side + before) % step))
+    across, down = grid.step
+    even = np.pad(mask, pads, mode="edge")
     blocks = even.reshape(even.shape[0] // down, down, even.shape[1] // across, across)
     return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float32)

@@ -35,13 +35,16 @@ class Region:
     def box(self) -> Box:
         return Box(float(self.left), float(self.top), float(self.right), float(self.bottom))
 
-    def slices(self, step: tuple[int, int] = (1, 1)) -> tuple[slice, slice]:
-        """Rows and columns of the region in a plane that has one sample for `step` pixels."""
-        across, down = step
-        return (
-            slice(self.top // down, -(-self.bottom // down)),
-            slice(self.left // across, -(-self.right // across)),
-        )
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Blocks of pixels that share a chroma sample; their borders lie at origin + k * step."""
+
+    step: tuple[int, int] = (1, 1)
+    """Width and height of a block."""
+    origin: tuple[int, int] = (0, 0)
+    """Not 0 where the picture was turned and its size is no multiple of the step: then the first
+    block is the cut-off one."""
 
 
 def check_map(to_crop: Matrix) -> None:
@@ -111,7 +114,8 @@ def _shrink(image: Image, to_target: Matrix, border: int) -> tuple[Image, Matrix
         small = (image.shape[1] // across, image.shape[0] // down)
         image = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA))
         to_target = to_target @ np.diag([across, down, 1.0])
-    sigmas = [(ratio / step - 1) / 2 for ratio, step in zip(ratios, (across, down), strict=True)]
+    rest = [ratio / step for ratio, step in zip(ratios, (across, down), strict=True)]
+    sigmas = [0.4 * float(np.sqrt(ratio**2 - 1)) for ratio in rest]
     return _blur(image, sigmas[0], sigmas[1], border), to_target
 
 
@@ -131,9 +135,9 @@ def _taps(sigma: float) -> int:
 
 
 def region_seen(
-    to_crop: Matrix, crop: Box, width: int, height: int, step: tuple[int, int] = (1, 1)
+    to_crop: Matrix, crop: Box, width: int, height: int, grid: Grid | None = None
 ) -> Region:
-    """The frame pixels that a part of the crop is sampled from, on the grid of the chroma samples.
+    """The frame pixels that a part of the crop is sampled from, in whole blocks of the grid.
 
     Always holds at least one pixel: a crop outside its frame sees the frame's nearest edge.
     """
@@ -141,13 +145,14 @@ def region_seen(
     points = Affine(invert(to_crop)[None]).apply(corners)[0]
     reach = 4.0 / np.array(density(to_crop)) + 4.0  # what blur and cubic look at
     first, last = points.min(axis=0) - reach, points.max(axis=0) + reach
-    left, right = _span(first[0], last[0], width, step[0])
-    top, bottom = _span(first[1], last[1], height, step[1])
+    grid = grid or Grid()
+    left, right = _span(first[0], last[0], width, grid.step[0], grid.origin[0])
+    top, bottom = _span(first[1], last[1], height, grid.step[1], grid.origin[1])
     return Region(left, top, right, bottom)
 
 
-def _span(first: float, last: float, length: int, step: int) -> tuple[int, int]:
-    """Whole steps that cover first..last inside 0..length; at least one step."""
-    low = int(np.clip(np.floor(first), 0, length - 1)) // step * step
+def _span(first: float, last: float, length: int, step: int, origin: int) -> tuple[int, int]:
+    """Whole blocks that cover first..last inside 0..length; at least one block."""
+    low = int(np.clip(np.floor(first), 0, length - 1))
     high = int(np.clip(np.ceil(last), low + 1, length))
-    return low, min(length, -(-high // step) * step)
+    return max(0, low - (low - origin) % step), min(length, high + (origin - high) % step)
