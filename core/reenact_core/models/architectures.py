@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from reenact_core.errors import CheckpointError
-from reenact_core.models.state_dicts import Shapes, Weights, fill
+from reenact_core.models.state_dicts import Shapes, Weights, check_finite, fill
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,25 +24,38 @@ class Architecture:
 
 
 def _is_compact(shapes: Shapes) -> bool:
-    return False  # its files always name it
+    return _parts(shapes) == {"points", "global_integrator", "local_integrator", "calibrator"}
 
 
 def _build_compact(weights: Weights) -> nn.Module:
     from reenact_core.models.compact import Compact
 
-    return Compact.from_state(weights.read(), weights.metadata)
+    configuration_of(weights)
+    state = weights.read()
+    check_finite(weights.path, state)
+    try:
+        return Compact.from_state(state, weights.metadata)
+    except CheckpointError as error:
+        raise CheckpointError(f"{weights.path}: {error}") from error
+
+
+def _parts(shapes: Shapes) -> set[str]:
+    """The networks that a file is made of: what stands before the first dot."""
+    return {name.partition(".")[0] for name in shapes}
 
 
 def _is_paper(shapes: Shapes) -> bool:
-    parts = {name.partition(".")[0] for name in shapes}
-    return parts == {"global_integrator", "local_integrator", "calibrator"}
+    return _parts(shapes) == {"global_integrator", "local_integrator", "calibrator"}
 
 
 def _build_paper(weights: Weights) -> nn.Module:
     from reenact_core.models.paper import Paper
     from reenact_core.models.paper_settings import PaperSettings, settings_from_json
 
-    settings = settings_from_json(PaperSettings, configuration_of(weights))
+    try:
+        settings = settings_from_json(PaperSettings, configuration_of(weights))
+    except ValueError as error:
+        raise CheckpointError(f"{weights.path}: configuration: {error}") from error
     return fill(lambda: Paper(settings), weights)
 
 

@@ -165,11 +165,13 @@ def warp(images: Tensor, field: Tensor, *, align_corners: bool) -> Tensor:
     return sampled.to(images.dtype)
 
 
-def resize(maps: Tensor, height: int, width: int) -> Tensor:
+def resize(maps: Tensor, height: int, width: int, *, align_corners: bool) -> Tensor:
     """Maps (B, C, h, w) resized bilinearly, or untouched where the size is right already."""
     if maps.shape[-2:] == (height, width):
         return maps
-    return functional.interpolate(maps, (height, width), mode="bilinear", align_corners=False)
+    return functional.interpolate(
+        maps, (height, width), mode="bilinear", align_corners=align_corners
+    )
 
 
 def weight_dtype(network: nn.Module) -> torch.dtype:

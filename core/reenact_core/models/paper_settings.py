@@ -8,13 +8,18 @@ docs/explanation/networks.md.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, TypeVar
-
-from reenact_core.errors import CheckpointError
+from typing import Any, Literal, TypeVar, get_args
 
 Settings = TypeVar("Settings")
 
 JacobianMaps = Literal["per_keypoint", "shared", "none"]
+
+SCALES = (1.0, 0.5, 0.25, 0.125, 0.0625)
+"""Reductions that a network may start with."""
+DEEPEST = 16
+"""Blocks in a row that any network may have."""
+WIDEST = 1 << 16
+"""Channels, keypoints, codes that any network may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,15 @@ class KeypointSettings:
     jacobian: JacobianMaps = "per_keypoint"
     """Maps of local affine frames: one a keypoint, one for all, or none."""
 
+    def __post_init__(self) -> None:
+        _within(self, 1, WIDEST, "keypoints", "channels", "features", "max_features")
+        _within(self, 1, DEEPEST, "blocks")
+        _within(self, 0, 3, "padding")
+        _one_of(self, "scale", SCALES)
+        _one_of(self, "jacobian", get_args(JacobianMaps))
+        if not self.temperature > 0:
+            raise ValueError(f"temperature must be above 0, got {self.temperature}")
+
 
 @dataclass(frozen=True, slots=True)
 class DenseMotionSettings:
@@ -58,6 +72,13 @@ class DenseMotionSettings:
     occlusion: bool = True
     """Whether a map says which parts the source does not show."""
 
+    def __post_init__(self) -> None:
+        _within(self, 1, WIDEST, "features", "max_features")
+        _within(self, 1, DEEPEST, "blocks")
+        _one_of(self, "scale", SCALES)
+        if not self.variance > 0:
+            raise ValueError(f"variance must be above 0, got {self.variance}")
+
 
 @dataclass(frozen=True, slots=True)
 class GeneratorSettings:
@@ -71,6 +92,10 @@ class GeneratorSettings:
     """Down-sampling blocks before the warp, and up-sampling blocks after it."""
     bottleneck: int = 6
     """Residual blocks between the warp and the up-sampling."""
+
+    def __post_init__(self) -> None:
+        _within(self, 1, WIDEST, "features", "max_features")
+        _within(self, 0, DEEPEST, "halvings", "bottleneck")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +120,9 @@ class LatentSettings:
     codes: int = 256
     """Codes to choose from in each group."""
 
+    def __post_init__(self) -> None:
+        _within(self, 1, WIDEST, "groups", "codes")
+
 
 @dataclass(frozen=True, slots=True)
 class CalibratorSettings:
@@ -106,6 +134,10 @@ class CalibratorSettings:
     """Widest layer."""
     blocks: int = 5
     """Halvings; 5 let one feature at the bottom see the whole face."""
+
+    def __post_init__(self) -> None:
+        _within(self, 1, WIDEST, "features", "max_features")
+        _within(self, 1, DEEPEST, "blocks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,20 +157,21 @@ def settings_from_json(kind: type[Settings], value: Mapping[str, Any], where: st
     """A settings tree from the nested JSON object that `dataclasses.asdict` gives.
 
     Raises:
-        CheckpointError: a key that `kind` does not have, or a value of another type.
+        ValueError: a key that `kind` does not have, or a value of another type or out of range.
     """
     known = {part.name: part for part in fields(kind)}  # type: ignore[arg-type]  # a dataclass type
     unknown = sorted(set(value) - set(known))
     if unknown:
-        raise CheckpointError(
-            f"configuration: {where}{unknown[0]} is no setting of {kind.__name__}"
-        )
+        raise ValueError(f"{where}{unknown[0]} is no setting of {kind.__name__}")
     default = kind()
     chosen = {
         name: _converted(getattr(default, name), given, f"{where}{name}")
         for name, given in value.items()
     }
-    return kind(**chosen)
+    try:
+        return kind(**chosen)
+    except ValueError as error:
+        raise ValueError(f"{where}{error}") from error
 
 
 def _converted(default: Any, given: Any, where: str) -> Any:
@@ -148,5 +181,19 @@ def _converted(default: Any, given: Any, where: str) -> Any:
         return settings_from_json(type(default), given, f"{where}.")
     if type(given) is not type(default):
         expected = type(default).__name__
-        raise CheckpointError(f"configuration: {where} must be {expected}, got {given!r}")
+        raise ValueError(f"{where} must be {expected}, got {given!r}")
     return given
+
+
+def _within(settings: object, least: int, most: int, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        if not least <= value <= most:
+            raise ValueError(f"{name} must be from {least} to {most}, got {value}")
+
+
+def _one_of(settings: object, name: str, choices: tuple[object, ...]) -> None:
+    value = getattr(settings, name)
+    if value not in choices:
+        known = ", ".join(str(choice) for choice in choices)
+        raise ValueError(f"{name} must be one of {known}; got {value}")

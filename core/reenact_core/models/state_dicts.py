@@ -148,8 +148,8 @@ def fill(
         if not parts or name.partition(".")[0] in parts
     }
     _compare(weights.path, wanted, held)
-    read = weights.read()
-    state = {name: _checked(weights.path, name, read[name]) for name in wanted if name in read}
+    state = {name: tensor for name, tensor in weights.read().items() if name in wanted}
+    check_finite(weights.path, state)
     state |= {name: torch.zeros((), dtype=torch.int64) for name in wanted if name not in state}
     network.load_state_dict(state, assign=True)
     return network.float().eval().requires_grad_(False)
@@ -173,12 +173,17 @@ def _listed(names: list[str], word: str) -> str:
     return f"{', '.join(names[:3])}{more} {word}" if names else ""
 
 
-def _checked(path: Path, name: str, tensor: Tensor) -> Tensor:
-    if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-        raise CheckpointError(
-            f"{path}: {name} holds values that are not numbers; get the file anew"
-        )
-    return tensor
+def check_finite(path: Path, state: State) -> None:
+    """Refuse weights that are not all numbers.
+
+    Raises:
+        CheckpointError: a tensor holds NaN or infinity.
+    """
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise CheckpointError(
+                f"{path}: {name} holds values that are not numbers; get the file anew"
+            )
 
 
 def write_weights(

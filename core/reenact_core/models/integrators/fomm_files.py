@@ -16,6 +16,7 @@ from reenact_core.errors import CheckpointError
 from reenact_core.models.integrators.fomm import Fomm
 from reenact_core.models.layers import low_pass_kernel
 from reenact_core.models.paper_settings import (
+    SCALES,
     DenseMotionSettings,
     GeneratorSettings,
     IntegratorSettings,
@@ -26,8 +27,6 @@ from reenact_core.models.state_dicts import Shapes, Weights, fill, open_weights,
 
 PARTS = ("kp_detector", "generator")
 """The tables of the file that make the integrator; the others belong to training."""
-
-SCALES = (0.5, 0.25, 0.125, 0.0625)
 
 Configuration = Mapping[str, Any]
 
@@ -51,7 +50,14 @@ def fomm_from(weights: Weights, configuration: Configuration) -> Fomm:
             f"{weights.path}: no FOMM weights; kp_detector.kp.weight and "
             "generator.dense_motion_network.mask.weight are not there"
         )
-    settings = fomm_settings(weights.shapes, configuration)
+    try:
+        settings = fomm_settings(weights.shapes, configuration)
+    except (KeyError, IndexError, ValueError, TypeError) as error:
+        raise CheckpointError(
+            f"{weights.path}: names as in FOMM, but not with sizes that FOMM can have ({error})"
+        ) from error
+    except CheckpointError as error:
+        raise CheckpointError(f"{weights.path}: {error}") from error
     network = fill(lambda: Fomm(settings), weights, PARTS)
     assert isinstance(network, Fomm)
     return network
@@ -163,7 +169,7 @@ def _scale(shapes: Shapes) -> float:
     if "down.weight" not in shapes:
         return 1.0
     side = shapes["down.weight"][-1]
-    for scale in SCALES:
+    for scale in SCALES[1:]:
         if len(low_pass_kernel(scale)) == side:
             return scale
     raise CheckpointError(f"down.weight: a kernel of {side} pixels belongs to no known scale")

@@ -147,6 +147,8 @@ def test_the_way_to_the_field_is_upstreams(case: Case) -> None:
     close(heat[:, :, None], expected["heatmap_representation"], largest=1e-5)
     moved = warp_by_each(small, candidates, align_corners=False)
     close(moved, expected["sparse_deformed"], largest=1e-3, mean=1e-5)
-    field = resize(motion.field.permute(0, 3, 1, 2), *case.inputs["source"].shape[2:])
+    field = resize(
+        motion.field.permute(0, 3, 1, 2), *case.inputs["source"].shape[2:], align_corners=False
+    )
     whole = warp(case.inputs["source"], field.permute(0, 2, 3, 1), align_corners=False)
     close(whole, expected["deformed"], largest=1e-3, mean=1e-5)
