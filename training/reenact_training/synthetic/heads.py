@@ -168,7 +168,7 @@ def _solids(
     side = 1.02 + 0.10 * full
     lock = long * chosen(generator, count, 0.8)
     bun = chosen(generator, count, 0.12) * (1 - long) * (hair.volume > 0.04)
-    brim = hair.covered * chosen(generator, count, 0.5)
+    brim = hair.cloth[:, 0] * chosen(generator, count, 0.5)
     rows = [
         (-ear_x, one * 0.20, one * 0.12, flare, 0.40 * ear, 0.24 * ear),
         (ear_x, one * 0.20, one * 0.12, flare, 0.40 * ear, 0.24 * ear),
@@ -181,8 +181,9 @@ def _solids(
     ]  # fmt: skip
     values = torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
     hairs = hair.colour.pow(2.2)
+    cloth = hair.cloth[:, 1:].pow(2.2)
     reddish = skin * torch.tensor([1.0, 0.86, 0.84])
-    colours = torch.stack([reddish, reddish, hairs, hairs, hairs, hairs, hairs], dim=1)
+    colours = torch.stack([reddish, reddish, hairs, hairs, hairs, hairs, cloth], dim=1)
     return values[..., :3] * axes[:, None], values[..., 3:], colours
 
 
@@ -199,7 +200,9 @@ def _glasses(generator: Generator, count: int) -> tuple[Tensor, Tensor]:
     ]  # fmt: skip
     metal = uniform(generator, count, 1, low=0.02, high=0.6).expand(-1, 3)
     tinted = uniform(generator, count, 3, high=0.3)
-    return torch.stack(values, dim=1), torch.where(chosen(generator, count, 0.7)[:, None] > 0, metal, tinted)
+    return torch.stack(values, dim=1), torch.where(
+        chosen(generator, count, 0.7)[:, None] > 0, metal, tinted
+    )
 
 
 def sample_identity(
@@ -211,9 +214,8 @@ def sample_identity(
         grid: samples along a side of the maps of shape
         texture: samples along a side of the maps of colour
     """
-    hair = sample_hair(generator, count)
-    hair = dataclasses.replace(hair, colour=_hair_or_cloth(generator, hair))
     tone = skin_tone(generator, count)
+    hair = sample_hair(generator, tone)
     layout, radius = _surface(generator, count, grid, hair)
     albedo, cover = material_maps(generator, tone, hair, texture)
     axes = 1 + normal(generator, count, 3, spread=1.0) * torch.tensor([0.045, 0.045, 0.04])
@@ -246,11 +248,6 @@ def sample_identity(
     )  # fmt: skip
 
 
-def _hair_or_cloth(generator: Generator, hair: Hair) -> Tensor:
-    cloth = uniform(generator, len(hair.colour), 3, low=0.05, high=0.95)
-    return torch.where(hair.covered[:, None] > 0, cloth, hair.colour)
-
-
 def _eyes(generator: Generator, count: int) -> Tensor:
     middle = torch.tensor([0.37, 0.28, 0.02])
     return middle + normal(generator, count, 3) * torch.tensor([0.065, 0.05, 0.05])
@@ -269,7 +266,13 @@ def _iris(generator: Generator, count: int) -> Tensor:
 
 def _lips(generator: Generator, count: int, tone: Tensor) -> Tensor:
     thickness = torch.tensor([0.026, 0.031]) * (1 + normal(generator, count, 2, spread=0.25))
-    natural = tone * torch.tensor([0.86, 0.62, 0.62]) * uniform(generator, count, 1, low=0.85, high=1.1)
-    painted = uniform(generator, count, 3) * torch.tensor([0.6, 0.2, 0.3]) + torch.tensor([0.3, 0.0, 0.05])
+    natural = (
+        tone * torch.tensor([0.86, 0.62, 0.62]) * uniform(generator, count, 1, low=0.85, high=1.1)
+    )
+    painted = uniform(generator, count, 3) * torch.tensor([0.6, 0.2, 0.3]) + torch.tensor(
+        [0.3, 0.0, 0.05]
+    )
     made_up = chosen(generator, count, 0.18)[:, None]
-    return torch.cat([thickness, (natural * (1 - made_up) + painted * made_up).clamp(0, 1).pow(2.2)], dim=1)
+    return torch.cat(
+        [thickness, (natural * (1 - made_up) + painted * made_up).clamp(0, 1).pow(2.2)], dim=1
+    )

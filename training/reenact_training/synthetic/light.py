@@ -2,10 +2,10 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, grid_sample, normalize, pad
+from torch.nn.functional import avg_pool2d, grid_sample, pad
 
 from reenact_training.synthetic.scene import Scene
-from reenact_training.synthetic.surface import plane_grid, to_direction, to_plane
+from reenact_training.synthetic.surface import length, plane_grid, to_direction, to_plane, unit
 
 _SHADOW_STEPS = (0.08, 0.16, 0.28, 0.45, 0.7, 1.0)
 
@@ -22,9 +22,11 @@ def cast_shadow(radius: Tensor, direction: Tensor) -> Tensor:
     light = torch.ones_like(radius)
     for step in _SHADOW_STEPS:
         moved = point + direction[:, None, None] * step
-        length = moved.norm(dim=-1, keepdim=True).clamp_min(1e-3)
-        under = grid_sample(radius, to_plane(moved / length), padding_mode="border", align_corners=False)
-        over = length.permute(0, 3, 1, 2) - under
+        reach = length(moved, -1)
+        under = grid_sample(
+            radius, to_plane(moved / reach), padding_mode="border", align_corners=False
+        )
+        over = reach.permute(0, 3, 1, 2) - under
         light = torch.minimum(light, (1 + (over + 0.02) / (0.06 + 0.12 * step)).clamp(0, 1))
     return avg_pool2d(light, 5, 1, 2, count_include_pad=False)
 
@@ -51,7 +53,7 @@ def shade(
         if index == 0:
             soft = soft * shadow
         light = light + soft * colour[..., None, None]
-        half = normalize(direction + viewer, dim=-1)
+        half = unit(direction + viewer, -1)
         glint = (normal * half[..., None, None]).sum(1, keepdim=True).clamp(0, 1).pow(24)
         shine = shine + glint * soft * colour[..., None, None]
     return albedo * light + 0.10 * gloss * shine

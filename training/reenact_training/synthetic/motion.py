@@ -124,7 +124,9 @@ def _expression(generator: Generator, frames: int, rate: float) -> Tensor:
     blink = _blinks(generator, frames, rate)
     rest = normal(generator, 1, spread=0.12)
     squint = 0.25 * curves[1].clamp_min(0) + rest
-    wink = chosen(generator, 2, 0.06)[:, None] * wander(generator, 2, frames, 0.4 * rate).clamp(0, 1)
+    wink = chosen(generator, 2, 0.06)[:, None] * wander(generator, 2, frames, 0.4 * rate).clamp(
+        0, 1
+    )
     curves[8:10] = torch.maximum(blink.expand(2, -1), squint + wink).clamp(-0.3, 1)
     curves[10:12] = _moves(generator, 2, frames, rate, 1.2).clamp(-1, 1) * 0.8
     return curves.T.contiguous()
@@ -163,7 +165,9 @@ def sample_poses(generator: Generator, count: int) -> Motion:
     """Single moments that have nothing to do with each other, with every pose and expression."""
     wide = chosen(generator, count, 0.5)
     yaw = torch.where(
-        wide > 0, uniform(generator, count, low=-1.45, high=1.45), normal(generator, count, spread=0.4)
+        wide > 0,
+        uniform(generator, count, low=-1.45, high=1.45),
+        normal(generator, count, spread=0.4),
     )
     pitch = normal(generator, count, spread=0.28).clamp(-0.7, 0.7)
     roll = normal(generator, count, spread=0.22)
@@ -173,7 +177,9 @@ def sample_poses(generator: Generator, count: int) -> Motion:
     expression[:, 1:4] = normal(generator, count, 3, spread=0.4).clamp(-1, 1)
     expression[:, 3] = expression[:, 3].abs()
     expression[:, 4] = chosen(generator, count, 0.2) * uniform(generator, count) * (1 - open_jaw)
-    expression[:, 5:8] = normal(generator, count, 1, spread=0.3) + normal(generator, count, 3, spread=0.25)
+    expression[:, 5:8] = normal(generator, count, 1, spread=0.3) + normal(
+        generator, count, 3, spread=0.25
+    )
     expression[:, 5:8] = expression[:, 5:8].clamp(-1, 1)
     expression[:, 7] = expression[:, 7].clamp_min(0)
     lids = chosen(generator, count, 0.25) * uniform(generator, count, low=0.2, high=1.2)
@@ -182,7 +188,10 @@ def sample_poses(generator: Generator, count: int) -> Motion:
     expression[:, 8:10] = ((lids + rest)[:, None] + apart).clamp(-0.3, 1)
     expression[:, 10:12] = normal(generator, count, 2, spread=0.45).clamp(-1, 1)
     body = torch.stack(
-        [yaw * 0.4 + normal(generator, count, spread=0.25), *normal(generator, 2, count, spread=0.12)],
+        [
+            yaw * 0.4 + normal(generator, count, spread=0.25),
+            *normal(generator, 2, count, spread=0.12),
+        ],
         dim=1,
     )
     zoom, zero = torch.full((count,), 0.45), torch.zeros(count, 2)

@@ -73,7 +73,12 @@ def _lips(
 
 
 def _eyes(
-    identity: Identity, expression: Tensor, material: Tensor, albedo: Tensor, gloss: Tensor, soft: Tensor
+    identity: Identity,
+    expression: Tensor,
+    material: Tensor,
+    albedo: Tensor,
+    gloss: Tensor,
+    soft: Tensor,
 ) -> tuple[Tensor, Tensor]:
     x, y = eye_coordinates(material)
     right = material[..., 0] > 0
@@ -84,7 +89,9 @@ def _eyes(
     across = ((1 - x.abs()) / (pixel + 0.02) + 0.5).clamp(0, 1)
     opening = torch.minimum(y - upper, lower - y)
     ball = (opening / (pixel + 0.02) + 0.5).clamp(0, 1) * across
-    gaze_x = torch.where(right, -expression[:, 10, None, None], expression[:, 10, None, None]) * 0.42
+    gaze_x = (
+        torch.where(right, -expression[:, 10, None, None], expression[:, 10, None, None]) * 0.42
+    )
     gaze_y = expression[:, 11, None, None] * 0.25 - 0.05
     away = ((x - gaze_x).square() + (y - gaze_y).square()).sqrt()
     edge = identity.iris[:, 3, None, None]
@@ -124,8 +131,10 @@ def _mouth(
     tongue = ((0.055 - over_lower - 0.06 * share.square()) / 0.02).clamp(0, 1)
     device = albedo.device
     colour = torch.tensor([0.045, 0.012, 0.012], device=device).view(1, 3, 1, 1)
-    colour = colour + (torch.tensor([0.30, 0.09, 0.08], device=device).view(1, 3, 1, 1) - colour) * (
-        tongue[:, None]
+    colour = (
+        colour
+        + (torch.tensor([0.30, 0.09, 0.08], device=device).view(1, 3, 1, 1) - colour)
+        * (tongue[:, None])
     )
     ivory = torch.tensor([0.72, 0.66, 0.56], device=device).view(1, 3, 1, 1) * tooth[:, None]
     white = torch.maximum(teeth, lower_teeth)[:, None]

@@ -4,16 +4,17 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from reenact_training.synthetic.expression import close_mouth, expression_fields, open_mouth
 from reenact_training.synthetic.heads import Identity
 from reenact_training.synthetic.landmarks import slit_points
 from reenact_training.synthetic.surface import (
+    length,
     plane_grid,
     sample_map,
     to_direction,
     to_plane,
+    unit,
 )
 
 _INVERSE_STEPS = 6
@@ -43,9 +44,9 @@ def pose_surface(identity: Identity, expression: Tensor) -> Posed:
     moved = identity.layout + torch.einsum("fe,echw->fchw", expression, smooth)
     place = grid + moved.permute(0, 2, 3, 1)
     stretched = to_direction(place) * identity.axes[:, None, None]
-    length = stretched.norm(dim=-1, keepdim=True)
-    landed = to_plane(stretched / length)
-    forward = torch.cat([landed - grid, length], dim=-1).permute(0, 3, 1, 2)
+    reach = length(stretched, -1)
+    landed = to_plane(stretched / reach)
+    forward = torch.cat([landed - grid, reach], dim=-1).permute(0, 3, 1, 2)
     opened = grid.expand(len(expression), -1, -1, -1)
     for _ in range(_INVERSE_STEPS):
         opened = grid - sample_map(forward[:, :2], opened).permute(0, 2, 3, 1)
@@ -73,7 +74,7 @@ def surface_normals(radius: Tensor, grid: Tensor) -> Tensor:
     down[..., 1:-1, :] = point[..., 2:, :] - point[..., :-2, :]
     normal = torch.linalg.cross(down, across, dim=1)
     outward = (normal * point).sum(1, keepdim=True).sign()
-    return normalize(normal * outward, dim=1)
+    return unit(normal * outward, 1)
 
 
 def opened_to_space(identity: Identity, posed: Posed, opened: Tensor, material: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, grid_sample, interpolate, normalize
+from torch.nn.functional import avg_pool2d, grid_sample, interpolate
 
 from reenact_training.synthetic.expression import open_mouth
 from reenact_training.synthetic.heads import SOLIDS, Identity
@@ -14,7 +14,7 @@ from reenact_training.synthetic.motion import Motion, rotation_matrix
 from reenact_training.synthetic.paint import paint
 from reenact_training.synthetic.posed import Posed, landmarks_in_space, pose_surface
 from reenact_training.synthetic.scene import Scene
-from reenact_training.synthetic.surface import sample_map, to_plane
+from reenact_training.synthetic.surface import sample_map, to_plane, unit
 from reenact_training.synthetic.trace import (
     FAR,
     Rays,
@@ -146,8 +146,12 @@ def _render_chunk(
     face, head = (_cover(layers.part, kinds, oversample) for kinds in (_FACE_PARTS, _HEAD_PARTS))
     landmarks, visible = true_landmarks(identity, posed, motion, scene, layers)
     every = slice(oversample // 2, None, oversample)
-    thin = Layers(*(getattr(layers, field.name)[..., every, every] for field in dataclasses.fields(layers)))
-    material = torch.where(thin.on_surface, thin.material, torch.full_like(thin.material, torch.nan))
+    thin = Layers(
+        *(getattr(layers, field.name)[..., every, every] for field in dataclasses.fields(layers))
+    )
+    material = torch.where(
+        thin.on_surface, thin.material, torch.full_like(thin.material, torch.nan)
+    )
     return HeadClip(
         image, identity, motion, scene, landmarks, visible, thin.part[:, 0].to(torch.uint8),
         face, head, thin.depth[:, 0], material, thin.mouth[:, 0],
@@ -180,7 +184,7 @@ def _surface_layer(
     radius = posed.fields[:, :1]
     depth = trace_surface(rays, radius)
     point = rays.at(depth.clamp_max(3))
-    plane = to_plane(normalize(point, dim=1).permute(0, 2, 3, 1))
+    plane = to_plane(unit(point, 1).permute(0, 2, 3, 1))
     to_light = torch.einsum("fji,fj->fi", motion.rotation, scene.light_direction[:, 0])
     small = interpolate(radius, size=(80, 80), mode="area")
     shadow = sample_map(cast_shadow(small, to_light), plane)
@@ -188,7 +192,7 @@ def _surface_layer(
     opened = fields[:, 1:3].permute(0, 2, 3, 1)
     pixel = 2.0 / rays.origin.shape[-1] / motion.scale * 0.26
     painted = paint(identity, motion.expression, opened, pixel[:, None, None])
-    normal = torch.einsum("fij,fjhw->fihw", motion.rotation, normalize(fields[:, 3:6], dim=1))
+    normal = torch.einsum("fij,fjhw->fihw", motion.rotation, unit(fields[:, 3:6], 1))
     colour = shade(scene, painted.albedo, normal, painted.gloss, fields[:, 6:7], shadow)
     met = depth < FAR / 2
     kind = torch.where(painted.cover > 0.5, HAIR, SKIN)
@@ -226,9 +230,16 @@ def _solid_layers(
         else:
             albedo, gloss, part = colour * _streaks(point, name), 0.4, HAIR
         view = torch.einsum("fij,fjhw->fihw", motion.rotation[rows], normal)
-        ambient = torch.full_like(depth, 0.75) * (1 - 0.45 * ((point[:, 1:2] - 0.4) / 2).clamp(0, 1))
+        ambient = torch.full_like(depth, 0.75) * (
+            1 - 0.45 * ((point[:, 1:2] - 0.4) / 2).clamp(0, 1)
+        )
         lit = shade(
-            scene[rows], albedo, view, torch.full_like(depth, gloss), ambient, torch.full_like(depth, 0.75)
+            scene[rows],
+            albedo,
+            view,
+            torch.full_like(depth, gloss),
+            ambient,
+            torch.full_like(depth, 0.75),
         )
         layers = _laid_over_rows(layers, rows, depth, part, lit)
     return layers
@@ -241,7 +252,9 @@ def _laid_over_rows(
         return _laid_over(layers, depth, part, colour)
     names = [field.name for field in dataclasses.fields(layers)]
     some = _laid_over(Layers(*(getattr(layers, name)[rows] for name in names)), depth, part, colour)
-    return Layers(*(getattr(layers, name).index_copy(0, rows, getattr(some, name)) for name in names))
+    return Layers(
+        *(getattr(layers, name).index_copy(0, rows, getattr(some, name)) for name in names)
+    )
 
 
 def _concha(point: Tensor, centre: Tensor, half_axes: Tensor) -> Tensor:
@@ -249,7 +262,7 @@ def _concha(point: Tensor, centre: Tensor, half_axes: Tensor) -> Tensor:
     local = (point - centre[..., None, None]) / half_axes[..., None, None].clamp_min(1e-3)
     y, z = local[:, 1:2], local[:, 2:3]
     bowl = torch.exp(-(((y - 0.15) / 0.40) ** 2) - ((z + 0.25) / 0.42) ** 2)
-    groove = torch.exp(-((((y + 0.1) ** 2 + (z - 0.05) ** 2).sqrt() - 0.66) / 0.10) ** 2)
+    groove = torch.exp(-(((((y + 0.1) ** 2 + (z - 0.05) ** 2).sqrt() - 0.66) / 0.10) ** 2))
     return (1 - 0.5 * bowl - 0.25 * groove).clamp(0.3, 1)
 
 
@@ -279,7 +292,9 @@ def _body_layers(
     dressed = height > (1 - collar)[:, None, None, None]
     albedo = torch.where(dressed, other[..., None, None], identity.skin[..., None, None])
     under_chin = (0.35 + 0.65 * (height / 0.55).clamp(0, 1)).clamp(0, 1)
-    lit = shade(scene, albedo, normal, torch.full_like(depth, 0.3), under_chin * 0.9, under_chin * 0.8)
+    lit = shade(
+        scene, albedo, normal, torch.full_like(depth, 0.3), under_chin * 0.9, under_chin * 0.8
+    )
     layers = _laid_over(layers, depth, NECK, lit)
     own = rays.turned(turn.transpose(1, 2))
     centre = torch.einsum("fji,fj->fi", turn, foot) + torch.tensor([0.0, 1.55, 0.15], device=device)
@@ -299,7 +314,9 @@ def _cloth(point: Tensor, cloth: Tensor, other: Tensor, pattern: Tensor) -> Tens
     kind = pattern[:, None, None, None]
     stripes = torch.sin(torch.where(kind < 0.75, y * 22, x * 22)) > 0
     shirt = x.abs() < (-0.25 - y) * 0.42
-    second = torch.where(kind < 0.45, torch.zeros_like(shirt), torch.where(kind < 0.85, shirt, stripes))
+    second = torch.where(
+        kind < 0.45, torch.zeros_like(shirt), torch.where(kind < 0.85, shirt, stripes)
+    )
     first, rest = cloth[..., None, None], other[..., None, None]
     folds = 1 + 0.10 * torch.sin(x * 5 + 3 * torch.sin(y * 2)) * torch.sin(y * 4 + x)
     return torch.where(second, rest, first) * folds
@@ -312,7 +329,9 @@ def _glasses_layer(identity: Identity, rays: Rays, layers: Layers) -> Layers:
     names = [field.name for field in dataclasses.fields(layers)]
     some = Layers(*(getattr(layers, name)[rows] for name in names))
     some = _worn(identity[rows], Rays(rays.origin[rows], rays.direction[rows]), some)
-    return Layers(*(getattr(layers, name).index_copy(0, rows, getattr(some, name)) for name in names))
+    return Layers(
+        *(getattr(layers, name).index_copy(0, rows, getattr(some, name)) for name in names)
+    )
 
 
 def _worn(identity: Identity, rays: Rays, layers: Layers) -> Layers:
@@ -389,7 +408,9 @@ def occluder_cover(scene: Scene, grid: Tensor) -> tuple[Tensor, Tensor]:
         dx, dy = x1 - x0, y1 - y0
         share = (((x - x0) * dx + (y - y0) * dy) / (dx.square() + dy.square() + 1e-6)).clamp(0, 1)
         distance = ((x - x0 - share * dx).square() + (y - y0 - share * dy).square()).sqrt()
-        best = torch.maximum(best, torch.where(radius > 0, 1 - distance / radius.clamp_min(1e-4), -1.0))
+        best = torch.maximum(
+            best, torch.where(radius > 0, 1 - distance / radius.clamp_min(1e-4), -1.0)
+        )
     return (best > 0)[:, None], best.clamp(0, 1).sqrt()[:, None]
 
 
@@ -400,7 +421,9 @@ def true_landmarks(
     space = landmarks_in_space(identity, posed, motion.expression)
     seen = project(motion, scene.camera[:, 6], space)
     place = seen[:, None, :, :2]
-    hit = grid_sample(layers.depth.clamp_max(9), place, mode="nearest", align_corners=False)[:, 0, 0]
+    hit = grid_sample(layers.depth.clamp_max(9), place, mode="nearest", align_corners=False)[
+        :, 0, 0
+    ]
     inside = (seen[..., :2].abs() < 1).all(-1)
     visible = inside & (seen[..., 2] < hit + 0.22)
     z = seen[..., 2:] * motion.scale[:, None, None]
@@ -442,7 +465,9 @@ def _carried(clip: HeadClip, i: slice, j: slice, grid: Tensor) -> tuple[Tensor, 
     body = torch.cat([view[:, :2] + shift[..., None, None], view[:, 2:]], dim=1)
     part = clip.part[i, None]
     on_surface = ~torch.isnan(clip.material[i, :1])
-    moved = torch.where(on_surface, surface, torch.where((part == NECK) | (part == BODY), body, head))
+    moved = torch.where(
+        on_surface, surface, torch.where((part == NECK) | (part == BODY), body, head)
+    )
     flat = project_view(motion_j, perspective[j], moved.flatten(2).transpose(1, 2))
     flat = flat.transpose(1, 2).reshape(moved.shape)
     still = background_place(clip.scene[i], grid[None])

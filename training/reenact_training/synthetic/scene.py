@@ -63,7 +63,9 @@ def _lights(generator: Generator, count: int) -> tuple[Tensor, Tensor]:
         [uniform(generator, count, low=0.25, high=1.5), uniform(generator, count, high=0.6)], dim=1
     )
     even = uniform(generator, count, 1, 1, low=0.25, high=0.9)
-    shade = torch.tensor([1.0, 0.55]).view(1, 2, 1) * (1 + normal(generator, count, 2, 3, spread=0.1))
+    shade = torch.tensor([1.0, 0.55]).view(1, 2, 1) * (
+        1 + normal(generator, count, 2, 3, spread=0.1)
+    )
     return tint * power[..., None], even * shade
 
 
@@ -90,16 +92,21 @@ def _discs(generator: Generator, count: int, size: int, pieces: int) -> Tensor:
         centre = uniform(generator, count, 2)
         radius = uniform(generator, count, 1, 1, low=0.03, high=0.25)
         distance = (
-            (line - centre[:, :1]).square()[:, None, :] + (line - centre[:, 1:]).square()[:, :, None]
+            (line - centre[:, :1]).square()[:, None, :]
+            + (line - centre[:, 1:]).square()[:, :, None]
         ).sqrt()
-        near = ((radius - distance) / 0.02).clamp(0, 1)[:, None] * uniform(generator, count, 1, 1, 1)
+        near = ((radius - distance) / 0.02).clamp(0, 1)[:, None] * uniform(
+            generator, count, 1, 1, 1
+        )
         picture = picture * (1 - near) + near * uniform(generator, count, 3, 1, 1)
     return picture
 
 
 def backgrounds(generator: Generator, count: int, size: int) -> Tensor:
     """Random pictures without people, (count, 3, size, size) R'G'B' in [0, 1]."""
-    gradient = noise(generator, count, 3, (size, size), (1, 1)) * 0.2 + uniform(generator, count, 3, 1, 1)
+    gradient = noise(generator, count, 3, (size, size), (1, 1)) * 0.2 + uniform(
+        generator, count, 3, 1, 1
+    )
     fraction = max(1, (count + 3) // 4)
     kinds = [gradient]
     kinds.append(_rectangles(generator, fraction, size, 14))
@@ -113,14 +120,20 @@ def backgrounds(generator: Generator, count: int, size: int) -> Tensor:
         rows = torch.nonzero(choice == kind)[:, 0]
         if len(rows):
             picture[rows] = kinds[kind][torch.arange(len(rows)) % fraction]
-    return picture.clamp(0, 1)
+    grey = picture.mean(1, keepdim=True)
+    colourful = uniform(generator, count, 1, 1, 1).pow(1.5)
+    return (grey + (picture - grey) * colourful).clamp(0, 1)
 
 
 def _occluder(generator: Generator, count: int, present: float) -> tuple[Tensor, Tensor]:
     """Hands (four fingers and a palm) or a microphone in the lower part of the picture."""
     shown = chosen(generator, count, present)
     place = torch.stack(
-        [uniform(generator, count, low=-0.6, high=0.6), uniform(generator, count, low=0.05, high=0.9)], dim=1
+        [
+            uniform(generator, count, low=-0.6, high=0.6),
+            uniform(generator, count, low=0.05, high=0.9),
+        ],
+        dim=1,
     )
     angle = uniform(generator, count, low=-1.2, high=1.2)
     size = uniform(generator, count, low=0.6, high=1.3)

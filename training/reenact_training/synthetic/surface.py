@@ -47,6 +47,23 @@ _SOFTNESS = 0.10
 """The radius, in chords of the unit sphere, below which control points blend."""
 
 
+def length(vectors: Tensor, dim: int) -> Tensor:
+    """Lengths of vectors along a dimension, which is kept.
+
+    Far faster than `Tensor.norm`, which is slow along a dimension of 3 that is not the last.
+    """
+    first, *others = vectors.unbind(dim)
+    total = first.square()
+    for other in others:
+        total = torch.addcmul(total, other, other)
+    return total.clamp_min(1e-12).sqrt().unsqueeze(dim)
+
+
+def unit(vectors: Tensor, dim: int) -> Tensor:
+    """The vectors scaled to length 1."""
+    return vectors / length(vectors, dim)
+
+
 def to_plane(direction: Tensor) -> Tensor:
     """Material coordinates (..., 2) of unit directions (..., 3)."""
     return direction[..., :2] * torch.rsqrt((2 - 2 * direction[..., 2:]).clamp_min(1e-6))

@@ -20,6 +20,7 @@ HAIR_COLOURS = torch.tensor(
      [196, 160, 104], [226, 200, 150], [120, 56, 28], [120, 118, 116], [190, 188, 186],
      [150, 60, 110], [50, 80, 130]]
 ) / 255.0  # fmt: skip
+_DARK_HAIR_WEIGHTS = torch.tensor([9, 8, 6, 2, 0.5, 0.2, 0.2, 0.1, 0.2, 1, 0.6, 0.2, 0.2])
 _HAIR_WEIGHTS = torch.tensor([6, 6, 6, 5, 4, 3, 3, 2, 2, 2, 2, 0.3, 0.3])
 
 
@@ -37,17 +38,20 @@ class Hair:
     """(N, 3): strength of beard, moustache and stubble, 0 to 1."""
     brow: Tensor
     """(N, 2): strength and half thickness of the brows."""
-    covered: Tensor
-    """(N,) 1 where a cap or scarf of another colour takes the hair's place."""
+    cloth: Tensor
+    """(N, 4): 1 where a cap or a scarf takes the hair's place, and its colour, R'G'B'."""
 
 
-def sample_hair(generator: Generator, count: int) -> Hair:
-    """Random hair, beards and brows."""
+def sample_hair(generator: Generator, tone: Tensor) -> Hair:
+    """Random hair, beards and brows of people with skin colours (N, 3)."""
+    count = len(tone)
     bald = chosen(generator, count, 0.07)
     fringe = chosen(generator, count, 0.25) * (1 - bald)
     covered = chosen(generator, count, 0.06)
-    height = 0.41 + normal(generator, count, spread=0.022) - fringe * uniform(
-        generator, count, low=0.06, high=0.2
+    height = (
+        0.41
+        + normal(generator, count, spread=0.022)
+        - fringe * uniform(generator, count, low=0.06, high=0.2)
     )
     line = torch.stack(
         [
@@ -76,8 +80,11 @@ def sample_hair(generator: Generator, count: int) -> Hair:
         dim=1,
     )
     colour = pick(generator, count, HAIR_COLOURS, _HAIR_WEIGHTS)
+    dark = pick(generator, count, HAIR_COLOURS, _DARK_HAIR_WEIGHTS)
+    colour = torch.where((tone.mean(1) < 0.6)[:, None], dark, colour)
     colour = (colour * (1 + normal(generator, count, 3, spread=0.08))).clamp(0.02, 1)
-    return Hair(colour, line, volume, beard, brow, covered)
+    cloth = torch.cat([covered[:, None], uniform(generator, count, 3, low=0.05, high=0.95)], dim=1)
+    return Hair(colour, line, volume, beard, brow, cloth)
 
 
 @functools.cache
@@ -113,7 +120,10 @@ def strands(generator: Generator, count: int, size: int) -> Tensor:
     angle, reach = _polar(size)
     bend = normal(generator, count, spread=0.5)[:, None, None]
     place = torch.stack(
-        [(angle / 3.15 + bend * (reach - 0.5) * 0.3).clamp(-1, 1), (reach * 1.6 - 1).expand(count, -1, -1)],
+        [
+            (angle / 3.15 + bend * (reach - 0.5) * 0.3).clamp(-1, 1),
+            (reach * 1.6 - 1).expand(count, -1, -1),
+        ],
         dim=-1,
     )
     fine = noise(generator, count, 1, (48, 512), (6, 200)) + 0.8 * noise(
@@ -157,7 +167,9 @@ def _beard_place(size: int) -> tuple[Tensor, Tensor]:
     grid = plane_grid(size)
     x, y = grid[..., 0].abs(), grid[..., 1]
     upper = torch.full_like(x, 0.36)
-    for (x0, y0), (x1, y1) in zip(_BEARD_LINE[:-2].tolist(), _BEARD_LINE[1:-1].tolist(), strict=True):
+    for (x0, y0), (x1, y1) in zip(
+        _BEARD_LINE[:-2].tolist(), _BEARD_LINE[1:-1].tolist(), strict=True
+    ):
         inside = (x <= -x0) & (x > -x1)
         upper = torch.where(inside, y0 + (y1 - y0) * (-x - x0) / (x1 - x0), upper)
     upper = torch.where(x > 0.66, torch.full_like(x, 2.0), upper)
@@ -206,7 +218,9 @@ def _folds(generator: Generator, count: int, size: int) -> Tensor:
 
 def skin_tone(generator: Generator, count: int) -> Tensor:
     """Random skin colours (N, 3), R'G'B', between the tones of the table."""
-    place = uniform(generator, count).pow(0.9) * (len(SKIN_TONES) - 1.001)
+    spread = normal(generator, count, spread=0.35) + 0.40
+    even = uniform(generator, count)
+    place = torch.where(even < 0.5, even * 2, spread).clamp(0, 1) * (len(SKIN_TONES) - 1.001)
     low = place.long()
     share = (place - low)[:, None]
     tone = SKIN_TONES[low] * (1 - share) + SKIN_TONES[low + 1] * share
@@ -233,12 +247,17 @@ def skin_map(generator: Generator, tone: Tensor, size: int) -> Tensor:
     return (base * (1 + patch + pores) * (1 - dark) * (1 + red * flush) * darker).clamp(0.002, 1)
 
 
-def material_maps(generator: Generator, tone: Tensor, hair: Hair, size: int) -> tuple[Tensor, Tensor]:
+def material_maps(
+    generator: Generator, tone: Tensor, hair: Hair, size: int
+) -> tuple[Tensor, Tensor]:
     """Albedo (N, 3, size, size), linear, and the cover of hair (N, size, size)."""
     count = len(tone)
     colour = hair.colour.pow(2.2)[:, :, None, None]
     streaks = strands(generator, count, size)
-    shaded = colour * (1 + 0.45 * streaks * uniform(generator, count, 1, 1, 1, low=0.3)).clamp(0.25, 2)
+    worn, cloth = hair.cloth[:, :1, None, None], hair.cloth[:, 1:].pow(2.2)[:, :, None, None]
+    shaded = (colour + (cloth - colour) * worn) * (1 + 0.45 * streaks * (1 - 0.8 * worn) * uniform(generator, count, 1, 1, 1, low=0.3)).clamp(
+        0.25, 2
+    )
     albedo = skin_map(generator, tone, size)
     grain = torch.rand(count, 1, size, size, generator=generator)
     distance, taper = _brow_place(size)

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import grid_sample, interpolate, max_pool2d, normalize
+from torch.nn.functional import grid_sample, interpolate, max_pool2d
 
 from reenact_training.synthetic.motion import Motion
-from reenact_training.synthetic.surface import to_plane
+from reenact_training.synthetic.surface import length, to_plane, unit
 
 FAR = 1.0e3
 """The depth of what is not hit."""
 _NEAREST, _FARTHEST = -2.3, 1.4
-_COARSE_STEPS, _FINE_STEPS = 15, 5
+_COARSE_STEPS, _FINE_STEPS = 16, 6
 _ON_SURFACE = 0.05
 
 
@@ -68,17 +68,28 @@ def project_view(motion: Motion, perspective: Tensor, view: Tensor) -> Tensor:
 def _height(rays: Rays, depth: Tensor, radius: Tensor) -> Tensor:
     """How far over the surface the rays are at a depth, (F, 1, H, W)."""
     point = rays.at(depth)
-    length = point.norm(dim=1, keepdim=True).clamp_min(1e-4)
-    direction = (point / length).permute(0, 2, 3, 1)
+    distance = length(point, 1)
+    direction = (point / distance).permute(0, 2, 3, 1)
     under = grid_sample(radius, to_plane(direction), padding_mode="border", align_corners=False)
-    return length - under
+    return distance - under
 
 
-def _march(rays: Rays, depth: Tensor, radius: Tensor, steps: int) -> Tensor:
+def _march(rays: Rays, depth: Tensor, radius: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+    """Depths after some steps, and which rays have been seen to enter the surface.
+
+    Steps go by the height over the surface. Where that leads through it, as at the steep sides of
+    a nose, the interval between the last place outside and the first inside is halved.
+    """
+    outside, inside = torch.full_like(depth, _NEAREST), torch.full_like(depth, FAR)
     for _ in range(steps):
-        depth = depth + _height(rays, depth, radius) * 0.7
-        depth = depth.clamp(_NEAREST, _FARTHEST)
-    return depth
+        height = _height(rays, depth, radius)
+        above = height > 0
+        outside = torch.where(above, depth, outside)
+        inside = torch.where(above, inside, depth)
+        depth = (depth + height * 0.7).clamp(_NEAREST, _FARTHEST)
+        through = (depth >= inside) | (depth < outside)
+        depth = torch.where(through, (outside + inside.clamp_max(_FARTHEST)) / 2, depth)
+    return depth, inside < FAR / 2
 
 
 def trace_surface(rays: Rays, radius: Tensor) -> Tensor:
@@ -89,15 +100,15 @@ def trace_surface(rays: Rays, radius: Tensor) -> Tensor:
     """
     coarse = Rays(_thinned(rays.origin), _thinned(rays.direction))
     start = torch.full_like(coarse.origin[:, :1], _NEAREST)
-    depth = _march(coarse, start, radius, _COARSE_STEPS)
+    depth, _ = _march(coarse, start, radius, _COARSE_STEPS)
     near = -max_pool2d(-depth, 3, 1, 1)
     # Start each fine ray in front of what the rays around it met, so that no edge is run through.
     fine = interpolate(near, size=rays.origin.shape[-2:], mode="nearest")
     own = interpolate(depth, size=rays.origin.shape[-2:], mode="bilinear", align_corners=False)
     fine = torch.where(own - fine > 0.25, fine, own - 0.02)
-    fine = _march(rays, fine, radius, _FINE_STEPS)
+    fine, entered = _march(rays, fine, radius, _FINE_STEPS)
     off = _height(rays, fine, radius).abs()
-    met = (off < _ON_SURFACE) & (fine < _FARTHEST - 0.01)
+    met = (entered | (off < _ON_SURFACE)) & (fine < _FARTHEST - 0.01)
     return torch.where(met, fine, torch.full_like(fine, FAR))
 
 
@@ -123,7 +134,7 @@ def trace_ellipsoid(rays: Rays, centre: Tensor, half_axes: Tensor) -> tuple[Tens
     root = b.square() - a * c
     depth = (-b - root.clamp_min(0).sqrt()) / a
     depth = torch.where(root > 0, depth, torch.full_like(depth, FAR))
-    normal = normalize((origin + direction * depth.clamp_max(9)) * inverse, dim=1)
+    normal = unit((origin + direction * depth.clamp_max(9)) * inverse, 1)
     return depth, normal
 
 
@@ -156,5 +167,5 @@ def trace_column(
     height = foot + slope * depth
     met = (root > 0) & (height > -0.2) & (height < 1.6)
     depth = torch.where(met, depth, torch.full_like(depth, FAR))
-    normal = normalize(side + turn * depth.clamp_max(9), dim=1)
+    normal = unit(side + turn * depth.clamp_max(9), 1)
     return depth, normal, height
