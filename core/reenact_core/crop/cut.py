@@ -39,8 +39,8 @@ def inside_frame(to_crop: Matrix, size: int, width: int, height: int) -> Image:
         result: (size, size) float32, 1 inside the frame, 0 outside; its mean is the share of the
             crop that the frame fills
     """
-    line = np.arange(size) + 0.5
-    grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(1, -1, 2)
+    line = np.arange(size, dtype=np.float64) + 0.5
+    grid = np.asarray(np.meshgrid(line, line), dtype=np.float64).reshape(2, -1).T[None]
     points = Affine(invert(to_crop)[None]).apply(grid)[0]
     held = ((points >= 0) & (points <= (width, height))).all(axis=1)
     return np.asarray(held, dtype=np.float32).reshape(size, size)

@@ -192,7 +192,7 @@ def _blend(
     for plane, share, where in _shares(picture, place):
         old: NDArray[Any] = planes[plane][where]
         change = after[plane].astype(np.float32) - before[plane].astype(np.float32)
-        moved = old + np.float32(weight) * share * change
+        moved = np.asarray(old + np.float32(weight) * share * change, dtype=np.float32)
         changed = planes[plane].copy()
         same = (change == 0) | (share == 0)
         changed[where] = np.where(same, old, np.clip(_rounded(moved, dither), 0, most))

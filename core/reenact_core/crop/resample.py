@@ -110,9 +110,10 @@ def _shrink(image: Image, to_target: Matrix, border: int) -> tuple[Image, Matrix
     )
     if across > 1 or down > 1:
         extra = (-height % down, -width % across)
-        image = np.asarray(cv2.copyMakeBorder(image, 0, extra[0], 0, extra[1], border))
-        small = (image.shape[1] // across, image.shape[0] // down)
-        image = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA))
+        even = cv2.copyMakeBorder(image, 0, extra[0], 0, extra[1], border)
+        small = (even.shape[1] // across, even.shape[0] // down)
+        averaged = cv2.resize(even, small, interpolation=cv2.INTER_AREA)
+        image = np.asarray(averaged, dtype=np.float32)
         to_target = to_target @ np.diag([across, down, 1.0])
     rest = [ratio / step for ratio, step in zip(ratios, (across, down), strict=True)]
     sigmas = [0.4 * float(np.sqrt(ratio**2 - 1)) for ratio in rest]

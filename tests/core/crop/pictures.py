@@ -55,7 +55,7 @@ def picture(form: Form, height: int, width: int, *, seed: int = 0, turns: int = 
     random = np.random.default_rng(seed)
     most = 2**form.depth - 1
     low = (-(-height // (1 << form.shift_y)), -(-width // (1 << form.shift_x)))
-    planes = [0.1 + 0.7 * texture(height, width, random)]
+    planes: list[NDArray[Any]] = [0.1 + 0.7 * texture(height, width, random)]
     if form.kind == "yuv":
         planes += [0.5 + 0.2 * (texture(*low, random) - 0.5) for _ in range(2)]
     if form.kind == "rgb":

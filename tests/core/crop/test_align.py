@@ -21,7 +21,7 @@ FACE = np.array([[-20.0, -15.0], [20.0, -15.0], [0.0, 5.0], [-15.0, 25.0], [15.0
 
 def turned(points: Floats, roll: float) -> Floats:
     cos, sin = np.cos(roll), np.sin(roll)
-    return points @ np.array([[cos, sin], [-sin, cos]])
+    return np.asarray(points @ np.array([[cos, sin], [-sin, cos]]))
 
 
 def track(centres: Floats, half: Floats, rolls: Floats) -> FaceTrack:

@@ -33,7 +33,7 @@ def new_face(size: int, seed: int = 7) -> Image:
 def ragged(size: int, seed: int) -> Image:
     """A mask with holes, islands and hard edges that reaches the border."""
     random = np.random.default_rng(seed)
-    return np.clip(3 * texture(size, size, random) - 1.5, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(3 * texture(size, size, random) - 1.5, 0, 1), dtype=np.float32)
 
 
 @settings(max_examples=150)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reenact_core.crop.resample import Grid, region_seen, resample
+from reenact_core.crop.resample import Grid, invert, region_seen, resample
 from reenact_core.geometry import Box
 from tests.core.crop.pictures import similarity, texture
 
@@ -15,7 +15,7 @@ def test_a_slope_stays_the_same_slope(scale: float, roll: float, x: float, y: fl
     to_target = similarity((100 + x / 4, 100 + y / 4), 32 / scale, roll, 32)
     seen = resample(slope, to_target, (32, 32), edge="repeat")
     centre = np.linalg.inv(to_target[:, :2]) @ (np.array([16.0, 16.0]) - to_target[:, 2])
-    assert seen[15:17, 15:17].mean() == pytest.approx(centre[0], abs=0.1)
+    assert seen[15:17, 15:17].mean() == pytest.approx(centre[0], abs=0.1 * max(1.0, 1 / scale))
 
 
 @pytest.mark.parametrize("shrink", [1.7, 3.0, 6.5, 20.0])
@@ -36,9 +36,7 @@ def test_there_and_back_keeps_what_the_crop_can_hold() -> None:
     image = texture(120, 120, np.random.default_rng(0))
     to_crop = similarity((60, 60), 60, 0.4, 96)
     crop = resample(image, to_crop, (96, 96), edge="repeat")
-    linear = np.linalg.inv(to_crop[:, :2])
-    from_crop = np.concatenate([linear, -linear @ to_crop[:, 2:]], axis=1)
-    back = resample(crop, from_crop, (120, 120), edge="repeat")
+    back = resample(crop, invert(to_crop), (120, 120), edge="repeat")
     error = (back - image)[42:78, 42:78]
     assert -10 * np.log10((error**2).mean()) > 45
 
