@@ -1,0 +1,229 @@
+"""The faces of a clip: cuts, detections, association, smoothing."""
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reenact_core.frames import Picture
+from reenact_core.media.colour import to_rgb8
+from reenact_core.timing import FrameRange
+from reenact_core.tracking.associate import Patience, Thread, confidences, grow_threads
+from reenact_core.tracking.cuts import find_cuts, signature
+from reenact_core.tracking.detect import Detector, FaceDetection
+from reenact_core.tracking.follow import Step, follow
+from reenact_core.tracking.place import Place, place_of
+from reenact_core.tracking.reduced import ReducedFrames, reduced_frames
+from reenact_core.tracking.shape import edges_of, points_of, roll_of, shapes_along
+from reenact_core.tracking.smooth import Move, Sighting, smooth_path, solve_path
+from reenact_core.tracking.track import FaceTrack
+
+Floats = NDArray[np.float64]
+
+BEST_MOMENTS = 3
+"""Detections of a track that decide whether it is a face."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSettings:
+    """How faces are found and followed."""
+
+    work_side: int = 640
+    """Longer side, in pixels, of the reduced frames that are searched; 160 to 4096."""
+    detect_every: int = 4
+    """Every so many frames are searched for faces; flow leads between them."""
+    smooth_seconds: float = 0.04
+    """Tremor faster than this is taken out of boxes and roll; 0 leaves them as found."""
+    unseen_seconds: float = 2.0
+    """A face is followed by flow alone for at most so long."""
+    lost_seconds: float = 0.4
+    """A face behind something is waited for so long."""
+    least_score: float = 0.85
+    """Mean score of a track's best detections below which it is no face."""
+    least_confidence: float = 0.12
+    """Below, the face counts as not seen."""
+
+    def __post_init__(self) -> None:
+        if not 160 <= self.work_side <= 4096:
+            raise ValueError(f"work_side must be 160 to 4096, got {self.work_side}")
+        if self.detect_every < 1:
+            raise ValueError(f"detect_every must be 1 or more, got {self.detect_every}")
+        for name in ("smooth_seconds", "unseen_seconds", "lost_seconds"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        for name in ("least_score", "least_confidence"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+
+
+def find_faces(
+    pictures: Iterable[Picture], frames: FrameRange, settings: TrackSettings, detector: Detector
+) -> list[FaceTrack]:
+    """Every face of a range of frames, followed between cuts; ids from 1 by first appearance.
+
+    Convention:
+        pictures: the frames of `frames`, in order; taken one by one, none is kept
+        result: boxes and landmarks in pixels of the displayed frame
+
+    Memory does not grow with the number of pictures: reduced frames lie in a temporary file.
+
+    Raises:
+        OutputError: the folder for temporary files is full.
+    """
+    scale = 1.0
+    with reduced_frames() as store:
+        signatures = []
+        for picture in pictures:
+            pixels = to_rgb8(picture, max_side=settings.work_side)
+            scale = picture.width / pixels.shape[1]
+            store.append(pixels)
+            signatures.append(signature(pixels))
+        shots = shots_between(find_cuts(signatures), len(store))
+        tracks = [
+            track
+            for shot in shots
+            for track in find_in_shot(store, shot, frames, settings, detector)
+        ]
+    return numbered([scaled(track, scale) for track in tracks])
+
+
+def shots_between(cuts: Sequence[int], count: int) -> list[range]:
+    """The ranges between cuts."""
+    edges = [0, *cuts, count]
+    return [range(start, stop) for start, stop in itertools.pairwise(edges) if stop > start]
+
+
+def find_in_shot(
+    store: ReducedFrames,
+    shot: range,
+    frames: FrameRange,
+    settings: TrackSettings,
+    detector: Detector,
+) -> list[FaceTrack]:
+    """The faces of one shot, in pixels of the reduced frames."""
+    searched = searched_frames(shot, settings.detect_every)
+    detections = {index: detector(store.rgb(index)) for index in searched}
+
+    def follow_in_store(here: int, there: int, place: Place) -> Step:
+        return follow(store.grey(here), store.grey(there), place)
+
+    rate = float(frames.rate)
+    patience = Patience(
+        max(2, round(settings.lost_seconds * rate)), max(2, round(settings.unseen_seconds * rate))
+    )
+    threads = grow_threads(shot, detections, follow_in_store, patience)
+    believed = [thread for thread in threads if is_believed(thread, settings)]
+    tracks = [track_of(thread, frames, settings) for thread in believed]
+    return without_shadows([track for track in tracks if track is not None])
+
+
+def searched_frames(shot: range, every: int) -> list[int]:
+    """The frames of a shot that are searched: every so many, the first and the last."""
+    regular = (frame for frame in shot if frame % every == 0)
+    return sorted({shot.start, *regular, shot.stop - 1})
+
+
+def is_believed(thread: Thread, settings: TrackSettings) -> bool:
+    """Whether enough was seen of a face to call it one.
+
+    Cascades fire on patterns too, and always on the same ones in a still background, so many weak
+    hits prove little. A face is, at its best moments, beyond doubt.
+    """
+    best = sorted((face.score for face in thread.hits.values()), reverse=True)[:BEST_MOMENTS]
+    return len(best) >= 2 and sum(best) / len(best) >= settings.least_score
+
+
+def track_of(thread: Thread, frames: FrameRange, settings: TrackSettings) -> FaceTrack | None:
+    """A thread as a track: its path solved and smoothed, its unsure ends cut off."""
+    rate = float(frames.rate)
+    sure = confidences(thread, max(1.0, settings.unseen_seconds * rate / 2))
+    seen = np.flatnonzero(sure >= settings.least_confidence)
+    if len(seen) == 0:
+        return None
+    tremor = settings.smooth_seconds * rate
+    path = smooth_path(solved(thread), tremor)
+    shapes = smooth_path(
+        shapes_along(len(path), _from_first(thread.hits, thread.first)), 2 * tremor
+    )
+    part = slice(int(seen[0]), int(seen[-1]) + 1)
+    start = frames.start + thread.first + part.start
+    shown = FrameRange(start, start + part.stop - part.start, frames.rate)
+    return _track(path[part], shapes[part], sure[part], shown, settings.least_confidence)
+
+
+def _from_first(hits: Mapping[int, FaceDetection], first: int) -> dict[int, FaceDetection]:
+    return {frame - first: face for frame, face in hits.items()}
+
+
+def _track(
+    path: Floats, shapes: Floats, sure: Floats, frames: FrameRange, least: float
+) -> FaceTrack:
+    boxes = np.full((len(path), 4), np.nan)
+    landmarks = np.full((len(path), 5, 2), np.nan)
+    for index in np.flatnonzero(sure >= least):
+        boxes[index] = edges_of(path[index], shapes[index])
+        landmarks[index] = points_of(path[index], shapes[index])
+    return FaceTrack(1, frames, boxes, landmarks, np.where(sure >= least, sure, 0.0))
+
+
+def solved(thread: Thread) -> Floats:
+    """The thread's path (T, 4), from its hits and steps."""
+    hits = _from_first(thread.hits, thread.first)
+    sightings = {frame: _sighting(face) for frame, face in hits.items()}
+    moves = {
+        frame - thread.first: [_move(change, quality, thread, frame) for change, quality in steps]
+        for frame, steps in thread.steps.items()
+    }
+    return solve_path(len(thread.places), sightings, moves)
+
+
+def _sighting(face: FaceDetection) -> Sighting:
+    place = place_of(face.box, roll_of(face))
+    size = float(np.exp(place[2]))
+    far = 0.05 / max(face.score, 0.1)
+    # Cascades find faces that are turned by up to twenty degrees, and do not say by how much.
+    roll = 0.25 if face.roll is None and face.landmarks is None else 0.05
+    return Sighting(place, np.array([far * size, far * size, 1.2 * far, roll]))
+
+
+def _move(change: Place, quality: float, thread: Thread, frame: int) -> Move:
+    size = float(np.exp(thread.places[frame - thread.first][2]))
+    doubt = 1.0 - min(1.0, quality)
+    far = 0.006 + 0.15 * doubt**2
+    return Move(change, np.array([far * size, far * size, far, far]))
+
+
+def without_shadows(tracks: Sequence[FaceTrack]) -> list[FaceTrack]:
+    """Tracks that lie on a surer track most of their time are left out."""
+    kept: list[FaceTrack] = []
+    for track in sorted(tracks, key=lambda track: -float(track.confidence.sum())):
+        if all(_shared(track, other) < 0.5 for other in kept):
+            kept.append(track)
+    return kept
+
+
+def _shared(track: FaceTrack, other: FaceTrack) -> float:
+    """Share of a track's frames that lie on another."""
+    on = 0
+    for frame in range(track.frames.start, track.frames.stop):
+        here, there = track.box_at(frame), other.box_at(frame)
+        on += here is not None and there is not None and here.overlap(there) > 0.4
+    return on / max(1, len(track.frames))
+
+
+def scaled(track: FaceTrack, factor: float) -> FaceTrack:
+    """The track in a frame that is larger by a factor."""
+    return replace(track, boxes=track.boxes * factor, landmarks=track.landmarks * factor)
+
+
+def numbered(tracks: Sequence[FaceTrack]) -> list[FaceTrack]:
+    """The tracks with ids from 1, by first frame, then from left to right."""
+
+    def place(track: FaceTrack) -> tuple[int, float]:
+        return track.frames.start, float(track.boxes[0, 0])
+
+    return [
+        replace(track, face_id=number) for number, track in enumerate(sorted(tracks, key=place), 1)
+    ]
