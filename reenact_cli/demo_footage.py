@@ -1,4 +1,4 @@
-"""What the demo renders: a two-shot timeline of drawn people, with sound, a portrait and a performance."""
+"""What the demo renders: two shots of drawn people with sound, a portrait, a performance."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import opentimelineio as otio
 from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
-from reenact_cli.demo_sound import RATE, voice
+from reenact_cli.demo_sound import RATE
 from reenact_core.files import written_whole
 
 Pixels = NDArray[np.uint8]

@@ -12,6 +12,7 @@ import click
 
 from reenact_cli.options import Output, output_options
 from reenact_cli.show import print_result
+from reenact_core.errors import ReenactError
 
 ENCODERS = {
     "ffv1": "ffv1",
@@ -115,6 +116,32 @@ def _devices() -> Iterator[Check]:
         yield Check(f"device cuda:{number}", found, good=True)
 
 
+def _checkpoints() -> Iterator[Check]:
+    from reenact_cli.networks import models_folder
+    from reenact_core.files import sha256
+    from reenact_core.models.catalogue import CATALOGUE, DEFAULT, find_checkpoint
+    from reenact_core.models.load import load_models
+    from reenact_core.tracking.retinaface import FILES, installed
+
+    known = next(entry for entry in CATALOGUE if entry.id == DEFAULT)
+    try:
+        path = find_checkpoint(DEFAULT, (models_folder(),))
+        models = load_models(path)
+    except ReenactError as error:
+        yield Check(f"checkpoint {DEFAULT}", "cannot be used", good=False, fix=str(error))
+    else:
+        good = known.sha256 in (None, sha256(path))
+        found = f"{models.architecture}, {path.stat().st_size / 1e6:.1f} MB, {path}"
+        fix = (
+            None if good else "its SHA-256 is not the one that was released; install reenact again"
+        )
+        yield Check(f"checkpoint {DEFAULT}", found, good, fix=fix)
+    names = [FILES[name] for name in installed(models_folder())]
+    fix = f"--tracker facexlib needs {' or '.join(FILES.values())} in {models_folder()}"
+    found = ", ".join(names) or "not installed"
+    yield Check("facexlib weights", found, bool(names), False, None if names else fix)
+
+
 def _adapters() -> Iterator[Check]:
     import opentimelineio as otio
 
@@ -140,6 +167,7 @@ CHECKS: tuple[Callable[[], Iterator[Check]], ...] = (
     _ffmpeg,
     _encoders,
     _devices,
+    _checkpoints,
     _adapters,
     _disk,
 )

@@ -8,6 +8,7 @@ import click
 
 from reenact_cli.options import FILE, Output, output_options
 from reenact_cli.show import print_result
+from reenact_cli.track import track_table
 
 TIMELINES = (".otio", ".otioz", ".otiod", ".edl", ".xml", ".fcpxml", ".aaf")
 CHECKPOINTS = (".safetensors", ".pth", ".tar", ".pt", ".ckpt")
@@ -35,11 +36,20 @@ def command(file: Path, output: Output) -> None:
     print_result(result, _lines(result), as_json=output.as_json)
 
 
+def _lines(result: dict[str, Any]) -> Iterator[str]:
+    if result["kind"] != "timeline":
+        yield from table_lines(result)
+        return
+    from reenact_core.timeline.describe import describe_text
+
+    yield describe_text(result)
+
+
 def _timeline(file: Path) -> dict[str, Any]:
     from reenact_core.timeline.describe import describe
     from reenact_core.timeline.read import read_timeline
 
-    return {"kind": "timeline", "file": str(file), **describe(read_timeline(file))}
+    return {"kind": "timeline", **describe(read_timeline(file))}
 
 
 def _clip(file: Path) -> dict[str, Any]:
@@ -95,17 +105,23 @@ def _checkpoint(file: Path) -> dict[str, Any]:
 def _tracks(file: Path) -> dict[str, Any]:
     from reenact_core.tracking.tracks_file import read_tracks
 
-    tracks = read_tracks(file)
-    return {"kind": "tracks", "file": str(file), "tracks": len(tracks)}
+    held = read_tracks(file)
+    return {
+        "kind": "tracks",
+        "file": str(file),
+        "video": str(held.video),
+        "rate": str(held.rate),
+        "tracks": [track_table(track) for track in held.tracks],
+    }
 
 
-def _lines(table: dict[str, Any], indent: str = "") -> Iterator[str]:
+def table_lines(table: dict[str, Any], indent: str = "") -> Iterator[str]:
     """A table as `key: value` lines, tables inside it further to the right."""
     for key, value in table.items():
         name = f"{indent}{key.replace('_', ' ')}"
         if isinstance(value, dict):
             yield f"{name}:"
-            yield from _lines(value, indent + "  ")
+            yield from table_lines(value, indent + "  ")
         elif isinstance(value, list):
             yield from _list_lines(name, value, indent)
         elif value is not None:
@@ -119,7 +135,7 @@ def _list_lines(name: str, values: list[Any], indent: str) -> Iterator[str]:
         return
     yield f"{name}:"
     for value in values:
-        head, *rest = _lines(value, indent + "    ")
+        head, *rest = table_lines(value, indent + "    ")
         yield f"{indent}  - {head.strip()}"
         yield from rest
 

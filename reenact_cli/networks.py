@@ -23,6 +23,21 @@ def models_named(checkpoint: str | None, compute: "Compute") -> "Models":
     return load_models(checkpoint or DEFAULT, compute, folders=(models_folder(),))
 
 
+def detector_named(tracker: str | None, device: str = "cpu") -> "Detector":
+    """What finds faces; None is the embedded one.
+
+    Raises:
+        CheckpointError: facexlib's weights are not installed.
+    """
+    if tracker == "facexlib":
+        from reenact_core.tracking.retinaface import RetinaFaceDetector
+
+        return RetinaFaceDetector(models_folder(), device=device)
+    from reenact_core.tracking.embedded import EmbeddedDetector
+
+    return EmbeddedDetector()
+
+
 def models_folder() -> Path:
     """Where this user's own checkpoints lie."""
     from reenact_core.models.catalogue import user_models_folder

@@ -57,8 +57,8 @@ _SETTINGS_HEAD = """\
 A settings file is TOML and is given by `--settings FILE`; it names only what differs:
 
 ```toml
-[encode]
-codec = "ffv1"
+[track]
+smooth_seconds = 0.1
 ```
 
 An option of the command line stands above the settings file, that above the timeline's own metadata

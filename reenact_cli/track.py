@@ -51,7 +51,7 @@ def command(
     settings = settings_for(file=settings_file)
     info = probe(video)
     tracks = _find(info, settings, tracker, output)
-    write_tracks(out, TracksFile(video, info.rate, tuple(tracks)))
+    write_tracks(out, TracksFile(_beside(video, out), info.rate, tuple(tracks)))
     if overlay is not None:
         _write_overlay(overlay, info, tracks, output)
     result = {
@@ -59,9 +59,15 @@ def command(
         "overlay": overlay and str(overlay),
         "video": str(video),
         "frames": info.frame_count,
-        "tracks": [_summary(track) for track in tracks],
+        "tracks": [track_table(track) for track in tracks],
     }
     print_result(result, _lines(result), as_json=output.as_json)
+
+
+def _beside(video: Path, out: Path) -> Path:
+    """The video as seen from the tracks file's folder; absolute where it lies elsewhere."""
+    video, folder = video.resolve(), out.resolve().parent
+    return video.relative_to(folder) if video.is_relative_to(folder) else video
 
 
 def _find(
@@ -81,8 +87,9 @@ def _find(
 def _write_overlay(
     path: Path, info: "MediaInfo", tracks: "Sequence[FaceTrack]", output: Output
 ) -> None:
+    from reenact_core.media.codecs import choose_codec
     from reenact_core.media.decode import decode
-    from reenact_core.media.encode import choose_codec, open_encoder
+    from reenact_core.media.encode import open_encoder
     from reenact_core.report.overlay import draw_tracks
     from reenact_core.timing import FrameRange
 
@@ -96,7 +103,8 @@ def _write_overlay(
             encoder.write(draw_tracks(picture, tracks))
 
 
-def _summary(track: "FaceTrack") -> dict[str, Any]:
+def track_table(track: "FaceTrack") -> dict[str, Any]:
+    """A track in a few plain values."""
     seen = track.confidence > 0
     return {
         "id": track.face_id,
