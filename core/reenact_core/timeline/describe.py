@@ -35,7 +35,7 @@ def describe(
         "tracks": [
             _track(track, index, places) for index, track in enumerate(edit.timeline.tracks)
         ],
-        "shots": [_shot(shot) for shot in plan.shots],
+        "shots": [shot_table(shot) for shot in plan.shots],
         "refused": [{"clip": item.clip_name, "reason": item.reason} for item in plan.refused],
         "notes": list(plan.notes or edit.notes),
         "problem": problem,
@@ -111,7 +111,8 @@ def _media(clip: Any) -> str:
     return str(url) if url else str(reference.schema_name())
 
 
-def _shot(shot: Shot) -> dict[str, Any]:
+def shot_table(shot: Shot) -> dict[str, Any]:
+    """A planned shot as JSON values."""
     return {
         "shot": shot.shot_id,
         "clip": shot.clip_name,
