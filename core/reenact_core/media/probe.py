@@ -19,6 +19,7 @@ from reenact_core.media.frame_index import (
     find_rate,
     read_index,
 )
+from reenact_core.media.hdr import MasteringDisplay, parse_mastering
 from reenact_core.media.layouts import packing_of, readable_format, turned
 from reenact_core.media.sequence import find_numbers, frame_path, is_pattern
 from reenact_core.media.tags import colour_of
@@ -79,8 +80,8 @@ class MediaInfo:
     """Of an image sequence: the number in the name of each frame."""
     display_matrix: tuple[int, ...] | None = None
     """The rotation tag as it is in the file, nine fixed-point numbers."""
-    hdr: bytes | None = None
-    """Mastering display metadata (FFmpeg's AVMasteringDisplayMetadata)."""
+    mastering: MasteringDisplay | None = None
+    """The screen that an HDR picture was graded on."""
     light_level: tuple[int, int] | None = None
     """Highest and mean content light level, cd/m²."""
     notes: tuple[str, ...] = ()
@@ -287,7 +288,7 @@ def _describe(path: Path, frame: av.VideoFrame, index: FrameIndex, rate: Fractio
         time_base=1 / rate,
         index=index,
         display_matrix=_matrix(side.get("DISPLAYMATRIX")),
-        hdr=side.get("MASTERING_DISPLAY_METADATA"),
+        mastering=parse_mastering(side.get("MASTERING_DISPLAY_METADATA")),
         light_level=_two_numbers(light) if light else None,
         notes=notes,
     )

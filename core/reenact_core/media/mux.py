@@ -1,0 +1,247 @@
+"""The writing end of an encoder: frames made of pictures, encoded and muxed with their sound."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import av.filter
+
+from reenact_core.frames import ColourSpec, Picture
+from reenact_core.media.codecs import EncodeSettings
+from reenact_core.media.convert import colour_after, stored_planes
+from reenact_core.media.layouts import packing_of, write_planes
+from reenact_core.media.probe import MediaInfo
+from reenact_core.media.sequence import frame_path
+from reenact_core.media.sound import Sound
+from reenact_core.media.tags import tag_frame, tag_stream
+from reenact_core.media.timecode import advance
+from reenact_core.timing import FrameRange
+
+# Encoders and containers that count frames by their rate and know no other time.
+_COUNTING = ("mpeg4", "mpeg2video", "mpeg1video", "avi")
+_INTERLACING = ("libx264", "libx265", "mpeg2video", "prores_ks", "dnxhd", "mpeg4")
+_BOTTOM_FIRST = (3, 5)
+
+
+class FrameMaker:
+    """Pictures as frames for an encoder: its format, its clock, the source's tags."""
+
+    def __init__(
+        self, info: MediaInfo, frames: FrameRange, settings: EncodeSettings, time_base: Fraction
+    ) -> None:
+        self._layout = packing_of(settings.pixel_format).layout
+        self._time_base = time_base
+        own = packing_of(info.layout.pixel_format).layout
+        lines = info.width if info.rotation % 180 else info.height
+        self.colour = colour_after(info.colour, own, self._layout, lines)
+        self._first: Fraction | None = None
+        self._fields = _FieldMarker(info) if info.interlaced else None
+
+    def make(self, picture: Picture) -> av.VideoFrame:
+        """The frame of the next picture."""
+        planes = stored_planes(picture, self._layout)
+        height, width = planes[0].shape
+        frame = av.VideoFrame(width, height, self._layout.pixel_format)
+        write_planes(frame, planes)
+        shown = picture.pts * picture.time_base
+        self._first = shown if self._first is None else self._first
+        frame.pts = round((shown - self._first) / self._time_base)
+        frame.time_base = self._time_base
+        if picture.duration:
+            frame.duration = round(picture.duration * picture.time_base / self._time_base)
+        if self._fields:
+            frame = self._fields.mark(frame)
+        tag_frame(frame, self.colour)
+        return frame
+
+
+class _FieldMarker:
+    """Marks frames as interlaced, which PyAV can do by a filter only."""
+
+    def __init__(self, info: MediaInfo) -> None:
+        self._mode = "bff" if info.field_order in _BOTTOM_FIRST else "tff"
+        self._graph: av.filter.Graph | None = None
+
+    def mark(self, frame: av.VideoFrame) -> av.VideoFrame:
+        if self._graph is None:
+            self._graph = av.filter.Graph()
+            source = self._graph.add_buffer(
+                width=frame.width,
+                height=frame.height,
+                format=frame.format,
+                time_base=frame.time_base,
+            )
+            marker = self._graph.add("setfield", f"mode={self._mode}")
+            sink = self._graph.add("buffersink")
+            source.link_to(marker)
+            marker.link_to(sink)
+            self._graph.configure()
+        self._graph.push(frame)
+        marked = self._graph.pull()
+        assert isinstance(marked, av.VideoFrame)
+        return marked
+
+
+class Writer:
+    """One video file, written in the thread that enters it."""
+
+    def __init__(
+        self, path: Path, info: MediaInfo, frames: FrameRange, settings: EncodeSettings
+    ) -> None:
+        self._path, self._info, self._frames, self._settings = path, info, frames, settings
+
+    def __enter__(self) -> Self:
+        info, settings = self._info, self._settings
+        time_base = _clock(info, self._frames, settings)
+        self._maker = FrameMaker(info, self._frames, settings, time_base)
+        options = {"movflags": "+write_colr"} if settings.muxer in ("mov", "mp4") else {}
+        self._container = av.open(
+            str(self._path), "w", format=settings.muxer, container_options=options
+        )
+        try:
+            self._stream = self._add_stream(time_base)
+            self._sound = self._open_sound()
+        except BaseException:
+            self._close_container(cancelled=True)
+            raise
+        return self
+
+    def write(self, picture: Picture) -> None:
+        """Encode and mux one picture, and the sound up to it."""
+        self._mux(self._stream.encode(self._maker.make(picture)))
+
+    def flush(self) -> None:
+        """Everything that the encoder still holds, and the rest of the sound."""
+        self._mux(self._stream.encode(None))
+        if self._sound:
+            self._sound.mux_until(None)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._sound:
+            self._sound.close()
+        self._close_container(cancelled=error is not None)
+
+    def _mux(self, packets: list[av.Packet]) -> None:
+        for packet in packets:
+            if self._sound and packet.dts is not None:
+                self._sound.mux_until(packet.dts * packet.time_base)
+            self._container.mux(packet)
+
+    def _close_container(self, *, cancelled: bool) -> None:
+        try:
+            self._container.close()
+        except (av.error.FFmpegError, ValueError):
+            if not cancelled:
+                raise
+
+    def _open_sound(self) -> Sound | None:
+        if self._settings.sound == "none" or not self._info.has_sound:
+            return None
+        return Sound(self._info, self._frames, self._settings, self._container)
+
+    def _add_stream(self, time_base: Fraction) -> av.VideoStream:
+        info, settings = self._info, self._settings
+        rate = self._frames.rate if info.numbers or info.still else info.rate
+        stream = self._container.add_stream(
+            settings.encoder, rate=rate, options=dict(settings.options)
+        )
+        assert isinstance(stream, av.VideoStream)
+        turned = info.rotation % 180
+        context = stream.codec_context
+        context.width = info.height if turned else info.width
+        context.height = info.width if turned else info.height
+        context.pix_fmt = settings.pixel_format
+        context.time_base = time_base
+        stream.time_base = time_base
+        context.sample_aspect_ratio = 1 / info.pixel_aspect if turned else info.pixel_aspect
+        context.thread_type = "AUTO"
+        tag_stream(stream, self._maker.colour)
+        self._set_fields(stream)
+        self._set_rotation(stream)
+        self._set_timecode(stream)
+        return stream
+
+    def _set_fields(self, stream: av.VideoStream) -> None:
+        context = stream.codec_context
+        context.field_order = self._info.field_order or (2 if self._info.interlaced else 0)
+        if self._info.interlaced and self._settings.encoder in _INTERLACING:
+            flags = av.codec.context.Flags
+            context.flags |= int(flags.interlaced_dct | flags.interlaced_me)
+
+    def _set_rotation(self, stream: av.VideoStream) -> None:
+        if self._info.display_matrix:
+            stream.set_display_matrix(self._info.display_matrix)
+        elif self._info.rotation:
+            stream.set_display_rotation(self._info.rotation)
+
+    def _set_timecode(self, stream: av.VideoStream) -> None:
+        if self._info.timecode is None:
+            return
+        moved = advance(self._info.timecode, self._frames.start, self._info.rate)
+        if moved is not None:
+            stream.metadata["timecode"] = moved
+
+
+class PictureFiles:
+    """One picture file a frame, written in the thread that enters it."""
+
+    def __init__(
+        self, pattern: Path, info: MediaInfo, frames: FrameRange, settings: EncodeSettings
+    ) -> None:
+        self._pattern, self._info, self._settings = pattern, info, settings
+        self._maker = FrameMaker(info, frames, settings, Fraction(1, 25))
+        step = info.numbers[1] - info.numbers[0] if len(info.numbers) > 1 else 1
+        start = info.numbers[frames.start] if info.numbers else 1
+        self._numbers = iter(range(start, start + len(frames) * step, step))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def write(self, picture: Picture) -> None:
+        """Write the next picture's file."""
+        number = next(self._numbers, None)
+        if number is None:
+            raise ValueError(f"{self._pattern}: more pictures than frames")
+        frame = self._maker.make(picture)
+        frame.pts = 0
+        with av.open(
+            str(frame_path(self._pattern, number)), "w", format="image2", options={"update": "1"}
+        ) as file:
+            stream = file.add_stream(
+                self._settings.encoder, rate=1, options=dict(self._settings.options)
+            )
+            assert isinstance(stream, av.VideoStream)
+            stream.width, stream.height = frame.width, frame.height
+            stream.pix_fmt = self._settings.pixel_format
+            turned = self._info.rotation % 180
+            aspect = self._info.pixel_aspect
+            stream.codec_context.sample_aspect_ratio = 1 / aspect if turned else aspect
+            tag_stream(stream, self._maker.colour)
+            file.mux(stream.encode(frame))
+            file.mux(stream.encode(None))
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+def _clock(info: MediaInfo, frames: FrameRange, settings: EncodeSettings) -> Fraction:
+    """The unit of the new file's frame times: the source's, but for encoders that count frames."""
+    if info.numbers or info.still:
+        return 1 / frames.rate
+    if settings.encoder in _COUNTING or settings.muxer in _COUNTING:
+        return 1 / info.rate
+    return info.time_base
