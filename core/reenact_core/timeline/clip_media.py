@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import opentimelineio as otio
 
 from reenact_core.errors import TimelineError
-from reenact_core.timeline.media_paths import Places, check_inside, locate
+from reenact_core.timeline.media_paths import Places, check_inside, is_relative, locate
 from reenact_core.timeline.plan import Source
 from reenact_core.timeline.references import original
 from reenact_core.timeline.spans import Span, span_of
@@ -47,7 +47,7 @@ class ClipMedia:
     """A clip's media, found and looked at."""
 
     path: Path
-    """A file, or a printf pattern with `first_number`."""
+    """A file, or with `first_number` a pattern whose name has one `%04d` or `%d`."""
     rate: Fraction
     """Frames a second of the file."""
     clock: Fraction
@@ -129,14 +129,14 @@ def counting_rate(clip: Any, reference: Any, rate: Fraction) -> Fraction:
 
 
 def timecode_frames(timecode: str, rate: Fraction) -> int | None:
-    """The frame number that a timecode means; `;` before the frames is drop frame."""
-    match = re.fullmatch(r"(\d+):(\d+):(\d+)([:;.])(\d+)", timecode.strip())
+    """The frame number that a timecode means; no colon before the frames is drop frame."""
+    match = re.fullmatch(r"(\d+):(\d+):(\d+)([:;.,])(\d+)", timecode.strip())
     if match is None:
         return None
     hours, minutes, whole, frames = (int(match[group]) for group in (1, 2, 3, 5))
     nominal = round(rate)
     total = ((hours * 60 + minutes) * 60 + whole) * nominal + frames
-    if match[4] == ";":
+    if match[4] != ":" and nominal % 30 == 0:
         passed = hours * 60 + minutes
         total -= round(nominal / 15) * (passed - passed // 10)
     return total
@@ -169,8 +169,7 @@ def _sequence(reference: Any, places: Places, probe: Probe) -> ClipMedia:
             "mend them"
         )
     path = sequence_pattern(reference, places)
-    first_image = Path(str(path) % first)
-    _check_there(first_image)
+    _check_there(image_path(path, first))
     facts = probe(path, first_number=first, number_step=step)
     rate = snap_rate(reference.rate) / step
     return ClipMedia(
@@ -189,20 +188,30 @@ def _sequence(reference: Any, places: Places, probe: Probe) -> ClipMedia:
 
 
 def sequence_pattern(reference: Any, places: Places) -> Path:
-    """An image sequence as a printf pattern; a `%` of the path itself is doubled."""
-    base = reference.target_url_base or "."
-    folder = locate(base, places)
-    if "/" in reference.name_prefix or "/" in reference.name_suffix:
-        raise TimelineError(f"{reference.name_prefix}: a file name with a slash; mend the timeline")
-    prefix, suffix = (
-        text.replace("%", "%%") for text in (reference.name_prefix, reference.name_suffix)
-    )
+    """An image sequence as a path whose name has `%04d` where the number stands.
+
+    Raises:
+        TimelineError: a name that is none, or a folder that may not be read.
+    """
+    base, prefix, suffix = reference.target_url_base, reference.name_prefix, reference.name_suffix
+    for part in (prefix, suffix):
+        if "/" in part or re.search(r"%0?\d*d", part):
+            raise TimelineError(
+                f"{part!r} cannot be part of the name of an image; mend the timeline"
+            )
     padding = reference.frame_zero_padding
-    number = f"%0{padding}d" if padding > 0 else "%d"
-    pattern = Path(str(folder).replace("%", "%%")) / f"{prefix}{number}{suffix}"
-    if not base.startswith(("/", "file:")):
-        check_inside(Path(str(pattern) % reference.start_frame), base, places)
+    pattern = locate(base or ".", places) / (
+        f"{prefix}%0{padding}d{suffix}" if padding > 0 else f"{prefix}%d{suffix}"
+    )
+    if is_relative(base):
+        check_inside(image_path(pattern, reference.start_frame), base + prefix, places)
     return pattern
+
+
+def image_path(pattern: Path, number: int) -> Path:
+    """The image of one number."""
+    field = re.compile(r"%0?\d*d")
+    return pattern.with_name(field.sub(lambda match: match[0] % number, pattern.name, count=1))
 
 
 def _declared(reference: Any) -> Span | None:

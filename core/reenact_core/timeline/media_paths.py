@@ -37,9 +37,14 @@ def locate(url: str, places: Places) -> Path:
     readings = list(dict.fromkeys(_readings(url, text)))
     paths = [places.folder / reading for reading in readings]
     path = next((path for path in paths if os.path.exists(path)), paths[0])
-    if not Path(text).is_absolute():
+    if is_relative(url):
         check_inside(path, url, places)
     return path
+
+
+def is_relative(url: str) -> bool:
+    """Whether a place is meant relative to the timeline's folder."""
+    return not re.match(r"/|file:/|[A-Za-z][A-Za-z0-9+.-]*:[\\/]|\\\\", url, re.IGNORECASE)
 
 
 def check_inside(path: Path, written: str, places: Places) -> None:

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from opentimelineio.opentime import RationalTime, TimeRange
 from reenact_core.errors import TimelineError
 from reenact_core.files import written_whole
 from reenact_core.timeline.effects import NAME, VERSION
-from reenact_core.timeline.media_paths import url_beside
+from reenact_core.timeline.media_paths import is_relative, url_beside
 from reenact_core.timeline.overlay import add_overlay
 from reenact_core.timeline.plan import RenderedShot, Shot
 from reenact_core.timeline.read import Edit
@@ -84,7 +83,7 @@ def _reference(rendered: RenderedShot, path: Path, relink: Relink, results: Resu
         "synthetic": True,
     }
     metadata = {NAME: json.loads(json.dumps(record, allow_nan=False))}
-    start = _value(shot.start_time + shot.target.frames.start)
+    start = float(shot.start_time + shot.target.frames.start)
     rate = float(clock)
     available = TimeRange(RationalTime(start, rate), RationalTime(len(output.frames), rate))
     if output.first_number is None:
@@ -95,14 +94,14 @@ def _reference(rendered: RenderedShot, path: Path, relink: Relink, results: Resu
 
 def _sequence(rendered: RenderedShot, folder: Path, available: Any, metadata: Any) -> Any:
     output = rendered.output
-    match = re.fullmatch(r"(.*)%0?(\d*)d(.*)", output.path.name)
+    match = re.fullmatch(r"(.*?)%0?(\d*)d(.*)", output.path.name)
     if match is None:
         raise ValueError(f"{output.path} has a first number and no place for numbers, as %04d")
     base = url_beside(output.path.parent, folder)
     return otio.schema.ImageSequenceReference(
         target_url_base="" if base == "." else base.rstrip("/") + "/",
-        name_prefix=match[1].replace("%%", "%"),
-        name_suffix=match[3].replace("%%", "%"),
+        name_prefix=match[1],
+        name_suffix=match[3],
         start_frame=output.first_number,
         frame_step=output.number_step,
         rate=available.duration.rate * output.number_step,
@@ -110,10 +109,6 @@ def _sequence(rendered: RenderedShot, folder: Path, available: Any, metadata: An
         available_range=available,
         metadata=metadata,
     )
-
-
-def _value(frames: Fraction) -> float:
-    return float(frames)
 
 
 def _remember_folder(timeline: Any, edit: Edit, path: Path) -> list[str]:
@@ -139,6 +134,6 @@ def _has_relative(timeline: Any) -> bool:
             url = getattr(reference, "target_url", None) or getattr(
                 reference, "target_url_base", None
             )
-            if url and NAME not in reference.metadata and not re.match(r"/|[A-Za-z]+:|\\\\", url):
+            if url and NAME not in reference.metadata and is_relative(url):
                 return True
     return False
