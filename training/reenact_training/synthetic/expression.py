@@ -11,14 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from reenact_core.models.face_points import EXPRESSIONS
 from reenact_training.synthetic.surface import plane_grid
-
-EXPRESSIONS = (
-    "jaw_open", "smile", "pucker", "upper_lip_raise", "lip_press", "brow_raise_left",
-    "brow_raise_right", "brow_frown", "blink_left", "blink_right", "gaze_x", "gaze_y",
-)  # fmt: skip
-"""The values of an expression, in order; left and right as seen in the image. All are 0 at rest and
-1 at their full extent; smile, pucker, brow raises and gaze go down to -1; a blink of -0.3 is a stare."""
 
 MOUTH_HALF_WIDTH = 0.119
 MOUTH_HEIGHT = 0.314

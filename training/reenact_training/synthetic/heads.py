@@ -248,11 +248,23 @@ def sample_identity(
     )  # fmt: skip
 
 
+def average_identity() -> Identity:
+    """The one head that is average in every measure of its shape."""
+    person = sample_identity(torch.Generator().manual_seed(0), 1)
+    size = person.layout.shape[-1]
+    return dataclasses.replace(
+        person, layout=torch.zeros_like(person.layout), axes=torch.ones_like(person.axes),
+        radius=(radius_map(size) * _fine_relief(size).exp())[None, None],
+        eye=torch.tensor([_EYE]), lips=torch.tensor([[*_LIPS, 0.4, 0.1, 0.1]]),
+    )  # fmt: skip
+
+
 def _eyes(generator: Generator, count: int) -> Tensor:
-    middle = torch.tensor([0.37, 0.28, 0.02])
-    return middle + normal(generator, count, 3) * torch.tensor([0.065, 0.05, 0.05])
+    return torch.tensor(_EYE) + normal(generator, count, 3) * torch.tensor([0.065, 0.05, 0.05])
 
 
+_EYE = (0.37, 0.28, 0.02)
+_LIPS = (0.026, 0.031)
 _IRIS = torch.tensor(
     [[0.09, 0.04, 0.02], [0.05, 0.025, 0.015], [0.16, 0.08, 0.03], [0.14, 0.22, 0.32],
      [0.12, 0.20, 0.12], [0.22, 0.26, 0.28]]
@@ -265,7 +277,7 @@ def _iris(generator: Generator, count: int) -> Tensor:
 
 
 def _lips(generator: Generator, count: int, tone: Tensor) -> Tensor:
-    thickness = torch.tensor([0.026, 0.031]) * (1 + normal(generator, count, 2, spread=0.25))
+    thickness = torch.tensor(_LIPS) * (1 + normal(generator, count, 2, spread=0.25))
     natural = (
         tone * torch.tensor([0.86, 0.62, 0.62]) * uniform(generator, count, 1, low=0.85, high=1.1)
     )

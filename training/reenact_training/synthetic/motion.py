@@ -7,8 +7,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import conv1d, pad
 
+from reenact_core.models.face_points import EXPRESSIONS
 from reenact_training.synthetic.chance import chosen, normal, uniform
-from reenact_training.synthetic.expression import EXPRESSIONS
 
 
 @dataclass(frozen=True, slots=True, eq=False)

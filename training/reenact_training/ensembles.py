@@ -1,0 +1,96 @@
+"""Several synthetic people who act alike: the exact truth for one face driven by another.
+
+An ensemble holds one performance, rendered once for each person in surroundings of their own. Any
+two of them make a cross-identity example (source: one frame of A; driving: B; truth: A), one alone
+makes a self-reenactment.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Generator, Tensor
+
+from reenact_core.models.carry_over import FaceState
+from reenact_core.models.head_chart import Pose, to_head
+from reenact_training.synthetic.heads import sample_identity
+from reenact_training.synthetic.motion import Motion, rotation_matrix, sample_motion
+from reenact_training.synthetic.render import render
+from reenact_training.synthetic.scene import follow, sample_scene
+
+RATE = 25.0
+SPREAD = (0.25, 0.12, 0.08)
+"""Spread in radians of the source's yaw, pitch and roll about those of d_0."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ensemble:
+    """P people through the same T moments; moment 0 is the source picture, 1 to T-1 the performance.
+
+    Convention:
+        pictures: (P, T, 3, S, S) uint8, R'G'B'
+        heads: (P, T, S, S) uint8, 255 where the head is
+        rotation: (T, 3, 3); scale: (T,); offset: (T, 2), the poses, the same for all
+        landmarks: (P, T, 79, 3), network coordinates
+    """
+
+    pictures: Tensor
+    heads: Tensor
+    rotation: Tensor
+    scale: Tensor
+    offset: Tensor
+    landmarks: Tensor
+
+    def states(self, person: int) -> FaceState:
+        """Pose and shape of one person in all moments."""
+        pose = Pose(self.rotation, self.scale, self.offset)
+        return FaceState(pose, to_head(self.landmarks[person], pose))
+
+    def save(self, path: Path) -> None:
+        """Write to one file."""
+        tensors = {name: getattr(self, name).contiguous() for name in self.__slots__}
+        save_file(tensors, path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Ensemble":
+        """Read what `save` wrote."""
+        return cls(**load_file(path))
+
+
+def make_ensemble(seed: int, *, people: int, moments: int, size: int) -> Ensemble:
+    """The ensemble of a seed."""
+    generator = torch.Generator().manual_seed(seed)
+    motion = _performance(generator, moments)
+    pictures, heads, landmarks = [], [], []
+    for person in range(people):
+        identity = sample_identity(generator, 1)
+        scene = follow(sample_scene(generator, 1, background=size), generator, moments, RATE)
+        clip = render(identity, motion, scene, size, noise_seed=seed * 16 + person)
+        pictures.append((clip.images * 255 + 0.5).to(torch.uint8))
+        heads.append((clip.head_mask * 255 + 0.5).to(torch.uint8))
+        landmarks.append(clip.landmarks)
+    return Ensemble(
+        torch.stack(pictures),
+        torch.stack(heads),
+        motion.rotation,
+        motion.scale,
+        motion.offset,
+        torch.stack(landmarks),
+    )
+
+
+def _performance(generator: Generator, moments: int) -> Motion:
+    """Moments 1.. of a performance, some frames apart, and before them d_0's expression turned a bit."""
+    step = int(torch.randint(1, 9, (), generator=generator))
+    begin = int(torch.randint(0, 50, (), generator=generator))
+    frames = sample_motion(generator, begin + step * moments, RATE)
+    shown = frames[torch.arange(begin, begin + step * (moments - 1), step)[: moments - 1]]
+    first = shown[torch.zeros(1, dtype=torch.long)]
+    turn = torch.randn(3, 1, generator=generator) * torch.tensor(SPREAD)[:, None]
+    turned = rotation_matrix(*turn) @ first.rotation
+    source = Motion(turned, first.scale, first.offset, first.expression, first.body)
+    joined = {
+        name: torch.cat([getattr(source, name), getattr(shown, name)]) for name in Motion.__slots__
+    }
+    return Motion(**joined)

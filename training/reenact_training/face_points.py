@@ -1,0 +1,221 @@
+"""Training of the network that reads face points, on synthetic heads alone."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Generator, Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from reenact_core.files import written_whole
+from reenact_core.models.face_points import FacePointsNet, FaceReading, mirror_order
+from reenact_training.point_augment import augment
+from reenact_training.synthetic.crops import Crops, render_crops
+from reenact_training.synthetic.heads import average_identity
+from reenact_training.synthetic.posed import landmarks_in_space, pose_surface
+
+POOL_PIECE = 256
+"""Crops in one file of a pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class FacePointsSettings:
+    """How the network is trained."""
+
+    batch: int = 32
+    learning_rate: float = 2e-3
+    steps: int = 12_000
+    """Steps of the whole schedule; the rate falls to zero along half a cosine."""
+    weight_decay: float = 1e-4
+    average: float = 0.998
+    """How slowly the averaged weights, which are the ones that are kept, follow."""
+
+
+def write_pool(folder: Path, seed: int, pieces: int) -> Iterator[Path]:
+    """Render pieces of a pool of crops into a folder; those that are there are kept."""
+    for index in range(pieces):
+        path = folder / f"{seed + index:06d}.pt"
+        if not path.exists():
+            crops = render_crops(seed + index, POOL_PIECE)
+            with written_whole(path) as partial:
+                torch.save({name: getattr(crops, name) for name in _FIELDS}, partial)
+        yield path
+
+
+_FIELDS = ("images", "points", "visible", "rotation", "expression", "face")
+
+
+def read_piece(path: Path) -> Crops:
+    """One piece of a pool."""
+    return Crops(**torch.load(path, weights_only=True))
+
+
+def join(pieces: list[Crops]) -> Crops:
+    """Several sets of crops as one."""
+    return Crops(*(torch.cat([getattr(piece, name) for piece in pieces]) for name in _FIELDS))
+
+
+def take(crops: Crops, rows: Tensor) -> Crops:
+    """Some of the crops."""
+    return Crops(*(getattr(crops, name)[rows] for name in _FIELDS))
+
+
+def mirrored(crops: Crops, flip: Tensor) -> Crops:
+    """The crops with those flagged by `flip` (N,) bool mirrored, and everything that is true."""
+    order = list(mirror_order())
+    sides = torch.tensor([-1.0, 1.0, 1.0], device=crops.points.device)
+    pick = flip[:, None, None]
+    points = torch.where(pick, crops.points[:, order] * sides, crops.points)
+    visible = torch.where(flip[:, None], crops.visible[:, order], crops.visible)
+    rotation = torch.where(pick, crops.rotation * sides * sides[:, None], crops.rotation)
+    swapped = crops.expression[:, [0, 1, 2, 3, 4, 6, 5, 7, 9, 8, 10, 11]]
+    swapped = swapped * swapped.new_tensor([1.0] * 10 + [-1, 1])
+    expression = torch.where(flip[:, None], swapped, crops.expression)
+    images = torch.where(flip[:, None, None, None], crops.images.flip(-1), crops.images)
+    return Crops(images, points, visible, rotation, expression, crops.face)
+
+
+def loss(reading: FaceReading, truth: Crops) -> dict[str, Tensor]:
+    """The terms of the objective; crops without a face count for the confidence alone."""
+    face = truth.face.float()
+    count = face.sum().clamp_min(1)
+    inside = (truth.points[..., :2].abs() < 1.15).all(-1).float() * face[:, None]
+    miss = (reading.points - truth.points).abs()
+    size = miss.new_tensor(0.05)
+    wing = torch.log1p(miss / size) * size + miss * 0.3
+    flat = (wing[..., :2].sum(-1) * inside * (0.5 + 0.5 * truth.visible.float())).sum()
+    deep = (wing[..., 2] * face[:, None]).sum()
+    turn = (reading.rotation - truth.rotation).flatten(1).norm(dim=1)
+    act = (reading.expression - truth.expression).abs().mean(1)
+    return {
+        "points": 8 * flat / inside.sum().clamp_min(1),
+        "depth": 2 * deep / (count * 79),
+        "rotation": 0.6 * (turn * face).sum() / count,
+        "expression": 0.6 * (act * face).sum() / count,
+        "confidence": 0.1 * binary_cross_entropy_with_logits(reading.confidence, face),
+    }
+
+
+def new_network() -> FacePointsNet:
+    """An untrained network that knows the average head."""
+    net = FacePointsNet()
+    person, still = average_identity(), torch.zeros(1, 12)
+    net.mean_head.copy_(landmarks_in_space(person, pose_surface(person, still), still)[0])
+    return net
+
+
+@dataclass(slots=True)
+class Run:
+    """A training run: what must be kept to go on exactly."""
+
+    net: FacePointsNet
+    kept: FacePointsNet
+    """The averaged weights."""
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+
+
+def new_run(settings: FacePointsSettings, device: torch.device | str = "cpu") -> Run:
+    """A run at its start."""
+    torch.manual_seed(0)
+    net, kept = new_network().to(device), new_network().to(device)
+    kept.load_state_dict(net.state_dict())
+    decayed = [p for p in net.parameters() if p.dim() > 1]
+    others = [p for p in net.parameters() if p.dim() <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": settings.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return Run(net, kept, torch.optim.AdamW(groups, lr=settings.learning_rate))
+
+
+def save_run(run: Run, path: Path) -> None:
+    """Write the state of a run; the averaged weights and both moments in half precision."""
+    state = {
+        "net": run.net.state_dict(), "kept": _halved(run.kept.state_dict()),
+        "optimiser": _halved(run.optimiser.state_dict()), "step": run.step,
+    }  # fmt: skip
+    with written_whole(path) as partial:
+        torch.save(state, partial)
+
+
+def _halved(value: object) -> object:
+    """The same tree with large float tensors as bfloat16, which keeps their range."""
+    if isinstance(value, Tensor):
+        large = value.is_floating_point() and value.numel() > 64
+        return value.to(torch.bfloat16) if large else value
+    if isinstance(value, dict):
+        return {key: _halved(item) for key, item in value.items()}
+    return value
+
+
+def read_run(path: Path, settings: FacePointsSettings, device: torch.device | str = "cpu") -> Run:
+    """A run as it was saved."""
+    run = new_run(settings, device)
+    state = torch.load(path, map_location=device, weights_only=True)
+    run.net.load_state_dict(state["net"])
+    run.kept.load_state_dict(state["kept"])
+    run.optimiser.load_state_dict(state["optimiser"])
+    run.step = state["step"]
+    return run
+
+
+def train(
+    run: Run, settings: FacePointsSettings, batches: Iterator[Crops], *, until: float
+) -> Iterator[tuple[int, dict[str, float]]]:
+    """Go on with a run until the clock (`time.monotonic`) says `until` or the schedule ends.
+
+    Yields:
+        the step and the terms of the objective, after every step
+    """
+    device = next(run.net.parameters()).device
+    while run.step < settings.steps and time.monotonic() < until:
+        generator = torch.Generator().manual_seed(run.step)
+        truth = augment(mirrored_by_chance(next(batches), generator), generator)
+        images = truth.images.to(device).float().div(255)
+        _set_rate(run, settings)
+        run.net.train()
+        with torch.autocast(device.type, torch.bfloat16):
+            reading = run.net(images.contiguous(memory_format=torch.channels_last))
+        terms = loss(reading, truth)
+        run.optimiser.zero_grad()
+        torch.stack(list(terms.values())).sum().backward()
+        torch.nn.utils.clip_grad_norm_(run.net.parameters(), 5.0)
+        run.optimiser.step()
+        run.step += 1
+        _follow(run, settings)
+        yield run.step, {name: float(value.detach()) for name, value in terms.items()}
+
+
+def mirrored_by_chance(crops: Crops, generator: Generator) -> Crops:
+    """Half of the crops mirrored."""
+    flip = torch.rand(len(crops.images), generator=generator) < 0.5
+    return mirrored(crops, flip.to(crops.images.device))
+
+
+def _set_rate(run: Run, settings: FacePointsSettings) -> None:
+    share = torch.tensor(run.step / settings.steps)
+    warm = min(1.0, (run.step + 1) / 200)
+    for group in run.optimiser.param_groups:
+        group["lr"] = settings.learning_rate * warm * float(0.5 + 0.5 * torch.cos(3.14159 * share))
+
+
+@torch.no_grad()
+def _follow(run: Run, settings: FacePointsSettings) -> None:
+    share = min(settings.average, run.step / (run.step + 20))
+    old, new = run.kept.state_dict(), run.net.state_dict()
+    for name, value in old.items():
+        if value.is_floating_point():
+            value.lerp_(new[name], 1 - share)
+        else:
+            value.copy_(new[name])
+
+
+def export(run: Run, path: Path) -> None:
+    """Write the averaged weights as the core reads them."""
+    with written_whole(path) as partial:
+        weights = {n: v.detach().cpu().contiguous() for n, v in run.kept.state_dict().items()}
+        save_file(weights, partial, metadata={"architecture": "face_points"})
