@@ -1,4 +1,4 @@
-"""What inputs hold, as SHA-256: a hash of each file, read once and remembered while it is unchanged."""
+"""What inputs hold, as SHA-256: each file read once and remembered while it is unchanged."""
 
 import hashlib
 import json

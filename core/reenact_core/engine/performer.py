@@ -15,8 +15,7 @@ from reenact_core.timeline.plan import Scheme
 
 Floats = NDArray[np.float32]
 
-CROP_SIZE = 256
-"""Width and height of a face crop, in samples."""
+Transfer = Literal["relative", "absolute"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +68,7 @@ class Take:
     scheme: Scheme
     strength: float
     """0 to 1: how much of the motion is carried over."""
-    transfer: Literal["relative", "absolute"]
+    transfer: Transfer
     """What is carried over where the settings leave it open."""
 
 

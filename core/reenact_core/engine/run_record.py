@@ -12,20 +12,22 @@ from reenact_core import __version__
 from reenact_core.devices import Compute
 from reenact_core.engine.digest import Digests, sequence_files
 from reenact_core.engine.events import ShotDone, ShotFailed
+from reenact_core.engine.resume import FOLDER
 from reenact_core.files import write_json
 from reenact_core.timeline.plan import Plan, Shot, Source
 
 RUN_FILE = "run.json"
 FORMAT_VERSION = 1
 
+Outcome = ShotDone | ShotFailed
+
 _LIBRARIES = ("torch", "numpy", "av", "opencv-python", "opentimelineio")
 
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What a run was given and how it went, besides its shots."""
+    """What a run was given and how it went, besides its plan and its shots."""
 
-    plan: Plan
     started: datetime
     """With a time zone."""
     seconds: float
@@ -35,38 +37,38 @@ class RunFacts:
     checkpoint: dict[str, Any]
     """Id, file and SHA-256 of the networks."""
     compute: Compute
-    timeline: Path | None
-    """The timeline that was written; None where the run ended before."""
 
 
 def write_run_record(
-    folder: Path, facts: RunFacts, outcomes: Sequence[ShotDone | ShotFailed], digests: Digests
+    folder: Path, plan: Plan, timeline: Path, outcomes: Sequence[Outcome], facts: RunFacts
 ) -> Path:
     """Write `run.json` into a run's folder, whole or not at all; gives its path.
 
     Raises:
         OutputError: the folder cannot be written or is full.
     """
+    digests = Digests(folder / FOLDER / "hashes.json")
     record = {
         "version": FORMAT_VERSION,
         "started": facts.started.isoformat(timespec="seconds"),
         "seconds": round(facts.seconds, 3),
-        "timeline": _input(facts.plan.timeline, digests),
-        "output": facts.timeline and _named(facts.timeline, folder),
-        "inputs": [_input(path, digests) for path in _inputs(facts.plan)],
+        "timeline": _input(plan.timeline, digests),
+        "output": _named(timeline, folder),
+        "inputs": [_input(path, digests) for path in _inputs(plan)],
         "checkpoint": facts.checkpoint,
         "compute": asdict(facts.compute),
         "settings": facts.settings,
         "versions": _versions(),
         "shots": [_shot(outcome, folder, digests) for outcome in outcomes],
-        "refused": [asdict(refused) for refused in facts.plan.refused],
+        "refused": [asdict(refused) for refused in plan.refused],
+        "notes": list(plan.notes),
     }
     path = folder / RUN_FILE
     write_json(path, record)
     return path
 
 
-def _shot(outcome: ShotDone | ShotFailed, folder: Path, digests: Digests) -> dict[str, Any]:
+def _shot(outcome: Outcome, folder: Path, digests: Digests) -> dict[str, Any]:
     if isinstance(outcome, ShotFailed):
         error = {"code": outcome.error.code, "message": str(outcome.error)}
         return {**_identity(outcome.shot), "status": "failed", "error": error}
@@ -105,6 +107,8 @@ def _input(source: Source | Path, digests: Digests) -> dict[str, Any]:
     """Path, size and hash; without the last two where the file cannot be read."""
     path = source.path if isinstance(source, Source) else source
     files = sequence_files(source) if isinstance(source, Source) else [path]
+    if path.is_dir():
+        return {"path": str(path), "folder": True}
     if not all(file.is_file() for file in files):
         return {"path": str(path), "missing": True}
     digest = digests.of_source(source) if isinstance(source, Source) else digests.of_file(path)

@@ -1,7 +1,7 @@
-"""Work that swallows an iterator, watched from outside: counted, and stopped when asked."""
+"""Long work in a thread of its own, watched from outside: counted, and stopped when asked."""
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -14,54 +14,64 @@ class _StoppedError(Exception):
     """The watcher has gone; raised inside the worker only."""
 
 
-def watched(
-    work: Callable[[Generator[Item]], Result], items: Generator[Item]
-) -> Generator[int, None, Result]:
-    """Run `work` on `items` in a thread; yield how many it has taken, return what it gives.
+class Ticker:
+    """What the work tells its watcher, and how the watcher stops it."""
 
-    Closing the generator makes the next item that `work` asks for raise, waits for the thread, and
-    closes `items`. What `work` raises is raised here.
+    def __init__(self) -> None:
+        self.count = 0
+        self.stopped = threading.Event()
+
+    def tick(self, count: int = 1) -> None:
+        """So much more is done; raises inside the work when nobody wants it any more."""
+        if self.stopped.is_set():
+            raise _StoppedError
+        self.count += count
+
+    def through(self, items: Generator[Item]) -> Iterator[Item]:
+        """The items, a tick for each; closes them on leaving."""
+        try:
+            for item in items:
+                yield item
+                self.tick()
+        finally:
+            items.close()
+
+
+def watched(work: Callable[[Ticker], Result]) -> Generator[int, None, Result]:
+    """Run `work` in a thread; yield how much it has ticked, return what it gives.
+
+    Closing the generator makes the work's next tick raise, and waits for the thread. What `work`
+    raises is raised here.
     """
-    watch: _Watch[Item, Result] = _Watch(work, items)
+    watch = _Watch(work)
     watch.start()
     seen = 0
     try:
         while watch.is_alive():
             watch.join(_LOOK_SECONDS)
-            if watch.taken != seen:
-                seen = watch.taken
+            if watch.ticker.count != seen:
+                seen = watch.ticker.count
                 yield seen
     finally:
-        watch.stopped.set()
+        watch.ticker.stopped.set()
         watch.join()
     if watch.error is not None:
         raise watch.error
     return watch.results.pop()
 
 
-class _Watch(threading.Thread, Generic[Item, Result]):
-    """The worker, and what it shares with its watcher."""
+class _Watch(threading.Thread, Generic[Result]):
+    """The worker."""
 
-    def __init__(self, work: Callable[[Generator[Item]], Result], items: Generator[Item]) -> None:
+    def __init__(self, work: Callable[[Ticker], Result]) -> None:
         super().__init__(name="reenact-watched", daemon=True)
         self.work = work
-        self.items = items
-        self.taken = 0
-        self.stopped = threading.Event()
+        self.ticker = Ticker()
         self.error: BaseException | None = None
         self.results: list[Result] = []
 
     def run(self) -> None:
         try:
-            self.results.append(self.work(self.counted()))
+            self.results.append(self.work(self.ticker))
         except BaseException as error:  # handed to the watcher, who raises it
             self.error = error
-        finally:
-            self.items.close()
-
-    def counted(self) -> Generator[Item]:
-        for item in self.items:
-            if self.stopped.is_set():
-                raise _StoppedError
-            yield item
-            self.taken += 1

@@ -1,10 +1,11 @@
+import gc
 import threading
 import time
 from collections.abc import Generator
 
 import pytest
 
-from reenact_core.engine.watch import watched
+from reenact_core.engine.watch import Ticker, watched
 
 
 def numbers(count: int, closed: list[str], pause: float = 0.0) -> Generator[int, None, None]:
@@ -24,34 +25,41 @@ def result_of(generator: Generator[int, None, int]) -> int:
             return int(stop.value)
 
 
+def add_up(ticker: Ticker, items: Generator[int]) -> int:
+    return sum(ticker.through(items))
+
+
 def test_gives_what_the_work_gives_and_closes_the_items() -> None:
     closed: list[str] = []
-    assert result_of(watched(sum, numbers(10, closed))) == 45
+    assert result_of(watched(lambda ticker: add_up(ticker, numbers(10, closed)))) == 45
     assert closed == ["closed"]
 
 
-def test_counts_what_was_taken() -> None:
-    seen = list(watched(sum, numbers(20, [], pause=0.02)))
+def test_counts_what_was_done() -> None:
+    seen = list(watched(lambda ticker: add_up(ticker, numbers(20, [], pause=0.02))))
     assert seen == sorted(seen)
     assert len(seen) > 1
-    assert seen[-1] <= 20
+    assert seen[-1] == 20
 
 
 def test_an_error_of_the_work_is_raised_to_the_watcher() -> None:
-    def fail(items: Generator[int]) -> int:
-        next(items)
-        raise KeyError("face")
-
     closed: list[str] = []
+
+    def fail(ticker: Ticker) -> int:
+        for _ in ticker.through(numbers(3, closed)):
+            raise KeyError("face")
+        return 0
+
     with pytest.raises(KeyError):
-        list(watched(fail, numbers(3, closed)))
+        list(watched(fail))
+    gc.collect()
     assert closed == ["closed"]
 
 
 def test_closing_stops_the_work_and_leaves_no_thread() -> None:
     closed: list[str] = []
     before = threading.active_count()
-    watching = watched(sum, numbers(10_000, closed, pause=0.01))
+    watching = watched(lambda ticker: add_up(ticker, numbers(10_000, closed, pause=0.01)))
     next(watching)
     watching.close()
     assert closed == ["closed"]

@@ -1,0 +1,149 @@
+"""Casts made into roles: what drives each face, when it shows, and the takes to be played."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reenact_core.engine.cut_face import CutFace, frame_seconds
+from reenact_core.engine.driving import Drive, Performance, drive_by_itself, drive_by_time, perform
+from reenact_core.engine.footage import Footage
+from reenact_core.engine.performer import Crops, Floats, Take, Transfer
+from reenact_core.engine.portrait import portrait_face
+from reenact_core.engine.role import NewFaces, Role
+from reenact_core.engine.spool import Spool, open_spool
+from reenact_core.engine.stretches import said
+from reenact_core.engine.workshop import Workshop
+from reenact_core.timeline.plan import Cast, Shot
+from reenact_core.timing import FrameRange
+from reenact_core.tracking.track import FaceTrack
+
+POINT_COUNT = 79
+LEAST_FRAMES = 3
+"""A face that is seen for fewer frames in a row is left as it is."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Casting:
+    """A cast, the tracks of the clip that it is for, and those that drive it (redirect)."""
+
+    cast: Cast
+    tracks: tuple[FaceTrack, ...]
+    driver: Footage | None
+    acting: tuple[FaceTrack, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """A shot whose faces are cut out."""
+
+    shot: Shot
+    clip: Footage
+    faces: Mapping[FaceTrack, CutFace]
+    """Tracks that are in use, of the clip and of driving files, and their crops."""
+    workshop: Workshop
+    stack: ExitStack
+    """What the scene's spools live as long as."""
+
+
+def roles_of(scene: Scene, castings: Sequence[Casting]) -> tuple[list[Role], list[str]]:
+    """Every face that gets a new one, and what a user should know about it.
+
+    Raises:
+        MediaError, FaceError: the picture of a cast cannot be used.
+    """
+    roles: list[Role] = []
+    notes: list[str] = []
+    for number, casting in enumerate(castings):
+        portrait = _portrait(casting.cast, scene.workshop)
+        for track in casting.tracks:
+            performance = _performance(scene, casting, scene.faces[track])
+            notes += _notes(performance, track, casting)
+            if performance.stretches:
+                name = f"{scene.shot.shot_id}-{number}-{track.face_id}"
+                roles.append(_role(name, scene, casting, track, performance, portrait))
+    return roles, list(dict.fromkeys(notes))
+
+
+def _portrait(cast: Cast, workshop: Workshop) -> Floats | None:
+    """S of a recast; None for a redirect, whose S is in the clip."""
+    if cast.mode == "redirect":
+        return None
+    if cast.picture is None:
+        raise ValueError("a recast needs a picture")
+    return portrait_face(cast.picture, cast.picture_time, workshop.settings, workshop.detector)
+
+
+def _performance(scene: Scene, casting: Casting, face: CutFace) -> Performance:
+    drive = drive_by_itself(face)
+    if casting.driver is not None:
+        drive = _driven_by(casting.driver, casting, scene, face)
+    return perform(face, drive, scene.workshop.settings.fade, LEAST_FRAMES)
+
+
+def _driven_by(driver: Footage, casting: Casting, scene: Scene, face: CutFace) -> Drive:
+    shown = scene.shot.shown
+    first = FrameRange(shown.start, shown.start + 1, shown.rate)
+    since = face.seconds - frame_seconds(scene.clip.info, first)[0]
+    times = frame_seconds(driver.info, driver.source.frames)
+    actors = [scene.faces[track] for track in casting.acting]
+    return drive_by_time(face, since, actors, times, driver.source.frames.rate)
+
+
+def _role(
+    name: str,
+    scene: Scene,
+    casting: Casting,
+    track: FaceTrack,
+    performance: Performance,
+    portrait: Floats | None,
+) -> Role:
+    face = scene.faces[track]
+
+    def spool(kind: str, shape: tuple[int, ...], dtype: Any) -> Spool:
+        path = scene.workshop.folder.spool / f"{name}.{kind}"
+        return scene.stack.enter_context(open_spool(path, shape, dtype))
+
+    new = NewFaces(
+        spool("faces", face.crops.shape, face.crops.dtype),
+        spool("points", (POINT_COUNT, 2), np.float32),
+    )
+    takes = tuple(_takes(name, scene, casting, face, performance, portrait))
+    return Role(casting.cast, face, performance, takes, new)
+
+
+def _takes(
+    name: str,
+    scene: Scene,
+    casting: Casting,
+    face: CutFace,
+    performance: Performance,
+    portrait: Floats | None,
+) -> Iterator[Take]:
+    cast, drive = casting.cast, performance.drive
+    actors = [scene.faces[track] for track in casting.acting] or [face]
+    for number, stretch in enumerate(performance.stretches):
+        actor = actors[int(drive.actor[stretch.start])]
+        driving = Crops(actor.crops, drive.crop[stretch.start : stretch.stop])
+        source = portrait
+        if source is None:
+            own = Crops(face.crops, np.flatnonzero(face.usable))
+            source = own[scene.workshop.performer.nearest(driving[0], own)]
+        transfer: Transfer = "absolute" if casting.driver is None else "relative"
+        yield Take(f"{name}-{number}", source, driving, cast.scheme, cast.strength, transfer)
+
+
+def _notes(performance: Performance, track: FaceTrack, casting: Casting) -> Iterator[str]:
+    def frames(parts: Sequence[range]) -> str:
+        first = track.frames.start
+        return said([range(first + part.start, first + part.stop) for part in parts])
+
+    if performance.dropped:
+        where = frames(performance.dropped)
+        yield f"Face {track.face_id} is seen too briefly in {where} and stays as it is there."
+    if casting.driver is not None and performance.undriven:
+        where = frames(performance.undriven)
+        name = casting.driver.source.path.name
+        yield f"{name} shows no face to drive {where}; the clip's own face stays there."

@@ -1,0 +1,66 @@
+"""New faces into their frames, frames into the file."""
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reenact_core.engine.footage import Footage
+from reenact_core.engine.placement import Placement, placements
+from reenact_core.engine.role import Role
+from reenact_core.frames import Picture
+from reenact_core.media.codecs import EncodeSettings
+from reenact_core.media.decode import decode
+from reenact_core.media.encode import open_encoder
+from reenact_core.settings import Settings
+
+
+@dataclass(slots=True)
+class _Queue:
+    """The placements of one role, taken when their frame comes by."""
+
+    coming: Iterator[tuple[int, Placement]]
+    next_one: tuple[int, Placement] | None = None
+
+    def at(self, frame: int) -> Placement | None:
+        if self.next_one is None:
+            self.next_one = next(self.coming, None)
+        if self.next_one is None or self.next_one[0] != frame:
+            return None
+        placement, self.next_one = self.next_one[1], None
+        return placement
+
+
+def paste_all(
+    pictures: Iterator[Picture], roles: Sequence[Role], settings: Settings
+) -> Iterator[Picture]:
+    """The pictures with every role's new face in its place."""
+    queues = [_Queue(placements(role, settings)) for role in roles]
+    for picture in pictures:
+        for queue in queues:
+            placement = queue.at(picture.index)
+            if placement is not None:
+                picture = placement.paste_into(picture, settings)
+        yield picture
+
+
+def write_shot(
+    path: Path,
+    clip: Footage,
+    roles: Sequence[Role],
+    settings: Settings,
+    encode: EncodeSettings,
+) -> Generator[int]:
+    """Decode, paste and encode a shot; yields the number of frames written.
+
+    Raises:
+        MediaError: a frame cannot be decoded.
+        OutputError: the file cannot be written.
+    """
+    pictures = decode(clip.info, clip.frames)
+    try:
+        with open_encoder(path, clip.info, clip.frames, encode) as encoder:
+            for done, picture in enumerate(paste_all(pictures, roles, settings), 1):
+                encoder.write(picture)
+                yield done
+    finally:
+        pictures.close()

@@ -1,0 +1,175 @@
+"""Takes performed by the networks: faces read, the frame to start from, lanes side by side.
+
+A take runs from its start frame d_0, the driving frame nearest to the source's pose, forwards to
+its end and backwards to its beginning: two lanes that share nothing but S and d_0.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reenact_core.devices import Compute, out_of_memory_named
+from reenact_core.engine.performer import Crops, Floats, NewFace, Take
+from reenact_core.errors import CheckpointError
+from reenact_core.models.carry_over import FaceState
+from reenact_core.models.compact import Compact, FaceSource
+from reenact_core.models.head_chart import Pose
+from reenact_core.models.load import Models
+from reenact_core.motion.batched import prepare_source, read_faces, step_inputs
+from reenact_core.motion.lanes import LaneSettings, ShotLanes, run_lanes
+from reenact_core.motion.recurrent import Carry, Recurrence, Reenacted, StepInput
+from reenact_core.motion.transfer import MotionSettings, nearest_frame, smooth
+from reenact_core.settings import Settings
+
+CHUNK = 8
+"""Driving frames that are prepared together."""
+
+_FACE = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lane:
+    """One direction of a take: which driving frame each of its results belongs to."""
+
+    take: Take
+    order: range
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkPerformer:
+    """The performer of a checkpoint."""
+
+    models: Compact
+    motion: MotionSettings
+    lanes: LaneSettings
+    compute: Compute
+
+    def nearest(self, face: Floats, among: Crops) -> int:
+        """The index of the crop whose pose is nearest to that of `face`."""
+        with out_of_memory_named(self.compute):
+            source = prepare_source(self.models, self._tensor(face))
+            return nearest_frame(self._states(among), source.state)
+
+    def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:
+        """Every frame of every take, the takes of one scheme side by side."""
+        for scheme in dict.fromkeys(take.scheme for take in takes):
+            lanes: dict[str, _Lane] = {}
+            shots = (
+                shot
+                for take in takes
+                if take.scheme == scheme
+                for shot in self._both_ways(take, lanes)
+            )
+            step = partial(_step, Recurrence(self.models, scheme))
+            with out_of_memory_named(self.compute):
+                yield from _unrolled(run_lanes(shots, step, self.lanes), lanes)
+
+    def _both_ways(self, take: Take, lanes: dict[str, _Lane]) -> Iterator[ShotLanes]:
+        """The lanes of a take, entered into `lanes` by their ids."""
+        source = prepare_source(self.models, self._tensor(take.source))
+        states = self._states(take.driving)
+        start = nearest_frame(states, source.state) if self.motion.best_start else 0
+        settings = self._settings(take)
+        forwards = range(start, len(take.driving))
+        backwards = range(start, -1, -1)
+        lanes[f"{take.take_id}>"] = _Lane(take, forwards)
+        ahead = self._inputs(take, source, states[start:], forwards, settings)
+        yield ShotLanes(f"{take.take_id}>", ahead)
+        if start > 0:
+            lanes[f"{take.take_id}<"] = _Lane(take, backwards)
+            behind = _reversed(states[: start + 1])
+            yield ShotLanes(
+                f"{take.take_id}<", self._inputs(take, source, behind, backwards, settings)
+            )
+
+    def _inputs(
+        self,
+        take: Take,
+        source: FaceSource,
+        states: FaceState,
+        order: range,
+        settings: MotionSettings,
+    ) -> Iterator[Mapping[int, StepInput]]:
+        chunks = self._chunks(take.driving, order)
+        for inputs in step_inputs(self.models, source, chunks, states, settings):
+            yield {_FACE: inputs}
+
+    def _settings(self, take: Take) -> MotionSettings:
+        return replace(
+            self.motion, scheme=take.scheme, strength=take.strength, transfer=take.transfer
+        )
+
+    def _states(self, crops: Crops) -> FaceState:
+        """Pose and shape of the face in consecutive crops."""
+        with torch.inference_mode():
+            states = [
+                self.models.state(read_faces(self.models, chunk))
+                for chunk in self._chunks(crops, range(len(crops)))
+            ]
+            return smooth(FaceState.cat(states), self.motion.smoothing)
+
+    def _chunks(self, crops: Crops, order: range) -> Iterator[Tensor]:
+        """Crops (n, 3, 256, 256) in [0, 1], in that order."""
+        for start in range(0, len(order), CHUNK):
+            part = [crops[index] for index in order[start : start + CHUNK]]
+            yield self._tensor(np.stack(part))
+
+    def _tensor(self, pixels: Floats) -> Tensor:
+        """(..., 256, 256, 3) as (..., 3, 256, 256) on the device."""
+        moved = torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, -1, -3)))
+        return moved.to(self.compute.device, self.compute.dtype)
+
+
+def network_performer(models: Models, settings: Settings, compute: Compute) -> NetworkPerformer:
+    """The performer of a checkpoint that holds the networks of a whole run.
+
+    Raises:
+        CheckpointError: it holds others, as those of a global integrator alone.
+    """
+    if not isinstance(models.network, Compact):
+        raise CheckpointError(
+            f"{models.path}: holds the networks of `{models.architecture}`; a checkpoint of "
+            "`compact` is needed to render"
+        )
+    return NetworkPerformer(models.network, settings.motion, settings.lanes, compute)
+
+
+def _step(recurrence: Recurrence, inputs: StepInput, carry: Carry) -> tuple[Reenacted, Carry]:
+    with torch.inference_mode():
+        return recurrence.step(inputs, carry)
+
+
+def _unrolled(
+    results: Iterator[tuple[str, dict[int, Reenacted]]], lanes: Mapping[str, _Lane]
+) -> Iterator[tuple[str, int, NewFace]]:
+    """Results with the take and the driving frame they belong to.
+
+    Both lanes of a take begin with d_0; it is taken from the one that goes forwards.
+    """
+    done = dict.fromkeys(lanes, 0)
+    for lane_id, faces in results:
+        lane = lanes[lane_id]
+        index = lane.order[done.setdefault(lane_id, 0)]
+        repeated = lane.order.step < 0 and done[lane_id] == 0
+        done[lane_id] += 1
+        if not repeated:
+            yield lane.take.take_id, index, _new_face(faces[_FACE])
+
+
+def _new_face(face: Reenacted) -> NewFace:
+    pixels = face.pixels[0].float().clamp(0, 1).permute(1, 2, 0)
+    return NewFace(
+        pixels.cpu().numpy(),
+        face.points[0].float().cpu().numpy(),
+        face.trust[0, 0].float().cpu().numpy(),
+    )
+
+
+def _reversed(states: FaceState) -> FaceState:
+    pose = states.pose
+    turned = Pose(pose.rotation.flip(0), pose.scale.flip(0), pose.offset.flip(0))
+    return FaceState(turned, states.shape.flip(0))

@@ -1,0 +1,105 @@
+"""What is pasted into each frame: new faces with steady masks, matched to the light around them.
+
+Masks and matches are evened out over time, which needs frames before and after. They are worked out
+block by block with an overlap, so that memory does not grow with the clip.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reenact_core.crop.harmonise import apply, measure, smooth
+from reenact_core.crop.mask import face_mask
+from reenact_core.crop.paste import paste
+from reenact_core.crop.points import smooth_points
+from reenact_core.engine.role import Role
+from reenact_core.engine.spool import from_samples
+from reenact_core.frames import Picture
+from reenact_core.settings import Settings
+
+BLOCK = 256
+"""Frames that are worked out together."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placement:
+    """One new face, ready to be pasted.
+
+    Convention:
+        face, plate: (256, 256, 3) float32 R'G'B' in [0, 1]; plate is what the clip shows there
+        mask: (256, 256) float32 in [0, 1]
+        to_crop: (2, 3), displayed frame pixels to crop pixels
+    """
+
+    face: Floats
+    plate: Floats
+    mask: Floats
+    to_crop: NDArray[np.float64]
+    weight: float
+    """In [0, 1]."""
+
+    def paste_into(self, picture: Picture, settings: Settings) -> Picture:
+        """The picture with the face in it."""
+        return paste(
+            picture,
+            self.face,
+            self.mask,
+            self.to_crop,
+            settings.paste,
+            self.weight,
+            plate_crop=self.plate,
+        )
+
+
+def placements(role: Role, settings: Settings) -> Iterator[tuple[int, Placement]]:
+    """The file's frame number and the placement of every frame that the role shows, in order."""
+    rate = role.face.track.frames.rate
+    margin = _margin(settings, rate)
+    for stretch in role.performance.stretches:
+        for start in range(stretch.start, stretch.stop, BLOCK):
+            inner = range(start, min(start + BLOCK, stretch.stop))
+            outer = range(
+                max(stretch.start, inner.start - margin), min(stretch.stop, inner.stop + margin)
+            )
+            yield from _block(role, inner, outer, settings, rate)
+
+
+def _block(
+    role: Role, inner: range, outer: range, settings: Settings, rate: Fraction
+) -> Iterator[tuple[int, Placement]]:
+    found = np.stack([role.new.read_points(index) for index in outer])
+    points = smooth_points(found, seconds=settings.mask.smoothing_seconds, rate=rate)
+    size = role.face.crops.shape[0]
+
+    def mask_at(index: int) -> Floats:
+        return face_mask(points[index - outer.start], size, settings.mask)
+
+    def plate_at(index: int) -> Floats:
+        return from_samples(role.face.crops.read(index))
+
+    measured = [
+        measure(role.new.read_pixels(i), plate_at(i), mask_at(i), settings.harmonise) for i in outer
+    ]
+    matches = smooth(measured, rate, settings.harmonise)
+    for index in inner:
+        face = apply(role.new.read_pixels(index), matches[index - outer.start])
+        placement = Placement(
+            face,
+            plate_at(index),
+            mask_at(index),
+            role.face.to_crop.matrix[index],
+            float(role.performance.weight[index]),
+        )
+        yield role.face.track.frames.start + index, placement
+
+
+def _margin(settings: Settings, rate: Fraction) -> int:
+    """Frames beyond which the smoothing hears nothing any more."""
+    seconds = max(settings.mask.smoothing_seconds, settings.harmonise.smoothing_seconds)
+    return ceil(3 * seconds * float(rate))

@@ -1,0 +1,98 @@
+"""The source face S of a recast: one face in a picture, or in a video at a time."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from reenact_core.crop.align import align
+from reenact_core.crop.cut import cut
+from reenact_core.engine.performer import Floats
+from reenact_core.errors import FaceError, MediaError
+from reenact_core.frames import Picture
+from reenact_core.media.decode import decode
+from reenact_core.media.probe import MediaInfo, probe
+from reenact_core.settings import Settings
+from reenact_core.timing import FrameRange
+from reenact_core.tracking.detect import Detector
+from reenact_core.tracking.faces import find_faces
+from reenact_core.tracking.track import FaceTrack
+
+CLEARLY_LARGER = 2.0
+"""The area of the face that is meant, by that of the next: with less, a picture is ambiguous."""
+LOOK_SECONDS = Fraction(1, 2)
+"""Where no time is given, a video is searched at such steps for its first usable face."""
+LOOK_TIMES = 40
+
+_FINER = 2
+"""A face that is not found is looked for once more in a picture so much larger."""
+
+
+def portrait_face(
+    path: Path, time: Fraction | None, settings: Settings, detector: Detector
+) -> Floats:
+    """The crop of the one face that a picture, or a video at `time` seconds, shows.
+
+    Convention:
+        result: (256, 256, 3) float32 R'G'B' in [0, 1]
+
+    Raises:
+        MediaError: the file cannot be read, or ends before `time`.
+        FaceError: it shows no face, or several and none of them is clearly meant.
+    """
+    info = probe(path)
+    for picture in _pictures(info, time):
+        found = faces_in(picture, settings, detector)
+        if found:
+            track = _the_one(found, path)
+            to_crop = align(track, settings.crop, info.pixel_aspect).matrix[0]
+            return cut(picture, to_crop, settings.crop.size)
+    where = "" if info.still else " at that time" if time is not None else " in its first seconds"
+    raise FaceError(
+        f"{path}: no face was found{where}; give a picture that shows one face, clear and well lit"
+    )
+
+
+def faces_in(picture: Picture, settings: Settings, detector: Detector) -> list[FaceTrack]:
+    """The faces of a single picture, each a track of one frame."""
+    frames = FrameRange(picture.index, picture.index + 1, Fraction(25))
+    side = settings.track.work_side
+    for work_side in (side, _FINER * side):
+        track = replace(settings.track, work_side=work_side)
+        found = find_faces([picture], frames, track, detector)
+        if found or max(picture.width, picture.height) <= work_side:
+            return found
+    return []
+
+
+def _pictures(info: MediaInfo, time: Fraction | None) -> Iterator[Picture]:
+    for frame in _frames(info, time):
+        yield from decode(info, FrameRange(frame, frame + 1, info.rate), ahead=1)
+
+
+def _frames(info: MediaInfo, time: Fraction | None) -> list[int]:
+    if info.still:
+        return [0]
+    if time is not None:
+        if time < 0 or time * info.rate >= info.frame_count:
+            seconds = float(info.frame_count / info.rate)
+            raise MediaError(
+                f"{info.path}: has no picture at {float(time):g} s; it lasts {seconds:.2f} s"
+            )
+        return [info.frame_at(time)]
+    times = (number * LOOK_SECONDS for number in range(LOOK_TIMES))
+    return sorted({info.frame_at(moment) for moment in times})
+
+
+def _the_one(found: list[FaceTrack], path: Path) -> FaceTrack:
+    def area(track: FaceTrack) -> float:
+        box = track.box_at(track.frames.start)
+        return box.area if box is not None else 0.0
+
+    by_size = sorted(found, key=area, reverse=True)
+    if len(by_size) > 1 and area(by_size[0]) < CLEARLY_LARGER * area(by_size[1]):
+        raise FaceError(
+            f"{path}: shows {len(found)} faces of similar size and it is not clear whose is meant; "
+            "cut the picture down to one face"
+        )
+    return by_size[0]

@@ -1,0 +1,230 @@
+"""A plan rendered: shots made ready, moved side by side, pasted and written, group by group."""
+
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reenact_core import __version__
+from reenact_core.devices import Compute
+from reenact_core.engine.digest import key_of, sequence_files
+from reenact_core.engine.events import Event, Progress, ShotDone, ShotFailed
+from reenact_core.engine.finish import write_shot
+from reenact_core.engine.footage import Footage
+from reenact_core.engine.prepare import PreparedShot, prepare_shot
+from reenact_core.engine.resume import open_run
+from reenact_core.engine.workshop import Workshop
+from reenact_core.errors import ReenactError
+from reenact_core.media.codecs import Codec, choose_codec
+from reenact_core.models.load import Models
+from reenact_core.settings import Settings
+from reenact_core.timeline.plan import Plan, RenderedShot, Shot, Source
+from reenact_core.timing import FrameRange
+from reenact_core.tracking.detect import Detector
+from reenact_core.tracking.embedded import EmbeddedDetector
+
+FORMAT = 1
+"""Raised when finished shots of earlier versions must not be kept."""
+
+
+def render_plan(
+    plan: Plan,
+    models: Models,
+    out: Path,
+    settings: Settings,
+    compute: Compute,
+    *,
+    codec: Codec = "match",
+    detector: Detector | None = None,
+    tracker: str = "embedded",
+    tracks: Sequence[Path] = (),
+    restart: bool = False,
+) -> Generator[Event, None, None]:
+    """Render every shot of a plan into a folder.
+
+    A shot that an earlier run of the same job has finished is kept. An error of one shot is an
+    event; the others go on. Closing the generator unwinds what is under way and removes its
+    unfinished files.
+
+    Args:
+        detector: finds the faces; None: the embedded one.
+        tracker: the detector's name.
+        tracks: tracks files, each used for the video that it names.
+
+    Raises:
+        OutputError: the folder cannot be written, or another run works in it.
+        CheckpointError: the networks are of a kind that cannot render.
+    """
+    from reenact_core.engine.network_performer import network_performer
+
+    with open_run(out, restart=restart) as folder:
+        workshop = Workshop(
+            folder,
+            settings,
+            codec,
+            detector or EmbeddedDetector(),
+            tracker,
+            network_performer(models, settings, compute),
+            f"{folder.digests.of_file(models.path)} {compute.precision}",
+            settings.lanes.width if compute.device != "cpu" else 1,
+            tuple(tracks),
+        )
+        yield from render_shots(plan, workshop)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ready:
+    """A prepared shot with the key of all that determines it."""
+
+    prepared: PreparedShot
+    key: str
+    seconds: float
+    """Spent on it so far."""
+
+
+def render_shots(plan: Plan, workshop: Workshop) -> Generator[Event, None, None]:
+    """Render every shot of a plan into the workshop's folder.
+
+    An error of one shot is an event; the others go on. Closing the generator unwinds what is under
+    way and removes its unfinished files.
+    """
+    for group in _groups(plan.shots, workshop.width):
+        with ExitStack() as stack:
+            ready = yield from _prepare_group(group, workshop, stack)
+            moved = yield from _move_group(ready, workshop)
+            for item in moved:
+                yield from _finish_one(item, workshop)
+
+
+def _groups(shots: Sequence[Shot], width: int) -> Iterator[list[Shot]]:
+    """Neighbouring shots whose faces together fill the lanes."""
+    group: list[Shot] = []
+    for shot in shots:
+        group.append(shot)
+        # A face takes two lanes, one forwards and one backwards from its start.
+        if 2 * sum(len(shot.casts) for shot in group) >= width:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _prepare_group(
+    group: Sequence[Shot], workshop: Workshop, stack: ExitStack
+) -> Generator[Event, None, list[_Ready]]:
+    ready: list[_Ready] = []
+    for shot in group:
+        began = time.monotonic()
+        try:
+            key = shot_key(shot, workshop)
+            kept = workshop.folder.finished(shot, key)
+            if kept is not None:
+                yield ShotDone(kept, kept=True)
+                continue
+            workshop.folder.forget(shot)
+            prepared = yield from prepare_shot(shot, workshop, stack)
+        except ReenactError as error:
+            yield ShotFailed(shot, error)
+            continue
+        finally:
+            workshop.folder.digests.save()
+        ready.append(_Ready(prepared, key, time.monotonic() - began))
+    return ready
+
+
+def _move_group(
+    ready: Sequence[_Ready], workshop: Workshop
+) -> Generator[Event, None, list[_Ready]]:
+    """The new faces of all shots of a group, side by side, on disk."""
+    roles = {
+        take.take_id: (item, role, stretch)
+        for item in ready
+        for role in item.prepared.roles
+        for take, stretch in zip(role.takes, role.performance.stretches, strict=True)
+    }
+    takes = [take for item in ready for role in item.prepared.roles for take in role.takes]
+    began = time.monotonic()
+    done = dict.fromkeys((item.prepared.shot.shot_id for item in ready), 0)
+    try:
+        for take_id, index, face in workshop.performer.perform(takes):
+            item, role, stretch = roles[take_id]
+            role.new.write(stretch.start + index, face)
+            shot_id = item.prepared.shot.shot_id
+            done[shot_id] += 1
+            yield Progress(shot_id, "move", done[shot_id], item.prepared.frames_to_move)
+    except ReenactError as error:
+        if len(ready) > 1:
+            # One shot may be at fault; alone, each of them shows whether it is.
+            return (yield from _move_apart(ready, workshop))
+        for item in ready:
+            yield ShotFailed(item.prepared.shot, error)
+        return []
+    total = max(1, sum(done.values()))
+    spent = time.monotonic() - began
+    return [
+        replace(item, seconds=item.seconds + spent * done[item.prepared.shot.shot_id] / total)
+        for item in ready
+    ]
+
+
+def _move_apart(
+    ready: Sequence[_Ready], workshop: Workshop
+) -> Generator[Event, None, list[_Ready]]:
+    moved: list[_Ready] = []
+    for item in ready:
+        moved += yield from _move_group([item], workshop)
+    return moved
+
+
+def _finish_one(item: _Ready, workshop: Workshop) -> Iterator[Event]:
+    prepared, began = item.prepared, time.monotonic()
+    shot, clip = prepared.shot, prepared.clip
+    try:
+        encode, notes = choose_codec(clip.info, workshop.codec)
+        path = encode.output_path(workshop.folder.out, shot.shot_id)
+        for done in write_shot(path, clip, prepared.roles, workshop.settings, encode):
+            yield Progress(shot.shot_id, "paste", done, len(clip.frames))
+    except ReenactError as error:
+        yield ShotFailed(shot, error)
+        return
+    output = _output(path, clip, is_sequence=encode.is_sequence)
+    rendered = RenderedShot(
+        shot,
+        output,
+        round(item.seconds + time.monotonic() - began, 3),
+        len({id(role.cast) for role in prepared.roles}),
+        tuple(dict.fromkeys([*clip.info.notes, *notes, *prepared.notes])),
+    )
+    files = sequence_files(output) if encode.is_sequence else [path]
+    workshop.folder.record(rendered, item.key, files)
+    yield ShotDone(rendered)
+
+
+def _output(path: Path, clip: Footage, *, is_sequence: bool) -> Source:
+    """The new file; a sequence is numbered like the clip's own, else from 1."""
+    frames = FrameRange(0, len(clip.frames), clip.frames.rate)
+    if not is_sequence:
+        return Source(path, frames)
+    numbers = clip.info.numbers
+    step = numbers[1] - numbers[0] if len(numbers) > 1 else 1
+    return Source(path, frames, numbers[clip.frames.start] if numbers else 1, step)
+
+
+def shot_key(shot: Shot, workshop: Workshop) -> str:
+    """One hash of everything that determines a shot's file.
+
+    Raises:
+        MediaError: a file that the shot needs is not there.
+    """
+    parts = [
+        FORMAT,
+        __version__,
+        shot,
+        workshop.settings,
+        workshop.codec,
+        workshop.detector_name,
+        workshop.performer_name,
+        list(workshop.given_tracks),
+    ]
+    return key_of(parts, workshop.folder.digests)

@@ -1,0 +1,59 @@
+"""One face of a shot that is re-rendered: who acts, what drives, and the new faces as they come."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from reenact_core.engine.cut_face import CutFace
+from reenact_core.engine.driving import Performance
+from reenact_core.engine.performer import NewFace, Take
+from reenact_core.engine.spool import Spool, from_samples, to_samples
+from reenact_core.timeline.plan import Cast
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewFaces:
+    """New faces on disk, by their place in the track.
+
+    Convention:
+        pixels: records (256, 256, 3) of unsigned samples
+        points: records (79, 2) float32, crop pixels
+    """
+
+    pixels: Spool
+    points: Spool
+
+    def write(self, index: int, face: NewFace) -> None:
+        """Keep one new face."""
+        self.pixels.write(index, to_samples(face.pixels, self.pixels.dtype))
+        self.points.write(index, np.asarray(face.points, np.float32))
+
+    def read_pixels(self, index: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        """(256, 256, 3) float32 in [0, 1]."""
+        return from_samples(self.pixels.read(index))
+
+    def read_points(self, index: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+        """(79, 2) crop pixels."""
+        return np.asarray(self.points.read(index), np.float64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Role:
+    """A cast on one track of its clip."""
+
+    cast: Cast
+    face: CutFace
+    performance: Performance
+    takes: tuple[Take, ...]
+    """One for each stretch of the performance, in the same order."""
+    new: NewFaces
+
+    @property
+    def frames_to_move(self) -> int:
+        return sum(len(stretch) for stretch in self.performance.stretches)
+
+    def places(self) -> Iterator[tuple[str, range]]:
+        """Each take's id, and where in the track its frames are."""
+        for take, stretch in zip(self.takes, self.performance.stretches, strict=True):
+            yield take.take_id, stretch
