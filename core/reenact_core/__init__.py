@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reenact_core.engine.animate import animate
-    from reenact_core.engine.render import render_timeline
+    from reenact_core.engine.timeline_run import render_timeline
     from reenact_core.models.load import load_integrator, load_models
 
 __version__ = "0.1.0"
@@ -19,7 +19,7 @@ _HOMES = {
     "animate": "reenact_core.engine.animate",
     "load_integrator": "reenact_core.models.load",
     "load_models": "reenact_core.models.load",
-    "render_timeline": "reenact_core.engine.render",
+    "render_timeline": "reenact_core.engine.timeline_run",
 }
 
 
