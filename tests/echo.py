@@ -1,0 +1,41 @@
+"""A performer without networks: it gives every driving crop back as the new face.
+
+A recast then shows the clip's own face, so whatever differs from the source was done by the way
+there and back: decoding, cutting, pasting, encoding.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reenact_core.engine.performer import Crops, Floats, NewFace, Take
+
+
+@dataclass(frozen=True, slots=True)
+class EchoPerformer:
+    """Gives back what it is given, darkened by `gain`."""
+
+    gain: float = 1.0
+    """1 leaves the face as it is; below, its mask can be seen in the result."""
+
+    def nearest(self, face: Floats, among: Crops) -> int:
+        """The crop that differs least."""
+        distances = [float(np.abs(among[i] - face).mean()) for i in range(len(among))]
+        return int(np.argmin(distances))
+
+    def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:
+        """From the last frame to the first, as a run from a late start does."""
+        for take in takes:
+            for index in reversed(range(len(take.driving))):
+                pixels = take.driving[index]
+                yield take.take_id, index, new_face(pixels * np.float32(self.gain))
+
+
+def new_face(pixels: Floats) -> NewFace:
+    """A face whose points lie on the ellipse where crops have theirs."""
+    size = len(pixels)
+    angle = np.linspace(0, 2 * np.pi, 79, endpoint=False)
+    centre, radius = np.array([0.5, 0.55]), np.array([0.18, 0.24])
+    points = (centre + radius * np.stack([np.sin(angle), np.cos(angle)], axis=1)) * size
+    return NewFace(pixels, points.astype(np.float32), np.ones((size, size), np.float32))
