@@ -25,7 +25,7 @@ def gaussian_blur(images: Tensor, sigma: Tensor) -> Tensor:
     """
     if sigma.shape != images.shape[:1]:
         raise ValueError(f"sigma must be ({len(images)},), got {tuple(sigma.shape)}")
-    reach = max(1, math.ceil(REACH * float(sigma.max())))
+    reach = max(1, math.ceil(REACH * float(sigma.detach().max())))
     x = torch.arange(-reach, reach + 1, dtype=images.dtype, device=images.device)
     narrowest = 1e-3  # a kernel of one pixel, and no division by zero
     line = torch.exp(-(x**2) / (2 * sigma.clamp_min(narrowest)[:, None] ** 2))
@@ -45,7 +45,11 @@ def _along_rows(images: Tensor, line: Tensor) -> Tensor:
 
 
 def random_sigmas(
-    count: int, largest: float = LARGEST_SIGMA, generator: torch.Generator | None = None
+    count: int,
+    largest: float = LARGEST_SIGMA,
+    *,
+    device: torch.device | None = None,
+    generator: torch.Generator | None = None,
 ) -> Tensor:
-    """σ for `count` images, uniform in [0, largest]; drawn on the CPU."""
-    return largest * torch.rand(count, generator=generator)
+    """σ for `count` images, uniform in [0, largest]; the generator is on that device."""
+    return largest * torch.rand(count, device=device, generator=generator)

@@ -33,15 +33,17 @@ class RandomWarp:
     """(B, J, 2)."""
 
     @staticmethod
-    def draw(count: int, generator: torch.Generator | None = None) -> "RandomWarp":
-        """Warps for `count` images, drawn on the CPU."""
-        noise = torch.randn(count, 2, 3, generator=generator)
-        weights = torch.randn(count, CONTROL_SIDE**2, 2, generator=generator)
-        return RandomWarp(torch.eye(2, 3) + AFFINE_SPREAD * noise, BEND_SPREAD * weights)
-
-    def to(self, device: torch.device) -> "RandomWarp":
-        """The same warp on another device."""
-        return RandomWarp(self.affine.to(device), self.weights.to(device))
+    def draw(
+        count: int,
+        *,
+        device: torch.device | None = None,
+        generator: torch.Generator | None = None,
+    ) -> "RandomWarp":
+        """Warps for `count` images; the generator is on that device."""
+        noise = torch.randn(count, 2, 3, device=device, generator=generator)
+        weights = torch.randn(count, CONTROL_SIDE**2, 2, device=device, generator=generator)
+        identity = torch.eye(2, 3, device=device)
+        return RandomWarp(identity + AFFINE_SPREAD * noise, BEND_SPREAD * weights)
 
     def points(self, points: Tensor) -> Tensor:
         """T of points (B, N, 2)."""

@@ -37,7 +37,8 @@ class Vgg19Features(nn.Module):
 
     def __init__(self, weights: Path) -> None:
         super().__init__()
-        self.layers = fill(_stages, open_weights(weights), ("features",)).features
+        stages = fill(_stages, open_weights(weights), ("features",)).get_submodule("features")
+        self.layers = nn.ModuleList(stages.children())
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
         self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None])
 
@@ -92,7 +93,8 @@ def scales(pictures: Tensor) -> list[Tensor]:
 
 def _unit(filters: Tensor) -> Tensor:
     """Filters of norm 1, so that features keep the range of pictures."""
-    return filters / filters.flatten(1).norm(dim=1)[:, None, None, None]
+    norms: Tensor = torch.linalg.vector_norm(filters, dim=(1, 2, 3), keepdim=True)
+    return filters / norms
 
 
 def _stages() -> nn.Module:

@@ -94,7 +94,8 @@ class PaperTrainer:
         self.paper.train()
         faces = make_faces(self.paper, batch, self.settings.largest_sigma, temperature, generator)
         terms = self.terms(faces, batch, generator)
-        total = torch.stack(list(terms.values())).sum()
+        of_nets = losses.total(*(terms[net] for net in NETS))  # (8)
+        total = of_nets + torch.stack([t for n, t in terms.items() if n not in NETS]).sum()
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self.optimizer.step()
@@ -104,7 +105,7 @@ class PaperTrainer:
     def terms(
         self, faces: PaperFaces, batch: PaperBatch, generator: torch.Generator | None
     ) -> dict[str, Tensor]:
-        """All weighted terms: those of equation (8), then what the architecture brings along."""
+        """All weighted terms: those of equation (8) and what the architecture brings along."""
         made = dict(zip(NETS, (faces.local_face, faces.global_face, faces.final_face), strict=True))
         terms = {name: self._of_net(face, batch.current) for name, face in made.items()}
         terms["equivariance"] = self.settings.equivariance * detector_loss(
@@ -147,12 +148,11 @@ def make_faces(
 
     S is d_0 here, so that the driver's keypoints are the source's: nothing is carried over.
     """
-    source, last, current = (
-        paper.encode(batch.source),
-        paper.read(batch.last),
-        paper.read(batch.current),
+    source = paper.encode(batch.source)
+    last, current = paper.read(batch.last), paper.read(batch.current)
+    sigma = random_sigmas(
+        len(batch.last), largest_sigma, device=batch.last.device, generator=generator
     )
-    sigma = random_sigmas(len(batch.last), largest_sigma, generator).to(batch.last.device)
     blurred = gaussian_blur(batch.last, sigma)  # (4)
     of_global = paper.paint_global(source, current).picture  # (1)
     of_local = paper.paint_local(
@@ -166,7 +166,7 @@ def detector_loss(
     paper: Paper, frames: Tensor, found: PaperMotion, generator: torch.Generator | None = None
 ) -> Tensor:
     """The equivariance of both keypoint detectors under one random warp."""
-    warp = RandomWarp.draw(len(frames), generator).to(frames.device)
+    warp = RandomWarp.draw(len(frames), device=frames.device, generator=generator)
     warped = paper.read(warp.frames(frames))
     of_global = equivariance(found.of_global, warped.of_global, warp)
     return of_global + equivariance(found.of_local, warped.of_local, warp)
