@@ -23,8 +23,8 @@ def models_named(checkpoint: str | None, compute: "Compute") -> "Models":
     return load_models(checkpoint or DEFAULT, compute, folders=(models_folder(),))
 
 
-def detector_named(tracker: str | None, device: str = "cpu") -> "Detector":
-    """What finds faces; None is the embedded one.
+def detector_named(tracker: str, device: str = "cpu") -> "Detector":
+    """What finds faces.
 
     Raises:
         CheckpointError: facexlib's weights are not installed.

@@ -72,21 +72,13 @@ def device_options(command: Command) -> Command:
     return _all(command, options)
 
 
-def model_options(command: Command) -> Command:
-    """`--checkpoint` and `--integrator`."""
-    options = [
-        click.option(
-            "--checkpoint",
-            metavar="ID|FILE",
-            help="The networks to use; without it, those that come with reenact.",
-        ),
-        click.option(
-            "--integrator",
-            metavar="ID[:FILE]",
-            help="Another global integrator G than the checkpoint's own.",
-        ),
-    ]
-    return _all(command, options)
+def checkpoint_option(command: Command) -> Command:
+    """`--checkpoint`."""
+    return click.option(
+        "--checkpoint",
+        metavar="ID|FILE",
+        help="The networks to use; without it, those that come with reenact.",
+    )(command)
 
 
 def codec_option(command: Command) -> Command:
@@ -94,8 +86,9 @@ def codec_option(command: Command) -> Command:
     return click.option(
         "--codec",
         type=click.Choice(CODECS),
-        help="Of the files written; match: as the source where that can be encoded.  "
-        "[default: match]",
+        default="match",
+        show_default=True,
+        help="Of the files written; match: as the source where that can be encoded.",
     )(command)
 
 
@@ -115,7 +108,9 @@ def tracker_option(command: Command) -> Command:
     return click.option(
         "--tracker",
         type=click.Choice(TRACKERS),
-        help="What finds the faces; facexlib needs its weights.  [default: embedded]",
+        default="embedded",
+        show_default=True,
+        help="What finds the faces; facexlib needs its weights.",
     )(command)
 
 

@@ -1,28 +1,42 @@
 """`reenact render`: a timeline in, a timeline out."""
 
-from dataclasses import dataclass
+import time
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from reenact_cli.face import read_face
+from reenact_cli.networks import detector_named, models_named
 from reenact_cli.options import (
     FILE,
     SCHEMES,
     Output,
+    checkpoint_option,
     codec_option,
     device_options,
-    model_options,
     output_options,
     settings_option,
     tracker_option,
 )
+from reenact_cli.show import print_result, shown
 from reenact_core.devices import Precision
 from reenact_core.timeline.plan import FaceChoice, Mode, Scheme
 
 if TYPE_CHECKING:
-    pass
+    from reenact_core.devices import Compute
+    from reenact_core.engine.run_record import Outcome
+    from reenact_core.engine.timeline_run import RunResult
+    from reenact_core.media.codecs import Codec
+    from reenact_core.models.load import Models
+    from reenact_core.settings import Settings
+    from reenact_core.timeline.plan import Plan
+    from reenact_core.timeline.read import Edit
+    from reenact_core.timeline.request import Request
 
 RELINKS = ("add", "swap", "track")
 
@@ -46,10 +60,9 @@ class Job:
     root: tuple[Path, ...]
     restart: bool
     dry_run: bool
-    codec: str | None
+    codec: "Codec"
     checkpoint: str | None
-    integrator: str | None
-    tracker: str | None
+    tracker: Literal["embedded", "facexlib"]
     device: str
     precision: Precision
     settings_file: Path | None
@@ -112,13 +125,13 @@ class Job:
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
 @codec_option
-@model_options
+@checkpoint_option
 @tracker_option
 @device_options
 @settings_option
 @output_options
 @click.pass_context
-def command(ctx: click.Context, output: Output, **given: Any) -> None:
+def command(ctx: click.Context, /, output: Output, **given: Any) -> None:
     """Render the shots that TIMELINE asks for, and write the timeline that shows them.
 
     A clip asks by an effect `reenact`, or is named here. A run that was stopped goes on when the
@@ -128,3 +141,96 @@ def command(ctx: click.Context, output: Output, **given: Any) -> None:
     Example:
       reenact render cut.otio -o out --clips sh010 --source portrait.png
     """
+    from reenact_cli.plan_text import plan_lines, plan_table
+    from reenact_cli.run_text import exit_status, result_lines, result_table
+
+    job = Job(**given)
+    if job.dry_run:
+        from reenact_core.timeline.read import read_timeline
+
+        table = plan_table(_plan(job, read_timeline(job.timeline)))
+        print_result(table, plan_lines(table), as_json=output.as_json)
+        return
+    result = _render(job, output)
+    table = result_table(result)
+    print_result(table, result_lines(table), as_json=output.as_json)
+    ctx.exit(exit_status(result))
+
+
+def _render(job: Job, output: Output) -> "RunResult":
+    from reenact_cli.out_folder import spare_inputs
+    from reenact_core.devices import choose_compute
+    from reenact_core.engine.run_record import RunFacts
+    from reenact_core.engine.timeline_run import checkpoint_facts, conclude
+    from reenact_core.settings import to_table
+    from reenact_core.timeline.read import read_timeline
+
+    began, started = time.monotonic(), datetime.now(UTC)
+    edit = read_timeline(job.timeline, work=job.out)
+    settings, plan = _settings(job, edit), _plan(job, edit)
+    spare_inputs(plan, job.out)
+    compute = choose_compute(job.device, job.precision)
+    models = models_named(job.checkpoint, compute)
+    outcomes = _run(job, plan, models, settings, compute, output)
+    table = {**to_table(settings), "codec": job.codec, "relink": job.relink, "tracker": job.tracker}
+    seconds = time.monotonic() - began
+    facts = RunFacts(started, seconds, table, checkpoint_facts(models), compute)
+    return conclude(edit, plan, job.out, outcomes, facts, job.relink)
+
+
+def _run(
+    job: Job,
+    plan: "Plan",
+    models: "Models",
+    settings: "Settings",
+    compute: "Compute",
+    output: Output,
+) -> list["Outcome"]:
+    from reenact_core.engine.events import ShotDone, ShotFailed
+    from reenact_core.engine.render import render_plan
+
+    run = render_plan(
+        plan,
+        models,
+        job.out,
+        settings,
+        compute,
+        codec=job.codec,
+        detector=detector_named(job.tracker, compute.device),
+        tracker=job.tracker,
+        tracks=job.tracks,
+        restart=job.restart,
+    )
+    with closing(run) as events:
+        passing = shown(events, len(plan.shots), output.progress)
+        return [event for event in passing if isinstance(event, ShotDone | ShotFailed)]
+
+
+def _plan(job: Job, edit: "Edit") -> "Plan":
+    from reenact_core.timeline.read import make_plan
+
+    return make_plan(edit, _request(job, _settings(job, edit)))
+
+
+def _settings(job: Job, edit: "Edit") -> "Settings":
+    from reenact_core.settings import settings_for
+
+    options = {"motion.scheme": job.scheme}
+    return settings_for(timeline=edit.settings, file=job.settings_file, options=options)
+
+
+def _request(job: Job, settings: "Settings") -> "Request":
+    from reenact_core.timeline.request import Request
+
+    time = None if job.source_time is None else Fraction(str(job.source_time))
+    request = Request(
+        clips=job.clips,
+        source=job.source,
+        source_time=time,
+        driving=job.driving,
+        mode=job.mode,
+        face=job.face or FaceChoice(),
+        scheme=settings.motion.scheme,
+        roots=job.root,
+    )
+    return request if job.handles is None else replace(request, handles=job.handles)

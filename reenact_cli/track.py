@@ -32,7 +32,7 @@ def command(
     video: Path,
     out: Path,
     overlay: Path | None,
-    tracker: str | None,
+    tracker: str,
     settings_file: Path | None,
     output: Output,
 ) -> None:
@@ -71,7 +71,7 @@ def _beside(video: Path, out: Path) -> Path:
 
 
 def _find(
-    info: "MediaInfo", settings: "Settings", tracker: str | None, output: Output
+    info: "MediaInfo", settings: "Settings", tracker: str, output: Output
 ) -> "list[FaceTrack]":
     from reenact_core.media.decode import decode
     from reenact_core.timing import FrameRange
