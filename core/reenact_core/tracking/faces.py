@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reenact_core.frames import Picture
+from reenact_core.geometry import Box
 from reenact_core.media.colour import to_rgb8
 from reenact_core.timing import FrameRange
 from reenact_core.tracking.associate import Patience, Thread, confidences, grow_threads
@@ -23,7 +24,9 @@ from reenact_core.tracking.track import FaceTrack
 Floats = NDArray[np.float64]
 
 BEST_MOMENTS = 3
-"""Detections of a track that decide whether it is a face."""
+"""The best detections of a track decide whether it is a face: at least so many,"""
+BEST_SHARE = 0.15
+"""and this share of the frames searched, since who tries often is lucky at times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class TrackSettings:
     """A face is followed by flow alone for at most so long."""
     lost_seconds: float = 0.4
     """A face behind something is waited for so long."""
-    least_score: float = 0.85
+    least_score: float = 0.9
     """Mean score of a track's best detections below which it is no face."""
     least_confidence: float = 0.12
     """Below, the face counts as not seen."""
@@ -114,7 +117,7 @@ def find_in_shot(
         max(2, round(settings.lost_seconds * rate)), max(2, round(settings.unseen_seconds * rate))
     )
     threads = grow_threads(shot, detections, follow_in_store, patience)
-    believed = [thread for thread in threads if is_believed(thread, settings)]
+    believed = [thread for thread in threads if is_believed(thread, searched, settings)]
     tracks = [track_of(thread, frames, settings) for thread in believed]
     return without_shadows([track for track in tracks if track is not None])
 
@@ -125,14 +128,17 @@ def searched_frames(shot: range, every: int) -> list[int]:
     return sorted({shot.start, *regular, shot.stop - 1})
 
 
-def is_believed(thread: Thread, settings: TrackSettings) -> bool:
+def is_believed(thread: Thread, searched: Sequence[int], settings: TrackSettings) -> bool:
     """Whether enough was seen of a face to call it one.
 
     Cascades fire on patterns too, and always on the same ones in a still background, so many weak
     hits prove little. A face is, at its best moments, beyond doubt.
     """
-    best = sorted((face.score for face in thread.hits.values()), reverse=True)[:BEST_MOMENTS]
-    return len(best) >= 2 and sum(best) / len(best) >= settings.least_score
+    first, last = min(thread.hits), max(thread.hits)
+    chances = sum(first <= frame <= last for frame in searched)
+    count = max(BEST_MOMENTS, round(BEST_SHARE * chances))
+    best = sorted((face.score for face in thread.hits.values()), reverse=True)[:count]
+    return len(best) >= min(2, len(searched)) and sum(best) / len(best) >= settings.least_score
 
 
 def track_of(thread: Thread, frames: FrameRange, settings: TrackSettings) -> FaceTrack | None:
@@ -209,8 +215,14 @@ def _shared(track: FaceTrack, other: FaceTrack) -> float:
     on = 0
     for frame in range(track.frames.start, track.frames.stop):
         here, there = track.box_at(frame), other.box_at(frame)
-        on += here is not None and there is not None and here.overlap(there) > 0.4
+        on += here is not None and there is not None and _lies_on(here, there)
     return on / max(1, len(track.frames))
+
+
+def _lies_on(here: Box, there: Box) -> bool:
+    """Whether most of a box, or as much of both, is shared."""
+    both = here.overlap(there) * (here.area + there.area) / (1 + here.overlap(there))
+    return both > 0.6 * min(here.area, there.area)
 
 
 def scaled(track: FaceTrack, factor: float) -> FaceTrack:
