@@ -26,7 +26,7 @@ SPREAD = (0.25, 0.12, 0.08)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ensemble:
-    """P people through the same T moments; moment 0 is the source picture, 1 to T-1 the performance.
+    """P people through the same T moments: first the source picture, then the performance.
 
     Convention:
         pictures: (P, T, 3, S, S) uint8, R'G'B'
@@ -81,7 +81,7 @@ def make_ensemble(seed: int, *, people: int, moments: int, size: int) -> Ensembl
 
 
 def _performance(generator: Generator, moments: int) -> Motion:
-    """Moments 1.. of a performance, some frames apart, and before them d_0's expression turned a bit."""
+    """A performance, some frames apart, and before it d_0 with the head turned a bit."""
     step = int(torch.randint(1, 9, (), generator=generator))
     begin = int(torch.randint(0, 50, (), generator=generator))
     frames = sample_motion(generator, begin + step * moments, RATE)

@@ -1,4 +1,4 @@
-"""The objective of the compact configuration: equations (5) to (8) with weights for each network."""
+"""The objective of the compact configuration: equations (5) to (8)."""
 
 from dataclasses import dataclass
 

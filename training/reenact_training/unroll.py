@@ -49,7 +49,7 @@ class Unrolled:
 
 
 def make_example(ensemble: Ensemble, source: int, driver: int, generator: Generator) -> Example:
-    """Person `source` of an ensemble driven by person `driver`; their poses read with small errors."""
+    """Person `source` driven by person `driver`; their poses are read with small errors."""
     pictures = ensemble.pictures
     frames = [as_picture8(frame.float() / 255) for frame in pictures[driver, 1:]]
     prior = FlowPrior(frames[0])
@@ -64,7 +64,7 @@ def make_example(ensemble: Ensemble, source: int, driver: int, generator: Genera
 
 
 def misread(state: FaceState, generator: Generator) -> FaceState:
-    """A face as a keypoint detector would see it: the same small error in all frames, and jitter."""
+    """A face as a keypoint detector sees it: one small error in all frames, and jitter."""
     count = len(state.pose)
 
     def error(*shape: int, spread: float) -> Tensor:
@@ -115,7 +115,7 @@ def _blurred(carry: Carry, generator: Generator) -> Carry:
     if torch.rand((), generator=generator) < 0.5:
         return carry
     largest = LARGEST_SIGMA * carry.previous.shape[-1] / 256
-    sigma = random_sigmas(len(carry.previous), largest, generator)
+    sigma = random_sigmas(len(carry.previous), largest, generator=generator)
     return Carry(gaussian_blur(carry.previous, sigma.to(carry.previous)), carry.field)
 
 

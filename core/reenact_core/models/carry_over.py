@@ -131,7 +131,7 @@ def carry_over(
 
 
 def confinement(inside: Tensor) -> Tensor:
-    """How much of the motion a pixel takes part in: 1 on the head, 0 far from it, smooth between."""
+    """How much of the motion a pixel takes part in: 1 on the head, 0 far from it."""
     distance = (1 - inside).clamp(min=0).sqrt()
     ramp = ((CONFINED_TO - distance) / (CONFINED_TO - CONFINED_FROM)).clamp(0, 1)
     return ramp * ramp * (3 - 2 * ramp)

@@ -1,5 +1,6 @@
-"""The compact configuration: all networks of the shipped checkpoint, and what they need of a face."""
+"""The compact configuration: all networks of the shipped checkpoint as one module."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -13,12 +14,8 @@ from reenact_core.models.carry_over import FaceState
 from reenact_core.models.compact_calibrator import Calibrator
 from reenact_core.models.compact_integrators import GlobalIntegrator, LocalIntegrator
 from reenact_core.models.compact_settings import CompactSettings
-from reenact_core.models.face_points import FacePointsNet, FaceReading
-from reenact_core.models.head_chart import Pose, to_head
-
-READER_SIDE = 128
-"""Side of the picture that faces are read from."""
-
+from reenact_core.models.face_points import INPUT_SIZE, FacePointsNet, FaceReading, fit_pose
+from reenact_core.models.head_chart import to_head
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceSource:
@@ -47,19 +44,13 @@ class Compact(nn.Module):
         self.calibrator = Calibrator(self.settings)
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> "Compact":
+    def from_state(cls, state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> "Compact":
         """The networks from a checkpoint's weights and its configuration.
 
         Raises:
             CheckpointError: keys or shapes do not fit the configuration.
         """
-        known = {field.name for field in fields(CompactSettings)}
-        sizes = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in dict(metadata.get("settings", {})).items()
-            if key in known
-        }
-        model = cls(CompactSettings(**sizes))
+        model = cls(_settings(json.loads(metadata.get("configuration", "{}"))))
         try:
             model.load_state_dict({key: value.float() for key, value in state.items()})
         except RuntimeError as error:
@@ -68,18 +59,18 @@ class Compact(nn.Module):
         return model.eval()
 
     def configuration(self) -> dict[str, Any]:
-        """What `from_state` needs to know beside the weights."""
-        return {"settings": asdict(self.settings)}
+        """What `from_state` reads from `configuration` in a file's metadata."""
+        return asdict(self.settings)
 
     def read(self, crops: Tensor) -> FaceReading:
         """Landmarks, head turn and expression of face crops (B, 3, S, S)."""
-        side = (READER_SIDE, READER_SIDE)
+        side = (INPUT_SIZE, INPUT_SIZE)
         reading: FaceReading = self.points(functional.interpolate(crops, side, mode="area"))
         return reading
 
     def state(self, reading: FaceReading) -> FaceState:
         """Pose and shape of the faces that were read."""
-        pose = fit_pose(reading.points, reading.rotation, self.points.mean_shape)
+        pose = fit_pose(reading, self.points.mean_head)
         return FaceState(pose, to_head(reading.points, pose))
 
     def source(self, pixels: Tensor, state: FaceState) -> FaceSource:
@@ -87,19 +78,14 @@ class Compact(nn.Module):
         return FaceSource(pixels, self.global_integrator.encoder(pixels), state)
 
 
-def fit_pose(points: Tensor, rotation: Tensor, mean_shape: Tensor) -> Pose:
-    """Scale and offset that put the mean head, turned so, nearest to the landmarks (least squares).
-
-    Convention:
-        points: (B, N, 2 or 3) in [-1, 1]; rotation: (B, 3, 3); mean_shape: (N, 3), head coordinates
-    """
-    turned = (mean_shape @ rotation.mT)[..., :2]
-    seen = points[..., :2]
-    turned_middle, seen_middle = turned.mean(1), seen.mean(1)
-    a, b = turned - turned_middle[:, None], seen - seen_middle[:, None]
-    scale = (a * b).sum((1, 2)) / (a * a).sum((1, 2))
-    scale = scale.clamp(min=0.05)
-    return Pose(rotation, scale, seen_middle - scale[:, None] * turned_middle)
+def _settings(values: Mapping[str, Any]) -> CompactSettings:
+    known = {field.name for field in fields(CompactSettings)}
+    if unknown := sorted(set(values) - known):
+        raise CheckpointError(f"the configuration of `compact` has unknown keys: {unknown}")
+    sizes = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+    }
+    return CompactSettings(**sizes)
 
 
 def parameter_count(model: nn.Module) -> int:

@@ -43,7 +43,6 @@ class Calibrator(nn.Module):
 
     def __init__(self, settings: CompactSettings) -> None:
         super().__init__()
-        self.side = settings.size // 2
         channels = 4 * 3 + 3 + 3 + GEOMETRY_CHANNELS
         self.network = UNet(channels, settings.calibrator_widths)
         self.out = quiet_conv(settings.calibrator_widths[0], 6, (0.0,) * 6)
@@ -64,8 +63,8 @@ class Calibrator(nn.Module):
         faces = torch.stack([candidate.face for candidate in candidates], 1)
         trusts = torch.cat([candidate.trust for candidate in candidates], 1)
         seen = torch.cat([faces.flatten(1, 2), source, trusts, errors * 8], 1)
-        small = functional.interpolate(seen, (self.side, self.side), mode="area")
-        out = self.out(self.network(torch.cat([small, grow(geometry, small)], 1)))
+        small = functional.avg_pool2d(seen, 4)
+        out = self.out(self.network(torch.cat([small, geometry], 1)))
         measured = (errors.amin(1, keepdim=True) - errors) / TEMPERATURE
         choice = torch.softmax(measured + 4 * grow(out[:, :3], errors), 1)
         correction = torch.tanh(grow(out[:, 3:], errors)) * LARGEST_CORRECTION

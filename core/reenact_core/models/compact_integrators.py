@@ -19,7 +19,7 @@ from reenact_core.models.head_chart import pixel_grid
 from reenact_core.models.paper_settings import LatentSettings
 
 GEOMETRY_CHANNELS = 8
-"""Head coordinates (3), depth inside the outline (1), shown by the source (1), mouth and eyes (3)."""
+"""Head coordinates (3), inside the outline (1), shown by the source (1), mouth and eyes (3)."""
 LARGEST_REFINEMENT = 0.15
 """What the network may add to a field, in [-1, 1] units."""
 TRUSTED = 5.0
@@ -48,7 +48,6 @@ class MotionRefiner(nn.Module):
 
     def __init__(self, settings: CompactSettings) -> None:
         super().__init__()
-        self.side = settings.motion_side
         self.network = UNet(3 + 2 + GEOMETRY_CHANNELS + 1, settings.motion_widths)
         self.out = quiet_conv(settings.motion_widths[0], 3, (0.0, 0.0, TRUSTED))
 
@@ -61,10 +60,11 @@ class MotionRefiner(nn.Module):
             source: (B, 3, S, S); field: (B, S, S, 2); geometry: (B, GEOMETRY_CHANNELS, side, side)
             error: (B, 1, S, S), photometric error of the motion on the driving face
         """
-        coarse = shrink_field(field, self.side)
-        moved = sample(functional.interpolate(source, (self.side, self.side), mode="area"), coarse)
-        shift = (coarse - pixel_grid(self.side, coarse)).permute(0, 3, 1, 2)
-        small = functional.interpolate(error, (self.side, self.side), mode="area")
+        side = geometry.shape[-1]
+        coarse = shrink_field(field, side)
+        moved = sample(functional.interpolate(source, (side, side), mode="area"), coarse)
+        shift = (coarse - pixel_grid(side, coarse)).permute(0, 3, 1, 2)
+        small = functional.interpolate(error, (side, side), mode="area")
         out = self.out(self.network(torch.cat([moved, shift * 4, geometry, small * 8], 1)))
         change = torch.tanh(out[:, :2]) * LARGEST_REFINEMENT
         fine = functional.interpolate(
@@ -92,24 +92,25 @@ class Encoder(nn.Module):
 class Painter(nn.Module):
     """The generator: warped features to pixels for what the source does not show.
 
-    Gives (B, 3, S, S) in [0, 1] and what it adds to the logit of the trust, (B, 1, S, S).
+    It paints at half the resolution, for what it paints has no detail of its own. Gives
+    (B, 3, S, S) in [0, 1] and what it adds to the logit of the trust, (B, 1, S, S).
     """
 
-    def __init__(self, settings: CompactSettings, extra: int = 0) -> None:
+    def __init__(self, settings: CompactSettings) -> None:
         super().__init__()
-        whole, half, quarter = settings.painter_widths
-        self.mix = Conv(quarter + GEOMETRY_CHANNELS + 1 + extra, quarter)
+        _, half, quarter = settings.painter_widths
+        self.mix = Conv(quarter + GEOMETRY_CHANNELS + 1, quarter)
         self.deep = UNet(quarter, (quarter, quarter, quarter))
         self.to_half = Conv(quarter, half)
-        self.to_whole = Conv(half, whole)
-        self.colour = quiet_conv(whole, 3, (0.0, 0.0, 0.0))
-        self.doubt = quiet_conv(whole, 1, (0.0,))
+        self.out = quiet_conv(half, 4, (0.0,) * 4)
 
     def forward(self, features: Tensor, trust: Tensor, geometry: Tensor) -> tuple[Tensor, Tensor]:
         mixed = self.mix(torch.cat([features * trust, geometry, trust], 1))
-        mixed = self.to_half(functional.interpolate(self.deep(mixed), scale_factor=2))
-        mixed = self.to_whole(functional.interpolate(mixed, scale_factor=2))
-        return torch.sigmoid(self.colour(mixed)), self.doubt(mixed)
+        half = self.to_half(functional.interpolate(self.deep(mixed), scale_factor=2))
+        out = functional.interpolate(
+            self.out(half), scale_factor=2, mode="bilinear", align_corners=False
+        )
+        return torch.sigmoid(out[:, :3]), out[:, 3:]
 
 
 class GlobalIntegrator(nn.Module):
@@ -124,7 +125,7 @@ class GlobalIntegrator(nn.Module):
     def forward(
         self, source: Tensor, features: Tensor, field: Tensor, geometry: Tensor, error: Tensor
     ) -> Moved:
-        """y_i^G from S, its features (`encoder(source)`, once a source) and the carried-over motion."""
+        """y_i^G from S, its features (`encoder(source)`) and the carried-over motion."""
         field, logit = self.motion(source, field, geometry, error)
         moved = sample(features, shrink_field(field, features.shape[-1]))
         painted, doubt = self.painter(moved, torch.sigmoid(logit), geometry)
@@ -170,7 +171,7 @@ class LocalIntegrator(nn.Module):
             subtle: (B, S, S, 2), the motion to y_{i-1}
         """
         field, logit = self.motion(source, field, geometry, error)
-        features = sample(self.encoder(previous), shrink_field(subtle, self.motion.side))
+        features = sample(self.encoder(previous), shrink_field(subtle, geometry.shape[-1]))
         coded = self.latent(features, temperature=temperature)
         painted, doubt = self.painter(coded, torch.sigmoid(logit), geometry)
         small = functional.interpolate(error, geometry.shape[-2:], mode="area")

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from reenact_core.devices import Compute
 from reenact_core.errors import CheckpointError
+from reenact_core.models.head_chart import Pose
 
 POINT_COUNT = 79
 INPUT_SIZE = 128
@@ -57,18 +58,6 @@ class FaceReading:
     """(B, 12), see `EXPRESSIONS`."""
     confidence: Tensor
     """(B,) logit that the crop shows a face."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pose:
-    """Weak-perspective poses of B heads: point = scale * (rotation @ X)[:2] + offset."""
-
-    rotation: Tensor
-    """(B, 3, 3)."""
-    scale: Tensor
-    """(B,) network units that one head unit takes."""
-    offset: Tensor
-    """(B, 2) network coordinates of the head's origin."""
 
 
 class _Residual(nn.Module):
@@ -123,9 +112,7 @@ class FacePointsNet(nn.Module):
         joined = fine + _grown(self.join_middle(middle), 2) + _grown(self.join_coarse(coarse), 4)
         heat = self.heat(joined)
         told = self.tell(self.vector(coarse)).float()
-        rest, turn, expression, face = told.split(
-            [POINT_COUNT * 3, 6, len(EXPRESSIONS), 1], dim=1
-        )
+        rest, turn, expression, face = told.split([POINT_COUNT * 3, 6, len(EXPRESSIONS), 1], dim=1)
         rest = rest.view(-1, POINT_COUNT, 3)
         place = torch.cat([_expected_place(heat.float()), torch.zeros_like(rest[..., :1])], dim=-1)
         return FaceReading(place + rest * 0.5, rotation_of(turn), expression, face[:, 0])

@@ -1,9 +1,9 @@
 """Optical flow between driving frames: the motion that the integrators start from.
 
 Three motions lead from the current driving frame to the first one: measured directly, summed up
-from frame to frame, and the sum measured once more from where it led (docs/explanation/recurrence.md
-compares them). Each comes with its photometric error on the driving frames
-themselves, which is known for any identity.
+from frame to frame, and the sum measured once more from where it led
+(docs/explanation/recurrence.md compares them). Each comes with its photometric error on the
+driving frames themselves, which is known for any identity.
 
 Convention:
     pictures: (H, W, 3) uint8

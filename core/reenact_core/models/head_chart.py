@@ -5,8 +5,8 @@ The chart gives every pixel such a place (head coordinates), for any pose, and l
 
 Convention:
     points in pictures: (..., 2), (x, y) in [-1, 1] over the crop, align_corners=False
-    head coordinates: (..., 3), x to the image's right, y down, z away from the viewer for a head that
-        looks straight at the camera; the unit is half the width of the head
+    head coordinates: (..., 3), x to the image's right, y down, z away from the viewer for a head
+        that looks straight at the camera; the unit is half the width of the head
     pose: point = scale * (rotation @ head)[:2] + offset (weak perspective)
 """
 
@@ -78,11 +78,11 @@ def project(head: Tensor, pose: Pose) -> Tensor:
 
 
 def unproject(points: Tensor, pose: Pose) -> tuple[Tensor, Tensor]:
-    """Picture points (B, ..., 2) to head coordinates (B, ..., 3), and how far inside the head they are.
+    """Picture points (B, ..., 2) to head coordinates (B, ..., 3), and whether they are inside.
 
     Points on the head are put on the ellipsoid's front. Beside it the chart goes on along the
     plane of its outline, so that it is continuous and `project` undoes it everywhere.
-    The second value (B, ...) is 1 in the middle of the head, 0 on its outline and negative beside it:
+    The second value (B, ...) is 1 in the middle of the head, 0 on its outline, negative beside it:
     one minus the squared distance in units of the outline.
     """
     batch, flat = points.shape[0], points.flatten(1, -2)
@@ -105,7 +105,7 @@ def unproject(points: Tensor, pose: Pose) -> tuple[Tensor, Tensor]:
 
 
 def facing(head: Tensor, pose: Pose) -> Tensor:
-    """How much the surface at head coordinates (B, ..., 3) faces the viewer: 1 straight, below 0 away."""
+    """How far the surface at head coordinates (B, ..., 3) faces the viewer, 1 to -1."""
     centre, axes = head_ellipsoid(head)
     normal = torch.nn.functional.normalize((head - centre) / axes**2, dim=-1)
     towards = normal.flatten(1, -2) @ pose.rotation[:, 2, :, None]

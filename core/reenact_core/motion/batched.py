@@ -3,7 +3,7 @@
 y_i^G = G(d_0, d_i, S)   (1)
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -11,7 +11,6 @@ from torch import Tensor
 
 from reenact_core.models.carry_over import Chart, FaceState, carry_over, chart, sample
 from reenact_core.models.compact import Compact, FaceSource, as_picture8
-from reenact_core.models.compact_integrators import grow
 from reenact_core.models.face_points import FaceReading
 from reenact_core.models.face_regions import region_masks
 from reenact_core.models.flow_prior import DrivingMotion, FlowPrior
@@ -53,8 +52,7 @@ def step_inputs(
         states: poses and shapes of the same frames, in the same order
     """
     done, prior = 0, None
-    start = states[:1]
-    earlier = new_state(source.state, start, start, settings), start
+    start = earlier = states[:1]
     for chunk in driving:
         frames = [as_picture8(frame) for frame in chunk]
         prior = prior or FlowPrior(frames[0])
@@ -62,37 +60,41 @@ def step_inputs(
         now = states[done : done + len(frames)]
         done += len(frames)
         with torch.inference_mode():
-            new = new_state(source.state, start, now, settings)
-            batch = _chunk(models, source, (start, earlier), (now, new), motions, chunk)
-        earlier = new[-1:], now[-1:]
+            batch = chunk_inputs(models, source, (start, earlier, now), motions, settings)
+        earlier = now[-1:]
         yield from batch.unstack()
 
 
-def _chunk(
+def chunk_inputs(
     models: Compact,
     source: FaceSource,
-    before: tuple[FaceState, tuple[FaceState, FaceState]],
-    current: tuple[FaceState, FaceState],
-    motions: list[DrivingMotion],
-    like: Tensor,
+    driving: tuple[FaceState, FaceState, FaceState],
+    motions: Sequence[DrivingMotion],
+    settings: MotionSettings,
 ) -> StepInput:
-    """A chunk of frames as one batch of inputs."""
-    (start, (earlier_new, earlier_driving)), (now, new) = before, current
-    count, size = len(motions), like.shape[-1]
-    places = chart(new, now, size)
-    fields = {
-        name: flow_tensor([getattr(motion, name) for motion in motions], like)
+    """The inputs of consecutive driving frames as one batch, with gradients where they are on.
+
+    Convention:
+        driving: the driving face in d_0, in the frame before these, and in these
+        motions: one of each of these frames
+    """
+    start, earlier, now = driving
+    count, like = len(motions), source.pixels
+    new = new_state(source.state, start, now, settings)
+    old_new = new_state(source.state, start, earlier, settings)
+    places = chart(new, now, like.shape[-1])
+    begin, target = start.repeat(count), source.state.repeat(count)
+    direct, subtle, refined = (
+        flow_tensor([getattr(motion, name) for motion in motions], like)
         for name in ("direct", "subtle", "refined")
-    }
-    start, target = start.repeat(count), source.state.repeat(count)
-    direct = carry_over(fields["direct"], places, now, start, target)
-    refined = carry_over(fields["refined"], places, now, start, target)
-    previous = shifted(earlier_driving, now), shifted(earlier_new, new)
-    subtle = carry_over(fields["subtle"], places, now, previous[0], previous[1])
+    )
+    direct = carry_over(direct, places, now, begin, target)
+    refined = carry_over(refined, places, now, begin, target)
+    subtle = carry_over(subtle, places, now, shifted(earlier, now), shifted(old_new, new))
     errors = torch.from_numpy(np.stack([motion.errors for motion in motions])).to(like)
     errors = sample(errors, places.driving)
-    maps = geometry(places, new, target, models.settings.motion_side)
-    pixels = source.pixels.expand(count, -1, -1, -1)
+    maps = geometry(places, new, target, like.shape[-1] // 4)
+    pixels = like.expand(count, -1, -1, -1)
     features = source.features.expand(count, -1, -1, -1)
     moved = models.global_integrator(pixels, features, direct, maps, errors[:, :1])
     return StepInput(

@@ -7,13 +7,14 @@ The whole memory of a face is its `Carry`; a step is a pure function of a batch.
 """
 
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor
 
 from reenact_core.models.carry_over import sample
 from reenact_core.models.compact import Compact
+from reenact_core.models.compact_calibrator import Calibrated
 from reenact_core.models.compact_integrators import Moved
 from reenact_core.timeline.plan import Scheme
 
@@ -34,7 +35,7 @@ class Batched:
 
     def tensors(self) -> list[Tensor]:
         """The fields in their order."""
-        return [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]
+        return [getattr(self, field.name) for field in fields(cast(Any, self))]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +79,7 @@ class Carry(Batched):
 
     @classmethod
     def start(cls, inputs: StepInput) -> "Carry":
-        """The carry before the first frame: y_0 is S, moved by G where it starts from another pose."""
+        """The carry before the first frame: y_0 is S, moved by G where the pose is another."""
         return cls(inputs.global_face, inputs.global_field)
 
 
@@ -109,24 +110,17 @@ class Recurrence:
     def step(self, inputs: StepInput, carry: Carry) -> tuple[Reenacted, Carry]:
         """The next face and carry of every face in the batch."""
         if self.scheme == "global":
-            return self._finish(
-                inputs, inputs.global_face, inputs.global_field, inputs.global_trust
-            )
-        local = self._local(inputs, carry)
+            return _finish(inputs, inputs.global_face, inputs.global_field, inputs.global_trust)
+        local = self.local(inputs, carry)
         if self.scheme == "local":
-            return self._finish(inputs, local.face, local.field, local.trust)
-        refined = refine(local, inputs)
-        moved = Moved(
-            inputs.global_face, inputs.global_field, inputs.global_trust, inputs.global_face
-        )
-        calibrated = self.models.calibrator(
-            (moved, local, refined), inputs.source, inputs.errors, inputs.geometry
-        )
-        trusts = torch.cat([moved.trust, local.trust, refined.trust], 1)
+            return _finish(inputs, local.face, local.field, local.trust)
+        calibrated = self.calibrate(inputs, local)
+        trusts = torch.cat([inputs.global_trust, local.trust, local.trust], 1)
         trust = (calibrated.choice * trusts).sum(1, keepdim=True)
-        return self._finish(inputs, calibrated.face, calibrated.field, trust)
+        return _finish(inputs, calibrated.face, calibrated.field, trust)
 
-    def _local(self, inputs: StepInput, carry: Carry) -> Moved:
+    def local(self, inputs: StepInput, carry: Carry) -> Moved:
+        """y_i^L, equation (2)."""
         field = sample(carry.field.permute(0, 3, 1, 2), inputs.subtle).permute(0, 2, 3, 1)
         moved: Moved = self.models.local_integrator(
             inputs.source,
@@ -139,11 +133,22 @@ class Recurrence:
         )
         return moved
 
-    def _finish(
-        self, inputs: StepInput, face: Tensor, field: Tensor, trust: Tensor
-    ) -> tuple[Reenacted, Carry]:
-        points = (inputs.points + 1) * (face.shape[-1] / 2)
-        return Reenacted(face, points, trust), Carry(face, field)
+    def calibrate(self, inputs: StepInput, local: Moved) -> Calibrated:
+        """y_i, equation (3)."""
+        whole = Moved(
+            inputs.global_face, inputs.global_field, inputs.global_trust, inputs.global_face
+        )
+        calibrated: Calibrated = self.models.calibrator(
+            (whole, local, refine(local, inputs)), inputs.source, inputs.errors, inputs.geometry
+        )
+        return calibrated
+
+
+def _finish(
+    inputs: StepInput, face: Tensor, field: Tensor, trust: Tensor
+) -> tuple[Reenacted, Carry]:
+    points = (inputs.points + 1) * (face.shape[-1] / 2)
+    return Reenacted(face, points, trust), Carry(face, field)
 
 
 def refine(local: Moved, inputs: StepInput) -> Moved:

@@ -21,9 +21,9 @@ class MotionSettings:
     """`relative` adds the driving face's change since its start to the source's own pose;
     `absolute` puts the source's head where the driving head is."""
     adapt_scale: bool = True
-    """Scale movements by the size of the source's face against the driving face's (relative only)."""
+    """Scale movements by the size of the source's face against the driving one (relative only)."""
     best_start: bool = True
-    """Start from the driving frame whose pose is nearest to the source's, forwards and backwards."""
+    """Start from the driving frame nearest to the source's pose, forwards and backwards."""
     strength: float = 1.0
     """0 to 1.5: how much of the driving face's change is taken over."""
     smoothing: float = 1.0
@@ -37,7 +37,7 @@ class MotionSettings:
 def new_state(
     source: FaceState, start: FaceState, driving: FaceState, settings: MotionSettings
 ) -> FaceState:
-    """The source's face as it shall look in every driving frame; source and start are one face each."""
+    """The source's face as it shall look in every driving frame; source, start: one face each."""
     count = len(driving.pose)
     shape = source.shape + settings.strength * (driving.shape - start.shape)
     if settings.transfer == "absolute":

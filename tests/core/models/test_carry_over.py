@@ -1,0 +1,57 @@
+"""Motion carried over: exact where source and driver are one picture, else by the head."""
+
+import torch
+
+from reenact_core.models.carry_over import FaceState, carry_over, chart, confinement
+from reenact_core.models.head_chart import Pose, pixel_grid, project
+from tests.core.models.test_head_chart import pose
+
+SIZE = 64
+
+
+def face(at: Pose, seed: int = 1, wide: float = 1.0) -> FaceState:
+    """A face with 79 landmarks strewn over its front."""
+    shape = torch.rand(1, 79, 3, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    shape = shape * torch.tensor([0.8 * wide, 1.0, 0.0]) - torch.tensor([0.0, 0.0, 1.0])
+    return FaceState(at, shape)
+
+
+def bumpy_flow() -> torch.Tensor:
+    noise = torch.randn(1, 2, 6, 6, generator=torch.Generator().manual_seed(2)) * 0.05
+    return torch.nn.functional.interpolate(noise, (SIZE, SIZE), mode="bicubic")
+
+
+def test_a_source_that_is_the_first_driving_frame_gets_the_flow_itself() -> None:
+    start, now = face(pose(10)), face(pose(35, 5))
+    places = chart(now, now, SIZE)
+    flow = bumpy_flow()
+    field = carry_over(flow, places, now, start, start)
+    expected = pixel_grid(SIZE, flow)[None] + flow.permute(0, 2, 3, 1)
+    on_head = confinement(places.inside) == 1
+    assert torch.allclose(field[on_head], expected[on_head], atol=1e-4)
+
+
+def test_without_flow_a_turned_head_shows_the_same_places_of_the_source() -> None:
+    source, driving = face(pose(0)), face(pose(30))
+    new = FaceState(driving.pose, source.shape)
+    places = chart(new, driving, SIZE)
+    still = torch.zeros(1, 2, SIZE, SIZE)
+    field = carry_over(still, places, driving, driving, source)
+    expected = project(places.head, source.pose)
+    on_head = places.inside > 0.05
+    assert torch.allclose(field[on_head], expected[on_head], atol=1e-4)
+
+
+def test_far_from_the_head_nothing_moves() -> None:
+    small = Pose(torch.eye(3)[None], torch.tensor([0.15]), torch.zeros(1, 2))
+    here = face(small)
+    places = chart(here, here, SIZE)
+    field = carry_over(bumpy_flow(), places, here, here, here)
+    assert torch.equal(field[0, 0, 0], pixel_grid(SIZE, field)[0, 0])
+
+
+def test_places_are_found_on_a_wider_face() -> None:
+    narrow, wide = face(pose()), face(pose(), wide=1.3)
+    places = chart(narrow, wide, SIZE)
+    beside = places.driving[0, SIZE // 2, SIZE * 5 // 8, 0]
+    assert beside > pixel_grid(SIZE, places.driving)[SIZE // 2, SIZE * 5 // 8, 0] + 0.005

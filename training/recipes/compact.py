@@ -1,0 +1,80 @@
+"""Train the compact configuration's G, L and C on synthetic heads, in pieces of some minutes.
+
+    python training/recipes/compact.py STATE --pool POOL --make 600      # ensembles, once or beside
+    python training/recipes/compact.py STATE --pool POOL --minutes 9     # a piece; call it again
+    python training/recipes/compact.py STATE --export compact.safetensors
+
+Without --pool, ensembles are made on the fly. The state is a folder of files of a few megabytes;
+each piece continues where the last one ended. Seeds below 1,000,000 are for training.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from reenact_core.models.compact import Compact
+from reenact_core.models.face_points import WEIGHTS, load_face_points
+from reenact_training.ensembles import make_ensemble
+from reenact_training.export import export
+from reenact_training.train import TrainSettings, fresh, pooled, train
+
+SIZE, MOMENTS, PEOPLE = 128, 6, 3
+SETTINGS = TrainSettings(steps=3000, rate=5e-4, batch=4)
+
+
+def main() -> None:
+    arguments = parse()
+    torch.set_num_threads(arguments.threads)
+    if arguments.make:
+        fill(arguments.pool, arguments.first_seed, arguments.make)
+        return
+    torch.manual_seed(SETTINGS.seed)
+    network = Compact()
+    if arguments.export:
+        network.points = load_face_points(WEIGHTS)
+        export(network, arguments.state, arguments.export, SETTINGS)
+        return
+    source = (
+        pooled(arguments.pool, int(time.time()))
+        if arguments.pool
+        else fresh(arguments.first_seed, size=SIZE, moments=MOMENTS)
+    )
+    train(network, arguments.state, source, SETTINGS, seconds=arguments.minutes * 60, report=report)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("state", type=Path)
+    parser.add_argument("--pool", type=Path)
+    parser.add_argument("--make", type=int, default=0, help="ensembles to add to the pool")
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=9)
+    parser.add_argument("--export", type=Path)
+    parser.add_argument("--threads", type=int, default=1)
+    return parser.parse_args()
+
+
+def fill(pool: Path, first: int, count: int) -> None:
+    """Render ensembles into the pool; what is there already stays."""
+    pool.mkdir(parents=True, exist_ok=True)
+    for seed in range(first, first + count):
+        path = pool / f"{seed:07d}.safetensors"
+        if path.exists():
+            continue
+        partial = path.with_suffix(".partial")
+        make_ensemble(seed, people=PEOPLE, moments=MOMENTS, size=SIZE).save(partial)
+        partial.rename(path)
+
+
+def report(step: int, values: dict[str, float]) -> None:
+    """One JSON line a step."""
+    rounded = {name: round(value, 4) for name, value in values.items()}
+    print(json.dumps({"step": step, **rounded}), file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
