@@ -21,6 +21,8 @@ FLASH = 3
 """Frames that a flash may last."""
 LEAST_CHANGE = 0.26
 """A smaller change (0 none, 1 unrelated pictures) is never a cut."""
+FAINT = 3.0
+"""Differences of so many grey levels, of 255, are hardly seen."""
 ABOVE_USUAL = 2.2
 """A cut's change is at least this many times the usual one."""
 
@@ -30,7 +32,8 @@ class Signature:
     """What is kept of a frame to find cuts.
 
     Convention:
-        light: (18, 32) float16, blurred, mean 0 and norm 1
+        light: (577,) float16, norm 1; 18 x 32 blurred pixels less their mean, and a constant that
+            makes pictures without light and dark like each other
         colours: (64,) float16, square roots of shares, norm 1
     """
 
@@ -43,8 +46,8 @@ def signature(pixels: NDArray[np.uint8]) -> Signature:
     small = np.asarray(cv2.resize(pixels, THUMBNAIL, interpolation=cv2.INTER_AREA), np.uint8)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     light = cv2.GaussianBlur(grey, (0, 0), 1.0)
-    light = light - light.mean()
-    light = light / max(float(np.linalg.norm(light)), 1e-3)
+    light = np.append(light - light.mean(), FAINT * np.sqrt(light.size)).astype(np.float32)
+    light /= np.linalg.norm(light)
     bins = (small >> 6).astype(np.int64)
     places = bins[..., 0] * 16 + bins[..., 1] * 4 + bins[..., 2]
     counts = np.bincount(places.ravel(), minlength=64).astype(np.float32)
