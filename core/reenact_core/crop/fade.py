@@ -28,6 +28,8 @@ class FadeSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.unsure <= self.sure <= 1:
             raise ValueError(f"need 0 <= unsure <= sure <= 1, got {self.unsure}, {self.sure}")
+        if min(self.seconds, self.bridge_seconds) < 0:
+            raise ValueError("a fade cannot last less than no time")
 
 
 def fade(

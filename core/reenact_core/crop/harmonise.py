@@ -44,6 +44,15 @@ class HarmoniseSettings:
     smoothing_seconds: float = 0.6
     """Changes of the match shorter than this are evened out."""
 
+    def __post_init__(self) -> None:
+        for name, share in (("colour", self.colour), ("light", self.light)):
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name} must be in [0, 1], got {share}")
+        if self.largest_gain < 1:
+            raise ValueError(f"largest_gain must be at least 1, got {self.largest_gain}")
+        if min(self.largest_offset, self.largest_light, self.smoothing_seconds) < 0:
+            raise ValueError("bounds and smoothing must not be negative")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Match:

@@ -37,6 +37,8 @@ class MaskSettings:
     def __post_init__(self) -> None:
         if self.feather <= 0:
             raise ValueError(f"feather must be positive, got {self.feather}")
+        if min(self.crown, self.cheeks, self.smoothing_seconds) < 0:
+            raise ValueError("crown, cheeks and smoothing must not be negative")
         if not 0 <= self.rim < 0.5:
             raise ValueError(f"rim must be in [0, 0.5), got {self.rim}")
 
@@ -113,21 +115,22 @@ def _area(hull: Floats) -> float:
     return float(abs(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) / 2)
 
 
-def _distance_outside(hull: NDArray[np.floating], size: int) -> Image:
+def _distance_outside(hull: Floats, size: int) -> Image:
     """Distance of every crop sample from a convex outline in pixels, negative inside."""
-    hull = hull.astype(np.float32)
+    corner_x, corner_y = hull.astype(np.float32).T
+    edge_x, edge_y = np.roll(corner_x, -1) - corner_x, np.roll(corner_y, -1) - corner_y
     line = ((np.arange(-(-size // COARSE)) + 0.5) * COARSE).astype(np.float32)
-    grid = np.stack(np.meshgrid(line, line), axis=-1)[:, :, None, :]  # (h, w, 1, 2)
-    edges = np.roll(hull, -1, axis=0) - hull  # (M, 2)
-    square = np.maximum((edges**2).sum(axis=1), 1e-12)
-    away = grid - hull
-    along = np.clip((away * edges).sum(axis=-1) / square, 0.0, 1.0)
-    distance = np.linalg.norm(away - along[..., None] * edges, axis=-1).min(axis=-1)
-    side = edges[:, 0] * away[..., 1] - edges[:, 1] * away[..., 0]
-    inside = (side > 0).all(axis=-1) | (side < 0).all(axis=-1)
-    signed = np.where(inside, -distance, distance).astype(np.float32)
+    away_x = line[None, :, None] - corner_x  # (1, w, M)
+    away_y = line[:, None, None] - corner_y  # (h, 1, M)
+    along = (away_x * edge_x + away_y * edge_y) / np.maximum(edge_x**2 + edge_y**2, 1e-12)
+    along = np.clip(along, 0.0, 1.0)
+    square = (away_x - along * edge_x) ** 2 + (away_y - along * edge_y) ** 2
+    distance = np.sqrt(square.min(axis=2))
+    side = edge_x * away_y - edge_y * away_x
+    inside = (side > 0).all(axis=2) | (side < 0).all(axis=2)
     whole = COARSE * len(line)
-    return np.asarray(cv2.resize(signed, (whole, whole)), dtype=np.float32)[:size, :size]
+    signed = cv2.resize(np.where(inside, -distance, distance), (whole, whole))
+    return np.asarray(signed, dtype=np.float32)[:size, :size]
 
 
 def _rim(size: int, share: float) -> Image:

@@ -55,6 +55,8 @@ class PasteSettings:
         for name, value in (("detail", self.detail), ("grain", self.grain)):
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {value}")
+        if self.seed < 0:
+            raise ValueError(f"a seed is not negative, got {self.seed}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
