@@ -11,11 +11,7 @@ import pytest
 from reenact_cli.main import COMMANDS, run
 from reenact_cli.reference import cli_page, settings_page
 from reenact_core.errors import DeviceError, FaceError, MediaError
-
-
-def reenact(*arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "reenact_cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=240)
+from tests.cli.process import reenact
 
 
 def test_help_names_every_command_and_loads_nothing_heavy() -> None:

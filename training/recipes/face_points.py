@@ -29,6 +29,7 @@ from reenact_training.face_points import (
 )
 from reenact_training.synthetic.crops import Crops, render_crops
 
+DEFAULTS = FacePointsSettings()
 AFRESH_FROM = 1_000_000
 """The first seed of batches that are rendered while training."""
 
@@ -83,10 +84,10 @@ def run_train(arguments: argparse.Namespace) -> None:
     for step, terms in train(run, settings, batches, until=started + 60 * arguments.minutes):
         for name, value in terms.items():
             sums[name] = sums.get(name, value) * 0.98 + value * 0.02
-        if step % 100 == 0:
+        if step % 50 == 0:
             shown = " ".join(f"{name} {value:.4f}" for name, value in sums.items())
             print(f"{step} {time.monotonic() - started:.0f}s {shown}", flush=True)
-        if step % 500 == 0:
+        if step % 100 == 0:
             save_run(run, state)
             export(run, arguments.work / "face_points.safetensors")
     save_run(run, state)
@@ -100,9 +101,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="first seed of the pool")
     parser.add_argument("--pieces", type=int, default=100, help="pieces of 256 crops")
     parser.add_argument("--minutes", type=float, default=30)
-    parser.add_argument("--steps", type=int, default=FacePointsSettings.steps)
-    parser.add_argument("--batch", type=int, default=FacePointsSettings.batch)
-    parser.add_argument("--rate", type=float, default=FacePointsSettings.learning_rate)
+    parser.add_argument("--steps", type=int, default=DEFAULTS.steps)
+    parser.add_argument("--batch", type=int, default=DEFAULTS.batch)
+    parser.add_argument("--rate", type=float, default=DEFAULTS.learning_rate)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()

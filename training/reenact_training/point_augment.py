@@ -50,10 +50,15 @@ def reframed(crops: Crops, generator: Generator) -> Crops:
 
 def _recoloured(image: Tensor, generator: Generator) -> Tensor:
     count, device = len(image), image.device
-    gain = torch.exp(normal(generator, count, 1, 1, 1, spread=0.25) + normal(generator, count, 3, 1, 1, spread=0.09))
+    gain = torch.exp(
+        normal(generator, count, 1, 1, 1, spread=0.25)
+        + normal(generator, count, 3, 1, 1, spread=0.09)
+    )
     gamma = torch.exp(normal(generator, count, 1, 1, 1, spread=0.25))
     lift = normal(generator, count, 3, 1, 1, spread=0.04)
-    image = (image.clamp(1e-3, 1).pow(gamma.to(device)) * gain.to(device) + lift.to(device)).clamp(0, 1)
+    image = (image.clamp(1e-3, 1).pow(gamma.to(device)) * gain.to(device) + lift.to(device)).clamp(
+        0, 1
+    )
     grey = image.mean(1, keepdim=True)
     colourful = uniform(generator, count, 1, 1, 1, low=0.2, high=1.5)
     colourful = colourful * (1 - chosen(generator, count, 0.12)[:, None, None, None])
@@ -62,15 +67,19 @@ def _recoloured(image: Tensor, generator: Generator) -> Tensor:
 
 
 def _covered(image: Tensor, generator: Generator) -> Tensor:
-    """Some crops with a plain or noisy rectangle over a part of them."""
-    count, size = len(image), image.shape[-1]
+    """One crop in four with a plain or noisy rectangle over a part of it."""
+    rows = torch.nonzero(chosen(generator, len(image), 0.25))[:, 0]
+    count, size = len(rows), image.shape[-1]
     line = (torch.arange(size) + 0.5) / size
-    shown = chosen(generator, count, 0.25)[:, None]
-    centre, half = uniform(generator, count, 2), uniform(generator, count, 2, low=0.04, high=0.18) * shown
+    centre, half = uniform(generator, count, 2), uniform(generator, count, 2, low=0.04, high=0.18)
     inside = ((line - centre[:, :1]).abs() < half[:, :1])[:, None, :]
     inside = inside & ((line - centre[:, 1:]).abs() < half[:, 1:])[:, :, None]
-    colour = uniform(generator, count, 3, 1, 1) + noise(generator, count, 3, (size, size), (9, 9)) * 0.1
-    return torch.where(inside[:, None].to(image.device), colour.clamp(0, 1).to(image.device), image)
+    colour = uniform(generator, count, 3, 1, 1)
+    colour = colour + noise(generator, count, 3, (size, size), (9, 9)) * 0.1
+    rows, inside, colour = (value.to(image.device) for value in (rows, inside, colour))
+    image = image.clone()
+    image[rows] = torch.where(inside[:, None], colour.clamp(0, 1), image[rows])
+    return image
 
 
 def _motion_blur(image: Tensor, generator: Generator) -> Tensor:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reenact_core.crop.points import CHIN, FOREHEAD, FOREHEAD_MIDDLE, JAW, eyes_and_mouth
+from reenact_core.crop.points import CHIN, HAIRLINE_MIDDLE, eyes_and_mouth
 from reenact_core.crop.resample import Image
 from reenact_core.crop.smooth import Floats
 
@@ -20,13 +20,13 @@ class MaskSettings:
     """How much of the crop is replaced, and how softly it ends."""
 
     region: Literal["face", "head"] = "face"
-    """`face` ends at jaw and forehead; `head` takes hair and ears along, for a new identity."""
+    """`face` ends at jaw and hairline; `head` takes hair and ears along, for a new identity."""
     grow: float = 0.08
     """How far the mask reaches beyond the outline, by the face's size (root of its area)."""
     feather: float = 0.2
     """Width of the soft edge, inwards from where the mask ends, in the same unit."""
-    crown: float = 0.45
-    """`head`: height of the hair above the forehead, by the height from chin to forehead."""
+    crown: float = 0.35
+    """`head`: height of the hair above the hairline, by the height from chin to hairline."""
     cheeks: float = 0.12
     """`head`: room beside the face for ears and hair, by the face's width."""
     rim: float = 0.06
@@ -75,10 +75,8 @@ def _hull(around: Floats) -> Floats:
 
 
 def _around(points: Floats) -> Floats:
-    """Points around the face: jaw and forehead where they are known."""
-    if len(points) == 79:
-        return np.concatenate([points[JAW], points[FOREHEAD]])
-    return _ellipse(points)
+    """Points whose hull is the face: all of them, for in profile nose and lips are its outline."""
+    return points if len(points) == 79 else _ellipse(points)
 
 
 def _ellipse(points: Floats) -> Floats:
@@ -99,7 +97,7 @@ def _with_hair(around: Floats, points: Floats, settings: MaskSettings) -> Floats
     """The outline with a copy raised by the crown and the sides pushed out."""
     left, right, mouth = eyes_and_mouth(points)
     if len(points) == 79:
-        up = points[FOREHEAD_MIDDLE] - points[CHIN]
+        up = points[HAIRLINE_MIDDLE] - points[CHIN]
     else:
         up = ((left + right) / 2 - mouth) * 2.5
     length = max(float(np.linalg.norm(up)), 1e-6)

@@ -1,4 +1,4 @@
-"""Which landmark is which, for the schemes of 79 and of 5 points."""
+"""Which landmark is which, for the schemes of 79 (`models.face_points`) and of 5 points."""
 
 from fractions import Fraction
 
@@ -7,11 +7,9 @@ from numpy.typing import NDArray
 
 from reenact_core.crop.smooth import Floats, smooth_in_time
 
-JAW, BROWS, NOSE = slice(0, 17), slice(17, 27), slice(27, 36)
 LEFT_EYE, RIGHT_EYE = slice(36, 42), slice(42, 48)  # left and right in the image
 MOUTH_CORNERS = [48, 54]
-FOREHEAD = slice(68, 77)
-CHIN, FOREHEAD_MIDDLE = 8, 72
+CHIN, HAIRLINE_MIDDLE = 8, 72
 
 
 def eyes_and_mouth(points: Floats) -> tuple[Floats, Floats, Floats]:

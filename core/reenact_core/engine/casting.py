@@ -11,8 +11,8 @@ from reenact_core.engine.cut_face import CutFace, frame_seconds
 from reenact_core.engine.driving import Drive, Performance, drive_by_itself, drive_by_time, perform
 from reenact_core.engine.footage import Footage
 from reenact_core.engine.performer import Crops, Floats, Take, Transfer
-from reenact_core.engine.portrait import portrait_face
-from reenact_core.engine.role import NewFaces, Role
+from reenact_core.engine.portrait import find_portrait
+from reenact_core.engine.role import NewFaces, Region, Role
 from reenact_core.engine.spool import Spool, open_spool
 from reenact_core.engine.stretches import said
 from reenact_core.engine.workshop import Workshop
@@ -73,7 +73,8 @@ def _portrait(cast: Cast, workshop: Workshop) -> Floats | None:
         return None
     if cast.picture is None:
         raise ValueError("a recast needs a picture")
-    return portrait_face(cast.picture, cast.picture_time, workshop.settings, workshop.detector)
+    found = find_portrait(cast.picture, cast.picture_time, workshop.settings, workshop.detector)
+    return found.pixels
 
 
 def _performance(scene: Scene, casting: Casting, face: CutFace) -> Performance:
@@ -111,7 +112,13 @@ def _role(
         spool("points", (POINT_COUNT, 2), np.float32),
     )
     takes = tuple(_takes(name, scene, casting, face, performance, portrait))
-    return Role(casting.cast, face, performance, takes, new)
+    return Role(casting.cast, face, performance, takes, new, _region(scene, casting))
+
+
+def _region(scene: Scene, casting: Casting) -> Region:
+    if casting.driver is None:
+        return "face"
+    return "crop" if scene.clip.info.still else "both"
 
 
 def _takes(

@@ -15,7 +15,7 @@ from reenact_core.crop.align import align
 from reenact_core.crop.cut import cut
 from reenact_core.engine.footage import Footage
 from reenact_core.engine.performer import Floats
-from reenact_core.engine.portrait import portrait_face
+from reenact_core.engine.portrait import find_portrait
 from reenact_core.engine.workshop import Workshop
 from reenact_core.media.decode import decode
 from reenact_core.timing import FrameRange
@@ -38,7 +38,7 @@ def likeness_to(reference: Path, footage: Footage, workshop: Workshop) -> Likene
         MediaError, FaceError: the reference shows no single face.
     """
     settings = workshop.settings
-    wanted = portrait_face(reference, None, settings, workshop.detector)
+    wanted = find_portrait(reference, None, settings, workshop.detector).pixels
 
     def likeness(track: FaceTrack) -> float:
         to_crop = align(track, settings.crop, footage.info.pixel_aspect).matrix

@@ -23,6 +23,8 @@ from reenact_core.settings import Settings
 
 BLOCK = 256
 """Frames that are worked out together."""
+RIM = 0.1
+"""Where the whole crop is pasted, the part of its side in which it fades out."""
 
 Floats = NDArray[np.float32]
 
@@ -78,7 +80,8 @@ def _block(
     size = role.face.crops.shape[0]
 
     def mask_at(index: int) -> Floats:
-        return face_mask(points[index - outer.start], size, settings.mask)
+        mask = face_mask(points[index - outer.start], size, settings.mask)
+        return _widened(mask, role, index, settings)
 
     def plate_at(index: int) -> Floats:
         return from_samples(role.face.crops.read(index))
@@ -97,6 +100,26 @@ def _block(
             float(role.performance.weight[index]),
         )
         yield role.face.track.frames.start + index, placement
+
+
+def _widened(mask: Floats, role: Role, index: int, settings: Settings) -> Floats:
+    """The mask of the new face with what else the role replaces."""
+    size = len(mask)
+    if role.region == "crop":
+        return crop_mask(size)
+    if role.region == "both":
+        landmarks = role.face.track.landmarks[index : index + 1]
+        old = role.face.to_crop[index : index + 1].apply(landmarks)[0]
+        return np.maximum(mask, face_mask(old, size, settings.mask))
+    return mask
+
+
+def crop_mask(size: int) -> Floats:
+    """The whole crop, falling softly to exactly 0 along its border: (size, size) float32."""
+    from_border = np.minimum(np.arange(size), np.arange(size)[::-1]) - 1.0
+    ramp = np.clip(from_border / (RIM * size), 0.0, 1.0)
+    ramp = ramp * ramp * (3.0 - 2.0 * ramp)
+    return np.minimum(ramp[:, None], ramp[None, :]).astype(np.float32)
 
 
 def _margin(settings: Settings, rate: Fraction) -> int:

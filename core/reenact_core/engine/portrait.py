@@ -1,9 +1,12 @@
 """The source face S of a recast: one face in a picture, or in a video at a time."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from reenact_core.crop.align import align
 from reenact_core.crop.cut import cut
@@ -28,13 +31,25 @@ _FINER = 2
 """A face that is not found is looked for once more in a picture so much larger."""
 
 
-def portrait_face(
-    path: Path, time: Fraction | None, settings: Settings, detector: Detector
-) -> Floats:
-    """The crop of the one face that a picture, or a video at `time` seconds, shows.
+@dataclass(frozen=True, slots=True, eq=False)
+class Portrait:
+    """A face in a picture.
 
     Convention:
-        result: (256, 256, 3) float32 R'G'B' in [0, 1]
+        pixels: (256, 256, 3) float32 R'G'B' in [0, 1]
+        to_crop: (2, 3), picture pixels to crop pixels
+    """
+
+    pixels: Floats
+    to_crop: NDArray[np.float64]
+    picture: Picture
+    info: MediaInfo
+
+
+def find_portrait(
+    path: Path, time: Fraction | None, settings: Settings, detector: Detector
+) -> Portrait:
+    """The one face that a picture, or a video at `time` seconds, shows.
 
     Raises:
         MediaError: the file cannot be read, or ends before `time`.
@@ -46,11 +61,39 @@ def portrait_face(
         if found:
             track = _the_one(found, path)
             to_crop = align(track, settings.crop, info.pixel_aspect).matrix[0]
-            return cut(picture, to_crop, settings.crop.size)
+            pixels = cut(picture, to_crop, settings.crop.size)
+            return Portrait(pixels, to_crop, picture, info)
     where = "" if info.still else " at that time" if time is not None else " in its first seconds"
     raise FaceError(
         f"{path}: no face was found{where}; give a picture that shows one face, clear and well lit"
     )
+
+
+def whole_portrait(path: Path, settings: Settings) -> Portrait:
+    """A picture, or a video's first frame, that is a face crop already.
+
+    Raises:
+        MediaError: the file cannot be read, or is not square.
+    """
+    info = probe(path)
+    to_crop = whole_frame(info, settings.crop.size)
+    picture = next(_pictures(info, None))
+    return Portrait(cut(picture, to_crop, settings.crop.size), to_crop, picture, info)
+
+
+def whole_frame(info: MediaInfo, size: int) -> NDArray[np.float64]:
+    """The map (2, 3) of a frame that is a face crop already.
+
+    Raises:
+        MediaError: it is not square.
+    """
+    if info.width != info.height:
+        raise MediaError(
+            f"{info.path}: is {info.width}x{info.height}; a face crop is square, so cut it out "
+            "or let the face be found (--crop auto)"
+        )
+    scale = size / info.width
+    return np.array([[scale, 0.0, 0.0], [0.0, scale, 0.0]])
 
 
 def faces_in(picture: Picture, settings: Settings, detector: Detector) -> list[FaceTrack]:

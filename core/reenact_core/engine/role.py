@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -10,6 +11,11 @@ from reenact_core.engine.driving import Performance
 from reenact_core.engine.performer import NewFace, Take
 from reenact_core.engine.spool import Spool, from_samples, to_samples
 from reenact_core.timeline.plan import Cast
+
+
+Region = Literal["face", "both", "crop"]
+"""What is replaced: the new face (recast); the new and the old one, where the head moves away from
+where it was (redirect); or the whole crop, where nothing around the head moves (a still picture)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +54,7 @@ class Role:
     takes: tuple[Take, ...]
     """One for each stretch of the performance, in the same order."""
     new: NewFaces
+    region: Region = "face"
 
     @property
     def frames_to_move(self) -> int:

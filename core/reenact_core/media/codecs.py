@@ -11,6 +11,7 @@ from typing import Literal
 import av
 
 from reenact_core.frames import SampleLayout
+from reenact_core.media.colour import guess
 from reenact_core.media.layouts import packing, packing_of
 from reenact_core.media.probe import MediaInfo
 
@@ -92,6 +93,7 @@ _PRORES = {
     "4444": "4444",
     "XQ": "4444xq",
 }
+DNXHR_MATRICES = ("bt709", "bt2020nc", "bt2020c")
 _DNXHR = {
     "DNXHR LB": "dnxhr_lb",
     "DNXHR SQ": "dnxhr_sq",
@@ -164,13 +166,20 @@ def _video(info: MediaInfo, name: str, notes: list[str]) -> EncodeSettings:
     own = packing_of(info.layout.pixel_format).layout
     name = "dnxhd" if name == "dnxhr" else name
     encoder = _ENCODERS.get(name, name)
-    offered = _formats(encoder)
+    offered = list(_formats(encoder))
     if encoder in ("libx264", "libx265") and own.kind == "rgb":
         offered = [form for form in offered if form in ("yuv420p", "yuv420p10le")]
+    if encoder == "libx265":
+        offered = [form for form in offered if not form.startswith("yuva")]
     if name == "dnxhd":
         offered = [form for form in offered if form in _dnxhr_formats(info)]
     pixel_format = nearest_format(own, offered)
     _note_format(own, pixel_format, notes)
+    if name == "dnxhd" and own.kind == "yuv":
+        lines = info.width if info.rotation % 180 else info.height
+        matrix = guess(info.colour, lines, own).matrix
+        if matrix not in DNXHR_MATRICES:
+            notes.append(f"DNxHR holds no {matrix} colours; they are converted to bt709")
     options = _options(info, encoder, pixel_format, notes)
     return EncodeSettings(encoder, pixel_format, "", "", options)
 
@@ -226,7 +235,9 @@ def _options(
     if encoder == "libx265":
         return (*_x26x(info), ("x265-params", _x265_parameters(info)))
     if encoder == "ffv1":
-        return ("level", "3"), ("g", "1"), ("slices", "16"), ("slicecrc", "1")
+        size = (info.height, info.width) if info.rotation % 180 else (info.width, info.height)
+        slices = _ffv1_slices(*size, pixel_format)
+        return ("level", "3"), ("g", "1"), ("slices", str(slices)), ("slicecrc", "1")
     if encoder == "prores_ks":
         return _prores_options(info, pixel_format)
     if encoder == "dnxhd":
@@ -258,6 +269,22 @@ def _x265_parameters(info: MediaInfo) -> str:
     if len(parameters) > 1:
         parameters.append("hdr10=1")
     return ":".join(parameters)
+
+
+def _ffv1_slices(width: int, height: int, pixel_format: str) -> int:
+    """Slices that can be coded side by side; small and odd pictures do not take every number."""
+    for slices in (16, 9, 4):
+        trial = av.CodecContext.create("ffv1", "w")
+        assert isinstance(trial, av.VideoCodecContext)
+        trial.width, trial.height, trial.pix_fmt = width, height, pixel_format
+        trial.time_base = Fraction(1, 25)
+        trial.options = {"level": "3", "slices": str(slices)}
+        try:
+            trial.open()
+        except av.error.FFmpegError:
+            continue
+        return slices
+    return 1
 
 
 def _prores_options(info: MediaInfo, pixel_format: str) -> tuple[tuple[str, str], ...]:

@@ -110,8 +110,8 @@ def from_rgb(
         raise ValueError(f"region {window} leaves the {picture.width}x{picture.height} picture")
     stored, turns = stored_picture(picture)
     inside = _turn_window(window, picture, turns)
-    values = np.clip(rgb, 0, 1) if out_of_range == "clip" else rgb
-    values = np.ascontiguousarray(np.rot90(values, -turns), dtype=np.float32)
+    wanted = np.clip(rgb, 0, 1) if out_of_range == "clip" else rgb
+    values = np.ascontiguousarray(np.rot90(wanted, -turns), dtype=np.float32)
     values = _convert(values, _inverse(_affine(stored)))
     planes = [
         _sampled(values, stored, inside, plane, out_of_range) for plane in range(_count(stored))

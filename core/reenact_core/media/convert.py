@@ -1,4 +1,4 @@
-"""Pictures in another layout: other depths, chroma sizes and colour models, for encoders that need it."""
+"""Pictures in the layout that an encoder needs: other depths, chroma sizes, colour models."""
 
 from dataclasses import replace
 
@@ -16,17 +16,22 @@ from reenact_core.media.colour import (
 from reenact_core.media.layouts import plane_size
 
 
-def stored_planes(picture: Picture, layout: SampleLayout) -> tuple[Samples, ...]:
-    """A picture's samples as an encoder takes them: as stored, in `layout`.
+def stored_planes(
+    picture: Picture, layout: SampleLayout, colour: ColourSpec
+) -> tuple[Samples, ...]:
+    """A picture's samples as an encoder takes them: as stored, in `layout` and `colour`.
 
     The same samples where the layout has the same kind, depth and chroma size.
     """
     stored, _ = stored_picture(picture)
     own = stored.layout
+    recoloured = guess(stored.colour, stored.height, own).matrix != (
+        guess(colour, stored.height, layout).matrix
+    )
+    if own.kind != layout.kind or (recoloured and own.kind == "yuv"):
+        return _recoloured(stored, layout, colour)
     if same_samples(own, layout):
         return stored.planes
-    if own.kind != layout.kind:
-        return _other_kind(stored, layout)
     colours = 1 if own.kind == "grey" else 3
     planes = [_rescaled(stored, layout, number) for number in range(colours)]
     if layout.has_alpha:
@@ -53,8 +58,7 @@ def colour_after(
     return replace(guess(unsaid, height, target), chroma_location="unknown")
 
 
-def _other_kind(stored: Picture, layout: SampleLayout) -> tuple[Samples, ...]:
-    colour = colour_after(stored.colour, stored.layout, layout, stored.height)
+def _recoloured(stored: Picture, layout: SampleLayout, colour: ColourSpec) -> tuple[Samples, ...]:
     dtype = np.uint8 if layout.depth == 8 else np.uint16
     count = (1 if layout.kind == "grey" else 3) + layout.has_alpha
     shapes = [plane_size(stored.width, stored.height, layout, number) for number in range(count)]

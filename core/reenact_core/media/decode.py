@@ -1,10 +1,10 @@
-"""The frames of a range, in order and exact to the frame, decoded ahead in a thread of their own."""
+"""The frames of a range, in order and exact to the frame, decoded ahead in a thread."""
 
 import queue
 import threading
 from collections.abc import Generator, Iterator
 from fractions import Fraction
-from typing import cast
+from itertools import islice
 
 import av
 import numpy as np
@@ -126,9 +126,7 @@ def _stills(info: MediaInfo, frames: FrameRange) -> Iterator[Picture]:
 def _numbered(info: MediaInfo, start: int) -> Iterator[tuple[int, av.VideoFrame]]:
     """Frames with their numbers, in order, from `start` or a later one on."""
     if not info.index.ordered:
-        for number, frame in enumerate(_frames_from(info, None)):
-            if number >= start:
-                yield number, frame
+        yield from islice(enumerate(_frames_from(info, None)), start, None)
         return
     for entry in _entries(info, start):
         found = False
@@ -151,7 +149,7 @@ def _entries(info: MediaInfo, start: int) -> Iterator[int | None]:
     last = int(np.searchsorted(keys, target, side="right")) - 1
     tried = [int(keys[number]) for number in (last, last - 1, last - 4) if number > 0]
     yield from tried
-    yield None
+    yield None  # the file's start
 
 
 def _number_of(info: MediaInfo, frame: av.VideoFrame) -> int | None:
@@ -176,7 +174,7 @@ def _frames_from(info: MediaInfo, entry: int | None) -> Iterator[av.VideoFrame]:
                     decoded = packet.decode()
                 except av.error.InvalidDataError:
                     continue  # the frame that this leaves out is missed by its number
-                yield from cast(list[av.VideoFrame], decoded)
+                yield from decoded
         except av.error.FFmpegError as error:
             raise MediaError(f"{info.path}: reading it failed ({error.strerror})") from error
 

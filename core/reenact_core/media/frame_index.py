@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 
 import av
 import numpy as np
@@ -44,7 +44,7 @@ class _Stamp:
 
 
 def read_index(container: av.container.InputContainer, stream: av.VideoStream) -> FrameIndex:
-    """The index of a video stream that was just opened; leaves the container's position undefined."""
+    """The index of a video stream that was just opened; the container is read on by it."""
     stamps = _from_table(container, stream) or _from_packets(container, stream)
     return build_index(stamps)
 
@@ -53,7 +53,7 @@ def build_index(stamps: Sequence[_Stamp]) -> FrameIndex:
     """The index of packets in the order of the file."""
     known = [stamp.pts for stamp in stamps if stamp.pts is not None]
     decoding = [stamp.dts for stamp in stamps if stamp.dts is not None]
-    restarts = any(after < before for before, after in zip(decoding, decoding[1:], strict=False))
+    restarts = any(after < before for before, after in pairwise(decoding))
     if len(known) == len(stamps) and len(set(known)) == len(known) and not restarts:
         keys = sorted(stamp.pts for stamp in stamps if stamp.key and stamp.pts is not None)
         last = max(stamps, key=lambda stamp: stamp.pts or 0, default=None)
@@ -130,17 +130,17 @@ def _from_table(
     packets = list(islice(container.demux(stream), _TABLE_CHECK))
     first = [packet.pts for packet in packets]
     on_grid = all(pts is not None and (pts - start) % step == 0 for pts in first)
-    if not on_grid or len(set(first)) != len(first) or min(filter(_is_known, first)) != start:
+    if (
+        not on_grid
+        or len(set(first)) != len(first)
+        or min(pts for pts in first if pts is not None) != start
+    ):
         return None
     delay = 0 if all(packet.pts == packet.dts for packet in packets) else 1
     return [
         _Stamp(start + n * step, start + n * step - delay, row.is_keyframe, step)
         for n, row in enumerate(rows)
     ]
-
-
-def _is_known(pts: int | None) -> bool:
-    return pts is not None
 
 
 def _mended(stamps: Sequence[_Stamp]) -> list[int]:

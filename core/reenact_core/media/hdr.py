@@ -40,5 +40,5 @@ def parse_mastering(data: bytes | None) -> MasteringDisplay | None:
     if not numbers[20] or not numbers[21] or (pairs[:, 1] == 0).any():
         return None
     values = [Fraction(int(top), int(bottom)) for top, bottom in pairs]
-    points = [(values[i], values[i + 1]) for i in range(0, 8, 2)]
-    return MasteringDisplay(*points, darkest=values[8], brightest=values[9])
+    red, green, blue, white = ((values[i], values[i + 1]) for i in range(0, 8, 2))
+    return MasteringDisplay(red, green, blue, white, darkest=values[8], brightest=values[9])

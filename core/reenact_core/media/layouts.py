@@ -4,6 +4,7 @@ import ctypes
 import re
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import cast
 
 import av
 import numpy as np
@@ -178,8 +179,8 @@ def write_planes(frame: av.VideoFrame, planes: tuple[Samples, ...]) -> None:
     """Put samples, in the frame's own orientation, into a frame that belongs to the caller."""
     found = packing_of(frame.format.name)
     if _has_padding(frame.format.name):
-        for plane in frame.planes:
-            np.frombuffer(plane, np.uint8)[:] = 0
+        for number in range(len(frame.planes)):
+            _lines(frame, number)[...] = 0
     for view, plane in zip(_views(frame, found), planes, strict=True):
         view[...] = plane << found.value_shift if found.value_shift else plane
 
@@ -203,12 +204,13 @@ def _lines(frame: av.VideoFrame, number: int) -> NDArray[np.uint8]:
     plane = frame.planes[number]
     size = plane.line_size
     if size > 0:
-        return np.frombuffer(plane, np.uint8).reshape(-1, size)
+        return np.frombuffer(cast(memoryview, plane), np.uint8).reshape(-1, size)
     # Bottom-up pictures (BMP, old AVI): the pointer is at the last line in memory.
     count = plane.buffer_size // -size
     start = plane.buffer_ptr + (count - 1) * size
     memory = (ctypes.c_uint8 * plane.buffer_size).from_address(start)
-    return np.frombuffer(memory, np.uint8).reshape(count, -size)[::-1].copy()
+    below = np.frombuffer(cast(memoryview, memory), np.uint8).reshape(count, -size)
+    return below[::-1].copy()
 
 
 def _planar(stem: str) -> Packing | None:

@@ -1,8 +1,5 @@
 """The writing end of an encoder: frames made of pictures, encoded and muxed with their sound."""
 
-import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,8 +9,9 @@ from typing import Self
 import av
 import av.filter
 
-from reenact_core.frames import ColourSpec, Picture
-from reenact_core.media.codecs import EncodeSettings
+from reenact_core.frames import Picture
+from reenact_core.media.codecs import DNXHR_MATRICES, EncodeSettings
+from reenact_core.media.colour import guess
 from reenact_core.media.convert import colour_after, stored_planes
 from reenact_core.media.layouts import packing_of, write_planes
 from reenact_core.media.probe import MediaInfo
@@ -40,12 +38,16 @@ class FrameMaker:
         own = packing_of(info.layout.pixel_format).layout
         lines = info.width if info.rotation % 180 else info.height
         self.colour = colour_after(info.colour, own, self._layout, lines)
+        matrix = guess(self.colour, lines, self._layout).matrix
+        if settings.encoder == "dnxhd" and matrix not in (*DNXHR_MATRICES, "gbr"):
+            # Its header has a place for these matrices only, and players believe it.
+            self.colour = replace(self.colour, matrix="bt709")
         self._first: Fraction | None = None
         self._fields = _FieldMarker(info) if info.interlaced else None
 
     def make(self, picture: Picture) -> av.VideoFrame:
         """The frame of the next picture."""
-        planes = stored_planes(picture, self._layout)
+        planes = stored_planes(picture, self._layout, self.colour)
         height, width = planes[0].shape
         frame = av.VideoFrame(width, height, self._layout.pixel_format)
         write_planes(frame, planes)
@@ -132,7 +134,7 @@ class Writer:
             self._sound.close()
         self._close_container(cancelled=error is not None)
 
-    def _mux(self, packets: list[av.Packet]) -> None:
+    def _mux(self, packets: "list[av.Packet[av.VideoStream]]") -> None:
         for packet in packets:
             if self._sound and packet.dts is not None:
                 self._sound.mux_until(packet.dts * packet.time_base)
@@ -166,6 +168,7 @@ class Writer:
         stream.time_base = time_base
         context.sample_aspect_ratio = 1 / info.pixel_aspect if turned else info.pixel_aspect
         context.thread_type = "AUTO"
+        context.flags |= int(av.codec.context.Flags.frame_duration)
         tag_stream(stream, self._maker.colour)
         self._set_fields(stream)
         self._set_rotation(stream)

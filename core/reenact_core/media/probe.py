@@ -1,4 +1,4 @@
-"""What a media file holds: its frames, their times, samples and colours, found without decoding it."""
+"""What a media file holds: its frames, their times, samples and colours."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -248,7 +248,7 @@ def first_frame(path: Path, container: av.container.InputContainer) -> av.VideoF
         for packet in container.demux(stream):
             try:
                 for frame in packet.decode():
-                    return cast(av.VideoFrame, frame)
+                    return frame
             except av.error.InvalidDataError:
                 continue  # the damaged start of a cut-off stream; a later packet may do
     except av.error.FFmpegError as error:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
-from typing import cast
 
 import av
 
@@ -18,11 +17,11 @@ _TRIMMING = ("mov", "mp4")
 class Sound:
     """The sound tracks of a file over a range of frames, muxed as the pictures go on.
 
-    Packets are never cut. A range from the file's first frame takes the sound from its beginning, one to the
-    last frame takes it to its end. A range that starts inside takes, in QuickTime and MP4, every
-    packet that sounds in it (an edit list hides the part before the first frame), elsewhere every packet
-    that begins in it. So sound and pictures stay in step exactly; what may be missing at the head
-    is less than one packet.
+    Packets are never cut. A range from the file's first frame takes the sound from its beginning,
+    one to the last frame takes it to its end. A range that starts inside takes, in QuickTime and
+    MP4, every packet that sounds in it (an edit list hides the part before the first frame),
+    elsewhere every packet that begins in it. So sound and pictures stay in step; what may be
+    missing at the head is less than one packet.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class Sound:
             tracks[stream.index] = track
         return tracks
 
-    def _mux(self, packet: av.Packet) -> None:
+    def _mux(self, packet: "av.Packet[av.AudioStream]") -> None:
         """Move a packet to the clock of the new file and write it."""
         offset = round(self._start / packet.time_base)
         packet.pts = None if packet.pts is None else packet.pts - offset
@@ -73,7 +72,7 @@ class Sound:
         packet.stream = self._tracks[packet.stream_index]
         self._target.mux(packet)
 
-    def _wanted(self) -> Iterator[av.Packet]:
+    def _wanted(self) -> "Iterator[av.Packet[av.AudioStream]]":
         """The packets of the range, in the order of the file."""
         done: set[int] = set()
         for packet in self._read():
@@ -86,7 +85,7 @@ class Sound:
             elif self._whole_head or begins >= self._start or (self._trims and ends > self._start):
                 yield packet
 
-    def _read(self) -> Iterator[av.Packet]:
+    def _read(self) -> "Iterator[av.Packet[av.AudioStream]]":
         streams = list(self._source.streams.audio)
         for video in self._source.streams.video:
             video.discard = av.stream.Discard.all
@@ -95,7 +94,7 @@ class Sound:
             self._source.seek(max(0, int((self._start - 1) * 1_000_000)), backward=True)
         for packet in self._source.demux(streams):
             if packet.size and (packet.pts is not None or packet.dts is not None):
-                yield cast(av.Packet, packet)
+                yield packet
 
 
 def range_seconds(info: MediaInfo, frames: FrameRange) -> tuple[Fraction, Fraction]:
@@ -109,7 +108,7 @@ def range_seconds(info: MediaInfo, frames: FrameRange) -> tuple[Fraction, Fracti
     return start * info.time_base, stop * info.time_base
 
 
-def _seconds(packet: av.Packet) -> Fraction:
+def _seconds(packet: "av.Packet[av.AudioStream]") -> Fraction:
     stamp = packet.pts if packet.pts is not None else packet.dts
     return (stamp or 0) * _fraction(packet.time_base)
 

@@ -9,8 +9,8 @@ _TIMECODE = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})([:;.,])(\d{2,3})")
 def advance(timecode: str, frames: int, rate: Fraction) -> str | None:
     """The timecode so many frames later, around midnight; None for text that is no timecode.
 
-    Drop-frame (a semicolon, comma or full stop before the frames) skips the numbers 0 and 1 (0 to 3 at 59.94) at
-    the start of every minute but each tenth.
+    Drop-frame (a semicolon, comma or full stop before the frames) skips the numbers 0 and 1 (0 to
+    3 at 59.94) at the start of every minute but each tenth.
     """
     match = _TIMECODE.fullmatch(timecode.strip())
     if match is None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -16,6 +16,8 @@ from reenact_core.models.compact_integrators import GlobalIntegrator, LocalInteg
 from reenact_core.models.compact_settings import CompactSettings
 from reenact_core.models.face_points import INPUT_SIZE, FacePointsNet, FaceReading, fit_pose
 from reenact_core.models.head_chart import to_head
+from reenact_core.models.paper_settings import settings_from_json
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceSource:
@@ -79,13 +81,13 @@ class Compact(nn.Module):
 
 
 def _settings(values: Mapping[str, Any]) -> CompactSettings:
-    known = {field.name for field in fields(CompactSettings)}
-    if unknown := sorted(set(values) - known):
-        raise CheckpointError(f"the configuration of `compact` has unknown keys: {unknown}")
     sizes = {
         key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
     }
-    return CompactSettings(**sizes)
+    try:
+        return settings_from_json(CompactSettings, sizes)
+    except ValueError as error:
+        raise CheckpointError(f"the configuration of `compact` is wrong: {error}") from error
 
 
 def parameter_count(model: nn.Module) -> int:

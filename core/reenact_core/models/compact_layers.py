@@ -14,7 +14,6 @@ class Conv(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(channels, out_channels, 3, padding=1)
         nn.init.kaiming_normal_(self.conv.weight, a=0.1)
-        nn.init.zeros_(self.conv.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.leaky_relu(self.conv(x), 0.1)
@@ -39,7 +38,7 @@ class UNet(nn.Module):
         levels = [self.first(x)]
         for block in self.down:
             levels.append(block(functional.avg_pool2d(levels[-1], 2)))
-        out = levels.pop()
+        out: Tensor = levels.pop()
         for block in self.up:
             above = functional.interpolate(out, scale_factor=2, mode="nearest")
             out = block(torch.cat([above, levels.pop()], 1))

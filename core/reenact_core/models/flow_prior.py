@@ -77,7 +77,8 @@ class FlowPrior:
         return DrivingMotion(subtle, direct, summed, refined, errors)
 
     def _measure(self, new: Picture8, old: Picture8) -> Field:
-        return np.asarray(self._flow.calc(new, old, None), np.float32)
+        flow = np.zeros((*new.shape, 2), np.float32)
+        return np.asarray(self._flow.calc(new, old, flow), np.float32)
 
     def _error(self, field: Field, current: Picture8) -> NDArray[np.float32]:
         return photometric_error(warp(self._start, field), current)

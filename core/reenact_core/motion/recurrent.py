@@ -30,7 +30,7 @@ class Batched:
 
     def unstack(self) -> list[Self]:
         """The faces of a batch, one by one."""
-        columns = [tensor.split(1) for tensor in self.tensors()]
+        columns = [torch.split(tensor, 1) for tensor in self.tensors()]
         return [type(self)(*row) for row in zip(*columns, strict=True)]
 
     def tensors(self) -> list[Tensor]:

@@ -63,7 +63,8 @@ def rotation_power(rotation: Tensor, power: float) -> Tensor:
     trace = rotation.diagonal(dim1=-2, dim2=-1).sum(-1)
     angle = torch.acos(((trace - 1) / 2).clamp(-1 + 1e-6, 1 - 1e-6))
     axis = (rotation - rotation.mT) / (2 * torch.sin(angle))[:, None, None]
-    return torch.linalg.matrix_exp(axis * (angle * power)[:, None, None])
+    part: Tensor = torch.linalg.matrix_exp(axis * (angle * power)[:, None, None])
+    return part
 
 
 def smooth(states: FaceState, sigma: float) -> FaceState:

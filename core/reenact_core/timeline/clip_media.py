@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import opentimelineio as otio
 
 from reenact_core.errors import TimelineError
+from reenact_core.timeline.carried import schema_carried
 from reenact_core.timeline.media_paths import Places, check_inside, is_relative, locate
 from reenact_core.timeline.plan import Source
 from reenact_core.timeline.references import original
@@ -109,6 +110,11 @@ def media_of(clip: Any, places: Places, probe: Probe) -> ClipMedia:
     if isinstance(reference, otio.schema.GeneratorReference):
         raise TimelineError(
             f'its media is generated ("{reference.generator_kind}"); render it into a file first'
+        )
+    unknown = schema_carried(reference)
+    if unknown is not None:
+        raise TimelineError(
+            f"its media reference is a {unknown}, which is not known here; relink it"
         )
     if isinstance(reference, otio.schema.MissingReference):
         raise TimelineError("its media is missing; relink the clip in your editor and export again")

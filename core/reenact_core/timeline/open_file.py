@@ -5,10 +5,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import opentimelineio as otio
 
 from reenact_core.errors import TimelineError
+from reenact_core.timeline import carried
 
+DEEPEST = 5000
+"""Levels of brackets; OpenTimelineIO crashes at some ten thousand."""
 OWN = ("otio", "otioz", "otiod")
 EXTRAS = {
     "edl": ("edl", "otio_cmx3600_adapter"),
@@ -27,8 +31,10 @@ def parse(text: bytes, path: Path) -> Any:
     """
     if not text.strip():
         raise TimelineError(f"{path}: the file is empty; export the timeline again")
+    if deepest(text) > DEEPEST:
+        raise TimelineError(f"{path}: not a timeline, it is nested too deeply")
     try:
-        return otio.adapters.read_from_string(text.decode("utf-8-sig"), "otio_json")
+        return _loaded(text.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise TimelineError(f"{path}: not a timeline, it is no UTF-8 text") from error
     except otio.exceptions.UnsupportedSchemaError as error:
@@ -38,6 +44,26 @@ def parse(text: bytes, path: Path) -> Any:
         ) from error
     except (otio.exceptions.OTIOError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise TimelineError(f"{path}: not a timeline ({_first_line(error)})") from error
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return otio.adapters.read_from_string(text, "otio_json")
+    except ValueError as error:
+        if "type mismatch" not in str(error):
+            raise
+        return otio.adapters.read_from_string(carried.load(text), "otio_json")
+
+
+def deepest(text: bytes) -> int:
+    """Levels of brackets in JSON, those in its strings counted too."""
+    signs = np.frombuffer(text, np.uint8)
+    step = np.zeros(len(signs), np.int8)
+    for sign in b"[{":
+        step[signs == sign] = 1
+    for sign in b"]}":
+        step[signs == sign] = -1
+    return int(np.cumsum(step[step != 0], dtype=np.int64).max(initial=0))
 
 
 def read_foreign(path: Path, suffix: str) -> Any:

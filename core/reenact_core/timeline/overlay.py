@@ -40,12 +40,12 @@ def add_overlay(timeline: Any, pairs: Sequence[tuple[RenderedShot, Any]]) -> lis
     _drop_replaced(timeline, {rendered.shot.shot_id for rendered, _ in pairs})
     places = {place.path: place for place in walk(timeline, lambda _: None)}
     references = {rendered.shot.clip_path: reference for rendered, reference in pairs}
-    pieces = [_piece(timeline, places[path], references[path]) for path in sorted(references)]
-    lanes = _lanes([piece for piece in pieces if piece is not None])
-    covering = list(_covered([piece for piece in pieces if piece is not None], places.values()))
+    made = [_piece(timeline, places[path], references[path]) for path in sorted(references)]
+    pieces = [piece for piece in made if piece is not None]
+    lanes, notes = _lanes(pieces), _covered(pieces, places.values())
     for number, lane in enumerate(lanes):
         timeline.tracks.append(_track(lane, NAME if number == 0 else f"{NAME} {number + 1}"))
-    return covering
+    return notes
 
 
 def _drop_replaced(timeline: Any, shot_ids: set[str]) -> None:
@@ -141,8 +141,8 @@ def _track(lane: Sequence[_Piece], name: str) -> Any:
         touches = piece.record.start == at and last is not None
         if last is not None and last.after is not None:
             track.append(last.after)
-        if not touches:
-            _append_gap(track, piece, at, last)
+        if piece.record.start > at:
+            track.append(otio.schema.Gap(source_range=_gap(piece, at)))
         if piece.before is not None and not (touches and last is not None and last.after):
             track.append(piece.before)
         track.append(piece.clip)
@@ -152,11 +152,8 @@ def _track(lane: Sequence[_Piece], name: str) -> Any:
     return track
 
 
-def _append_gap(track: Any, piece: _Piece, at: Fraction, last: _Piece | None) -> None:
-    """A gap up to a piece; at the very start none, unless a transition needs one to come from."""
-    length = piece.record.start - at
-    if length > 0:
-        track.append(otio.schema.Gap(source_range=_time_range(Fraction(0), length, piece.rate)))
+def _gap(piece: _Piece, at: Fraction) -> Any:
+    return _time_range(Fraction(0), piece.record.start - at, piece.rate)
 
 
 def _time_range(start: Fraction, length: Fraction, rate: float) -> Any:
@@ -168,12 +165,13 @@ def _time_range(start: Fraction, length: Fraction, rate: float) -> Any:
 
 def _covered(pieces: Sequence[_Piece], places: Any) -> list[str]:
     """A sentence for every shot that other picture lay over, which it hides now."""
-    notes = []
+    notes, ours = [], {piece.place.path for piece in pieces}
     for piece in pieces:
         above = [
             place
             for place in places
             if place.path[0] > piece.place.path[0]
+            and place.path not in ours
             and place.enabled
             and place.record is not None
             and (met := place.record.meet(piece.record)) is not None

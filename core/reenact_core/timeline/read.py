@@ -12,6 +12,7 @@ import opentimelineio as otio
 
 from reenact_core.errors import MediaError, ReenactError, TimelineError
 from reenact_core.timeline.bundles import CONTENT, read_bundle
+from reenact_core.timeline.carried import schema_carried
 from reenact_core.timeline.cast import casts_of
 from reenact_core.timeline.clip_media import ClipMedia, Probe, media_of
 from reenact_core.timeline.conform import conform
@@ -136,7 +137,9 @@ class _Desk:
             track_name=place.track,
             clock=fit.clock,
         )
-        return shot, fit.notes
+        strange = [schema_carried(effect) for effect in place.clip.effects]
+        notes = [f"its effect {name} is not known here and stays" for name in strange if name]
+        return shot, (*fit.notes, *notes)
 
 
 def _without_hidden_twins(chosen: list[Chosen]) -> Iterator[Chosen]:

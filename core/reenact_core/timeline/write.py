@@ -11,6 +11,7 @@ from opentimelineio.opentime import RationalTime, TimeRange
 
 from reenact_core.errors import TimelineError
 from reenact_core.files import written_whole
+from reenact_core.timeline import carried
 from reenact_core.timeline.effects import NAME, VERSION
 from reenact_core.timeline.media_paths import is_relative, url_beside
 from reenact_core.timeline.overlay import add_overlay
@@ -52,7 +53,8 @@ def write_timeline(
         notes += add_overlay(timeline, pairs)
     notes += _remember_folder(timeline, edit, path)
     with written_whole(path) as partial:
-        partial.write_text(otio.adapters.write_to_string(timeline, "otio_json") + "\n", "utf-8")
+        text = otio.adapters.write_to_string(timeline, "otio_json")
+        partial.write_text(carried.unload(text) + "\n", "utf-8")
     return tuple(notes)
 
 
@@ -64,7 +66,8 @@ def clip_at(timeline: Any, shot: Shot) -> Any:
     """
     item = timeline.tracks
     for index in shot.clip_path:
-        item = item[index]
+        inside = isinstance(item, otio.core.Composition) and index < len(item)
+        item = item[index] if inside else None
     if not isinstance(item, otio.schema.Clip) or item.name != shot.clip_name:
         raise ValueError(f"shot {shot.shot_id} is not of this timeline: no clip at its place")
     return item

@@ -47,7 +47,7 @@ def signature(pixels: NDArray[np.uint8]) -> Signature:
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     light = cv2.GaussianBlur(grey, (0, 0), 1.0)
     light = np.append(light - light.mean(), FAINT * np.sqrt(light.size)).astype(np.float32)
-    light /= np.linalg.norm(light)
+    light = light / np.float32(np.linalg.norm(light))
     bins = (small >> 6).astype(np.int64)
     places = bins[..., 0] * 16 + bins[..., 1] * 4 + bins[..., 2]
     counts = np.bincount(places.ravel(), minlength=64).astype(np.float32)

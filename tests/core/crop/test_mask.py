@@ -58,6 +58,12 @@ def test_support_ends_where_the_outline_grown_ends() -> None:
     assert whole == pytest.approx(128 + 0.22 * 256 - 0.05 * size, abs=3.5)
 
 
+def test_a_nose_in_profile_belongs_to_the_face() -> None:
+    points = points79()
+    points[30] = (220.0, 140.0)
+    assert face_mask(points, 256, MaskSettings())[140, 219] > 0.2
+
+
 def test_growing_widens_and_the_head_holds_the_face() -> None:
     points = points79()
     face = face_mask(points, 256, MaskSettings())

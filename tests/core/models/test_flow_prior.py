@@ -51,7 +51,7 @@ def test_the_field_with_the_smaller_error_is_chosen() -> None:
     fields = tuple(np.full((2, 2, 2), value, np.float32) for value in (1, 2, 3))
     errors = np.full((3, 2, 2), 0.5, np.float32)
     errors[1, 0, 0], errors[2, 1, 1] = 0.1, 0.1
-    chosen = choose(fields, errors)  # type: ignore[arg-type]
+    chosen = choose(fields, errors)
     assert np.allclose(chosen[0, 0], 2) and np.allclose(chosen[1, 1], 3)
     assert np.allclose(chosen[0, 1], 2)  # all alike: the mean
 

@@ -96,21 +96,21 @@ def test_a_mistake_is_named_with_its_track_and_frame(
     assert all(name in str(error.value) for name in [str(path), *names])
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "[1, 2]",
-        "{",
-        '{"version": 2}',
-        '{"version": 1, "rate": "0", "tracks": []}',
-        "\x00",
-        '{"version": 1, "rate": "25/0", "tracks": []}',
-        '{"version": 1, "rate": "25", "tracks": 3}',
-        '{"version": 1, "rate": "25", "video": null, "tracks": []}',
-        "[" * 100000,
-    ],
-)
+OTHER_FILES = [
+    "",
+    "[1, 2]",
+    "{",
+    "\x00",
+    "[" * 100_000,
+    '{"version": 2}',
+    '{"version": 1, "rate": "0", "tracks": []}',
+    '{"version": 1, "rate": "25/0", "tracks": []}',
+    '{"version": 1, "rate": "25", "tracks": 3}',
+    '{"version": 1, "rate": "25", "video": null, "tracks": []}',
+]
+
+
+@pytest.mark.parametrize("text", OTHER_FILES)
 def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(SettingsError, match=r"x\.json"):

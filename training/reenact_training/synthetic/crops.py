@@ -14,7 +14,7 @@ from reenact_training.synthetic.scene import sample_scene
 
 BOX_SIDE = 2.3
 """The larger side of the box of a face, in head units."""
-MOMENTS = 2
+MOMENTS = 3
 """How often each person is drawn: new pose, expression, light and background every time."""
 
 
@@ -38,7 +38,12 @@ class Crops:
 
 @torch.inference_mode()
 def render_crops(
-    seed: int, count: int, size: int = 128, *, device: torch.device | str = "cpu", empty: float = 0.06
+    seed: int,
+    count: int,
+    size: int = 128,
+    *,
+    device: torch.device | str = "cpu",
+    empty: float = 0.06,
 ) -> Crops:
     """Random face crops, the same for the same seed.
 

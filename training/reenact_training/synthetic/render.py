@@ -31,7 +31,7 @@ BACKGROUND, SKIN, HAIR, EAR, NECK, BODY, GLASSES, OCCLUDER = range(8)
 """What a pixel shows."""
 
 _NECK_TOP = (0.0, 0.95, 0.38)
-_NECK_FOOT = (0.0, 2.35, 0.62)
+_NECK_FOOT = (0.0, 2.12, 0.60)
 _EAR_PARTS = ("ear_left", "ear_right")
 
 

@@ -255,9 +255,9 @@ def material_maps(
     colour = hair.colour.pow(2.2)[:, :, None, None]
     streaks = strands(generator, count, size)
     worn, cloth = hair.cloth[:, :1, None, None], hair.cloth[:, 1:].pow(2.2)[:, :, None, None]
-    shaded = (colour + (cloth - colour) * worn) * (1 + 0.45 * streaks * (1 - 0.8 * worn) * uniform(generator, count, 1, 1, 1, low=0.3)).clamp(
-        0.25, 2
-    )
+    shaded = (colour + (cloth - colour) * worn) * (
+        1 + 0.45 * streaks * (1 - 0.8 * worn) * uniform(generator, count, 1, 1, 1, low=0.3)
+    ).clamp(0.25, 2)
     albedo = skin_map(generator, tone, size)
     grain = torch.rand(count, 1, size, size, generator=generator)
     distance, taper = _brow_place(size)

@@ -1,0 +1,195 @@
+"""Timelines are read from every format, and what is none is said in one sentence."""
+
+import gc
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import opentimelineio as otio
+import pytest
+
+from reenact_core.errors import TimelineError
+from reenact_core.timeline import open_file
+from reenact_core.timeline.open_file import edl_rate, read_foreign
+from reenact_core.timeline.read import make_plan, read_timeline
+from reenact_core.timeline.request import Request
+from tests.core.timeline.edits import HOUR, Facts, Prober, clip, put, timeline, times, track, warp
+
+
+def text(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def message(path: Path) -> str:
+    with pytest.raises(TimelineError) as caught:
+        read_timeline(path)
+    found = str(caught.value)
+    assert str(path) in found and "\n" not in found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "empty"),
+        ("   \n", "empty"),
+        ("{", "not a timeline"),
+        ("hello", "not a timeline"),
+        (b"\xff\xfe\x00\x01", "no UTF-8"),
+        ("{}", "other JSON"),
+        ("[1, 2]", "other JSON"),
+        ('"x"', "other JSON"),
+        ("null", "other JSON"),
+        ('{"OTIO_SCHEMA": "Foo.1"}', "UnknownSchema"),
+        ('{"OTIO_SCHEMA": "Timeline.x"}', "not a timeline"),
+        ('{"OTIO_SCHEMA": "Timeline.1", "tracks": 3}', "not a timeline"),
+    ],
+)
+def test_what_is_no_timeline(tmp_path: Path, content: str | bytes, words: str) -> None:
+    assert words in message(text(tmp_path / "a.otio", content))
+
+
+@pytest.mark.parametrize("sign", ["[]", "{}"])
+def test_brackets_without_end(tmp_path: Path, sign: str) -> None:
+    deep = sign[0] * 200_000 + sign[1] * 200_000
+    assert "nested too deeply" in message(text(tmp_path / "a.otio", deep))
+
+
+def test_a_newer_schema_is_named(tmp_path: Path) -> None:
+    made = json.loads(timeline(track(clip("a", times(0, 9)))).to_json_string())
+    made["OTIO_SCHEMA"] = "Timeline.9"
+    found = message(text(tmp_path / "a.otio", json.dumps(made)))
+    assert "newer OpenTimelineIO" in found and "Timeline.9" in found
+
+
+def test_a_clip_alone(tmp_path: Path) -> None:
+    otio.adapters.write_to_file(clip("a", times(0, 9)), str(tmp_path / "a.otio"))
+    assert "it holds a Clip" in message(tmp_path / "a.otio")
+
+
+def collection(*items: Any) -> Any:
+    made = otio.schema.SerializableCollection()
+    made.extend(items)
+    return made
+
+
+def test_a_collection_of_one_timeline_is_that(tmp_path: Path) -> None:
+    made = collection(timeline(name="cut"), clip("a", times(0, 9)))
+    otio.adapters.write_to_file(made, str(tmp_path / "a.otio"))
+    assert read_timeline(tmp_path / "a.otio").timeline.name == "cut"
+
+
+def test_several_timelines_are_named(tmp_path: Path) -> None:
+    made = collection(timeline(name="one"), timeline(name="two"))
+    otio.adapters.write_to_file(made, str(tmp_path / "a.otio"))
+    assert '"one", "two"' in message(tmp_path / "a.otio")
+
+
+def test_a_collection_without_a_timeline(tmp_path: Path) -> None:
+    otio.adapters.write_to_file(collection(clip("a", times(0, 9))), str(tmp_path / "a.otio"))
+    assert "without a timeline" in message(tmp_path / "a.otio")
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    assert "no such file" in message(tmp_path / "a.otio")
+
+
+def test_folders_and_unknown_names(tmp_path: Path) -> None:
+    (tmp_path / "a.otio").mkdir()
+    (tmp_path / "b.otiod").mkdir()
+    assert "folder" in message(tmp_path / "a.otio")
+    assert "content.otio" in message(tmp_path / "b.otiod")
+    assert ".otio, .otioz" in message(text(tmp_path / "c.mov", "x"))
+
+
+def test_a_byte_order_mark_is_no_matter(tmp_path: Path) -> None:
+    made = b"\xef\xbb\xbf" + timeline(name="cut").to_json_string().encode()
+    assert read_timeline(text(tmp_path / "a.otio", made)).timeline.name == "cut"
+
+
+def test_a_missing_adapter_names_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(open_file.EXTRAS, "edl", ("edl", "no_such_adapter"))
+    with pytest.raises(TimelineError, match=r"pip install 'reenact\[edl\]'"):
+        read_foreign(text(tmp_path / "a.edl", "x"), "edl")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "module"),
+    [
+        ("edl", "otio_cmx3600_adapter"),
+        ("xml", "otio_fcp_adapter"),
+        ("fcpxml", "otio_fcpx_xml_adapter"),
+        ("aaf", "otio_aaf_adapter"),
+    ],
+)
+def test_damaged_files_of_other_formats(tmp_path: Path, suffix: str, module: str) -> None:
+    pytest.importorskip(module)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # the AAF adapter leaves the file open
+        assert f".{suffix}" in message(text(tmp_path / f"a.{suffix}", "001  X V C nonsense <"))
+        gc.collect()
+
+
+def exported(folder: Path, suffix: str) -> Path:
+    url = put(folder / "a.mov").as_uri()
+    made = timeline(
+        track(
+            clip("sh010", times(HOUR + 48, 48), url=url, available=times(HOUR, 480)),
+            clip("sh020", times(HOUR + 100, 24), url=url, available=times(HOUR, 480)),
+        )
+    )
+    path = folder / f"edit.{suffix}"
+    otio.adapters.write_to_file(made, str(path))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("suffix", "module"),
+    [
+        ("edl", "otio_cmx3600_adapter"),
+        ("xml", "otio_fcp_adapter"),
+        ("fcpxml", "otio_fcpx_xml_adapter"),
+    ],
+)
+def test_other_formats_plan_the_same_frames(tmp_path: Path, suffix: str, module: str) -> None:
+    pytest.importorskip(module)
+    edit = read_timeline(exported(tmp_path, suffix))
+    probe = Prober(Facts(timecode="01:00:00:00"))
+    request = Request(("sh010", "sh020"), put(tmp_path / "f.png"), handles=0)
+    found = make_plan(edit, request, probe=probe)
+    assert not found.refused
+    shown = [(shot.shown.start, shot.shown.stop) for shot in found.shots]
+    assert shown == [(48, 96), (100, 124)]
+
+
+def test_an_edl_keeps_a_retime(tmp_path: Path) -> None:
+    pytest.importorskip("otio_cmx3600_adapter")
+    url = put(tmp_path / "a.mov").as_uri()
+    quick = clip("a", times(48, 24), url=url, available=times(0, 480), effects=[warp(2)])
+    otio.adapters.write_to_file(timeline(track(quick)), str(tmp_path / "e.edl"))
+    edit = read_timeline(tmp_path / "e.edl")
+    request = Request(source=put(tmp_path / "f.png"), handles=0)
+    shot = make_plan(edit, request, probe=Prober()).shots[0]
+    assert (shot.shown.start, shot.shown.stop) == (48, 96)
+
+
+@pytest.mark.parametrize(
+    ("line", "rate"),
+    [
+        ("01:00:00:00 01:00:01:23", 24.0),
+        ("01:00:00:00 01:00:01:24", 25.0),
+        ("01:00:00:00 01:00:01:29", 30.0),
+        ("01:00:00;02 01:00:01;05", 30000 / 1001),
+        ("", 24.0),
+    ],
+)
+def test_the_rate_of_an_edl_is_the_lowest_that_fits(line: str, rate: float) -> None:
+    assert edl_rate(f"001  AX V C  {line}") == rate
+
+
+def test_settings_of_the_timeline(tmp_path: Path) -> None:
+    made = timeline(metadata={"reenact": {"version": 1, "settings": {"crop": {"scale": 2}}}})
+    otio.adapters.write_to_file(made, str(tmp_path / "a.otio"))
+    assert read_timeline(tmp_path / "a.otio").settings == {"crop": {"scale": 2}}
