@@ -31,8 +31,8 @@ def places(made: Any) -> dict[str, Place]:
     return {place.clip.name: place for place in walk(made, lambda _: None)}
 
 
-def frames(span: Span | None) -> tuple[Fraction, Fraction] | None:
-    return None if span is None else (span.start * 24, span.stop * 24)
+def frames(span: Span | None) -> tuple[float, float] | None:
+    return None if span is None else (float(span.start * 24), float(span.stop * 24))
 
 
 def slow_length(item: Any) -> Fraction:
