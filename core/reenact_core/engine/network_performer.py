@@ -99,9 +99,9 @@ class NetworkPerformer:
             yield {_FACE: inputs}
 
     def _settings(self, take: Take) -> MotionSettings:
-        return replace(
-            self.motion, scheme=take.scheme, strength=take.strength, transfer=take.transfer
-        )
+        transfer = take.transfer if self.motion.transfer == "auto" else self.motion.transfer
+        strength = self.motion.strength * take.strength
+        return replace(self.motion, scheme=take.scheme, strength=strength, transfer=transfer)
 
     def _states(self, crops: Crops) -> FaceState:
         """Pose and shape of the face in consecutive crops."""

@@ -165,8 +165,14 @@ def _clear(out: Path, restart: bool) -> None:
     if restart:
         shutil.rmtree(work / "shots", ignore_errors=True)
         shutil.rmtree(work / "tracks", ignore_errors=True)
-    folders = (out, work, work / "shots", work / "tracks")
-    for path in (path for folder in folders if folder.is_dir() for path in folder.iterdir()):
+    for folder in (out, work, work / "shots", work / "tracks"):
+        if folder.is_dir():
+            clear_partial(folder)
+
+
+def clear_partial(folder: Path) -> None:
+    """Remove what runs that are no more left unfinished in a folder."""
+    for path in folder.iterdir():
         found = _PARTIAL.fullmatch(path.name)
         if found and not _is_alive(int(found[1])):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -17,9 +17,10 @@ class MotionSettings:
 
     scheme: Scheme = "subtle"
     """`subtle` is the full method, `global` G alone (scheme (b)), `local` L alone (scheme (c))."""
-    transfer: Literal["relative", "absolute"] = "relative"
+    transfer: Literal["auto", "relative", "absolute"] = "auto"
     """`relative` adds the driving face's change since its start to the source's own pose;
-    `absolute` puts the source's head where the driving head is."""
+    `absolute` puts the source's head where the driving head is; `auto` is absolute for a recast
+    and relative for everything else."""
     adapt_scale: bool = True
     """Scale movements by the size of the source's face against the driving one (relative only)."""
     best_start: bool = True
@@ -37,8 +38,7 @@ class MotionSettings:
 def new_state(
     source: FaceState, start: FaceState, driving: FaceState, settings: MotionSettings
 ) -> FaceState:
-    """The source's face as it shall look in every driving frame; source, start: one face each."""
-    count = len(driving.pose)
+    """The source's face as it shall look in N driving frames; source and start: one face, or N."""
     shape = source.shape + settings.strength * (driving.shape - start.shape)
     if settings.transfer == "absolute":
         return FaceState(driving.pose, shape)
@@ -49,7 +49,7 @@ def new_state(
     if settings.adapt_scale:
         travel = travel * (source.pose.scale / start.pose.scale)[:, None]
     pose = Pose(
-        turn @ source.pose.rotation.expand(count, 3, 3),
+        turn @ source.pose.rotation,
         source.pose.scale * grow,
         source.pose.offset + travel,
     )

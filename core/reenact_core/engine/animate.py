@@ -1,0 +1,300 @@
+"""The paper's task: one still face, one driving video, one video of the face."""
+
+import os
+import shutil
+import time
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reenact_core.crop.paste import paste
+from reenact_core.devices import Compute, choose_compute
+from reenact_core.engine.animate_output import (
+    Canvas,
+    encode_settings,
+    face_canvas,
+    output_path,
+    painted,
+    portrait_canvas,
+)
+from reenact_core.engine.cut_face import CutFace, frame_seconds, sample_type, write_crops
+from reenact_core.engine.cutting import crop_bytes, cut_faces, follow_faces
+from reenact_core.engine.digest import Digests
+from reenact_core.engine.edges import TrackEdges
+from reenact_core.engine.events import Event, Progress, ShotDone
+from reenact_core.engine.footage import Footage
+from reenact_core.engine.performer import Crops, Performer, Take
+from reenact_core.engine.placement import crop_mask
+from reenact_core.engine.portrait import Portrait, find_portrait, whole_frame, whole_portrait
+from reenact_core.engine.resume import RunFolder, clear_partial
+from reenact_core.engine.spool import Spool, from_samples, open_spool, require_space, to_samples
+from reenact_core.engine.stretches import said, true_stretches
+from reenact_core.engine.workshop import Workshop
+from reenact_core.errors import MediaError, OutputError
+from reenact_core.frames import Picture
+from reenact_core.geometry import Affine
+from reenact_core.media.codecs import Codec
+from reenact_core.media.decode import decode
+from reenact_core.media.encode import open_encoder
+from reenact_core.media.probe import MediaInfo, probe
+from reenact_core.models.load import Models, load_models
+from reenact_core.settings import Settings
+from reenact_core.timeline.plan import Cast, FaceChoice, RenderedShot, Scheme, Shot, Source
+from reenact_core.timing import FrameRange
+from reenact_core.tracking.choose import choose_face
+from reenact_core.tracking.detect import Detector
+from reenact_core.tracking.embedded import EmbeddedDetector
+from reenact_core.tracking.track import FaceTrack
+
+CropMode = Literal["auto", "none"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Animation:
+    """What is asked for."""
+
+    source: Path
+    """A picture of a face, or a video whose first usable face counts."""
+    driving: Path
+    """A video of a face."""
+    out: Path
+    """The file to write; for picture files the folder."""
+    scheme: Scheme = "subtle"
+    strength: float = 1.0
+    crop: CropMode = "auto"
+    """`none`: source and driving are face crops already; no face is looked for."""
+    paste_back: bool = False
+    """Put the moving face into the source picture instead of showing the crop alone."""
+    codec: Codec = "match"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Acting:
+    """The driving faces, and which of their crops stands for each frame of the video."""
+
+    faces: list[CutFace]
+    actor: NDArray[np.int64]
+    record: NDArray[np.int64]
+    held: list[range]
+    """Frames without a face, in which the nearest one stands still."""
+
+
+def animate(
+    source: str | Path,
+    driving: str | Path,
+    out: str | Path,
+    *,
+    models: Models | None = None,
+    compute: Compute | None = None,
+    settings: Settings | None = None,
+    detector: Detector | None = None,
+    scheme: Scheme = "subtle",
+    crop: CropMode = "auto",
+    codec: Codec = "match",
+    paste_back: bool = False,
+    strength: float = 1.0,
+) -> Generator[Event, None, None]:
+    """Give the motion of a driving video to the face of a picture; the last event is `ShotDone`.
+
+    As many frames come out as the driving video has, with its times and its sound. Nothing is done
+    until the events are asked for; closing the generator removes what is unfinished.
+
+    Args:
+        models: None: the checkpoint that comes with reenact.
+        compute: None: the best that this machine has.
+        detector: finds the faces; None: the embedded one.
+
+    Raises:
+        ReenactError: a file cannot be used, a face is missing, the result cannot be written.
+    """
+    from reenact_core.engine.network_performer import network_performer
+
+    job = Animation(
+        Path(source), Path(driving), Path(out), scheme, strength, crop, paste_back, codec
+    )
+    settings = settings or Settings()
+    compute = compute or choose_compute()
+    models = models or load_models(compute=compute)
+    performer = network_performer(models, settings, compute)
+    yield from perform_animation(job, performer, settings, detector or EmbeddedDetector())
+
+
+def perform_animation(
+    job: Animation, performer: Performer, settings: Settings, detector: Detector
+) -> Generator[Event, None, None]:
+    """`animate`, with its parts given."""
+    began = time.monotonic()
+    with _scratch(job.out) as folder, ExitStack() as stack:
+        workshop = Workshop(folder, settings, job.codec, detector, "", performer, "")
+        clip = _driving(job.driving)
+        shot = _shot(job, clip)
+        portrait = _portrait(job, workshop)
+        canvas = _canvas(job, clip.info, portrait, settings)
+        encode, notes = encode_settings(canvas.info, job.out, job.codec)
+        require_space(folder.out, 2 * crop_bytes(clip, len(clip.frames), workshop), "the animation")
+        acting = yield from _act(job, clip, workshop, stack)
+        faces = _spool(f"{shot.shot_id}.faces", clip, workshop, stack)
+        yield from _move(shot, job, portrait, acting, faces, workshop)
+        path = output_path(encode, job.out)
+        with open_encoder(path, canvas.info, clip.frames, encode) as encoder:
+            for frame in range(len(clip.frames)):
+                encoder.write(_painted(job, canvas, frame, portrait, faces, settings))
+                yield Progress(shot.shot_id, "paste", frame + 1, len(clip.frames))
+        notes += _notes(acting, clip)
+    seconds = round(time.monotonic() - began, 3)
+    output = Source(path, clip.frames, 1 if encode.is_sequence else None)
+    yield ShotDone(RenderedShot(shot, output, seconds, 1, tuple(notes)))
+
+
+def _driving(path: Path) -> Footage:
+    info = probe(path)
+    if info.still:
+        raise MediaError(f"{path}: is a still picture; a driving video is needed")
+    return Footage(Source(path, FrameRange(0, info.frame_count, info.rate)), info)
+
+
+def _shot(job: Animation, clip: Footage) -> Shot:
+    cast = Cast(FaceChoice(), "recast", job.source, None, None, job.scheme, job.strength)
+    name = job.out.stem
+    return Shot(name, name, (), clip.source, clip.frames, Fraction(0), (cast,))
+
+
+def _portrait(job: Animation, workshop: Workshop) -> Portrait:
+    if job.crop == "none":
+        return whole_portrait(job.source, workshop.settings)
+    return find_portrait(job.source, None, workshop.settings, workshop.detector)
+
+
+def _canvas(job: Animation, driving: MediaInfo, portrait: Portrait, settings: Settings) -> Canvas:
+    if job.paste_back:
+        return portrait_canvas(driving, portrait)
+    return face_canvas(driving, settings.crop.size, job.codec)
+
+
+def _act(
+    job: Animation, clip: Footage, workshop: Workshop, stack: ExitStack
+) -> Generator[Progress, None, _Acting]:
+    """The driving faces on disk."""
+    if job.crop == "none":
+        face = _whole_face(job, clip, workshop, stack)
+        pictures = decode(clip.info, clip.frames)
+        try:
+            for done in write_crops(pictures, [face]):
+                yield Progress(job.out.stem, "cut", done, len(clip.frames))
+        finally:
+            pictures.close()
+        return _acting([face], clip)
+    found = yield from follow_faces(job.out.stem, [clip], workshop)
+    chosen = choose_face(found[0], FaceChoice(), clip.frames, clip=clip.name)
+    faces = yield from cut_faces(job.out.stem, {clip: chosen}, workshop, stack)
+    return _acting([faces[track] for track in chosen], clip)
+
+
+def _whole_face(job: Animation, clip: Footage, workshop: Workshop, stack: ExitStack) -> CutFace:
+    """The driving frames as the crops that they are."""
+    count = len(clip.frames)
+    boxes = np.tile([0.0, 0.0, clip.info.width, clip.info.height], (count, 1))
+    track = FaceTrack(1, clip.frames, boxes, np.full((count, 5, 2), np.nan), np.ones(count))
+    to_crop = whole_frame(clip.info, workshop.settings.crop.size)
+    maps = Affine(np.tile(to_crop, (count, 1, 1)))
+    crops = _spool(f"{job.out.stem}.crops", clip, workshop, stack)
+    seconds = frame_seconds(clip.info, clip.frames)
+    return CutFace(track, maps, np.ones(count), TrackEdges(), crops, seconds)
+
+
+def _spool(name: str, clip: Footage, workshop: Workshop, stack: ExitStack) -> Spool:
+    size = workshop.settings.crop.size
+    path = workshop.folder.spool / name
+    return stack.enter_context(open_spool(path, (size, size, 3), sample_type(clip.info.layout)))
+
+
+def _acting(faces: list[CutFace], clip: Footage) -> _Acting:
+    """For every frame the crop of that frame, or where there is none the nearest one."""
+    count = len(clip.frames)
+    actor, record = np.full(count, -1), np.zeros(count, np.int64)
+    for number, face in enumerate(faces):
+        usable = np.flatnonzero(face.usable)
+        actor[face.track.frames.start + usable] = number
+        record[face.track.frames.start + usable] = usable
+    known = np.flatnonzero(actor >= 0)
+    nearest = known[np.abs(np.arange(count)[:, None] - known[None]).argmin(axis=1)]
+    return _Acting(faces, actor[nearest], record[nearest], true_stretches(actor < 0))
+
+
+def _move(
+    shot: Shot,
+    job: Animation,
+    portrait: Portrait,
+    acting: _Acting,
+    faces: Spool,
+    workshop: Workshop,
+) -> Iterator[Progress]:
+    """The new face of every frame, on disk."""
+    takes: dict[str, tuple[Take, int]] = {}
+    for number in range(len(acting.faces)):
+        for part in true_stretches(acting.actor == number):
+            crops = Crops(acting.faces[number].crops, acting.record[part.start : part.stop])
+            take = Take(
+                str(part.start), portrait.pixels, crops, job.scheme, job.strength, "relative"
+            )
+            takes[take.take_id] = (take, part.start)
+    total = len(acting.actor)
+    results = workshop.performer.perform([take for take, _ in takes.values()])
+    for done, (take_id, index, face) in enumerate(results, 1):
+        faces.write(takes[take_id][1] + index, to_samples(face.pixels, faces.dtype))
+        yield Progress(shot.shot_id, "move", done, total)
+
+
+def _painted(
+    job: Animation,
+    canvas: Canvas,
+    frame: int,
+    portrait: Portrait,
+    faces: Spool,
+    settings: Settings,
+) -> Picture:
+    pixels = from_samples(faces.read(frame))
+    if not job.paste_back:
+        return painted(canvas.at(frame), pixels)
+    return paste(
+        canvas.at(frame),
+        pixels,
+        crop_mask(len(pixels)),
+        portrait.to_crop,
+        settings.paste,
+        plate_crop=portrait.pixels,
+    )
+
+
+def _notes(acting: _Acting, clip: Footage) -> list[str]:
+    if not acting.held:
+        return []
+    where = said(acting.held)
+    return [f"{clip.name} shows no face in {where}; the nearest one stands still there."]
+
+
+@contextmanager
+def _scratch(out: Path) -> Iterator[RunFolder]:
+    """A folder beside the result for the crops, removed at the end.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    folder = out.parent / f".partial-{os.getpid()}-{out.name}.work"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{out.parent}: cannot be written ({error.strerror}); choose another place with -o"
+        ) from error
+    clear_partial(out.parent)
+    try:
+        yield RunFolder(folder, Digests(folder / "hashes.json"))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
