@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, grid_sample, interpolate
+from torch.nn.functional import avg_pool2d, grid_sample, interpolate, max_pool2d
 
 from reenact_training.synthetic.expression import open_mouth
 from reenact_training.synthetic.heads import SOLIDS, Identity
@@ -138,6 +138,8 @@ def _render_chunk(
     layers = draw(identity, posed, motion, scene, grid)
     linear = torch.where(layers.depth < FAR / 2, layers.colour, background(scene, grid))
     layers, linear = _hold_before(scene, layers, linear, grid)
+    if oversample == 1:
+        linear = smooth_edges(linear, layers)
     whole = interpolate if oversample == 1 else avg_pool2d
     mean = linear if oversample == 1 else whole(linear, oversample)
     blur = scene.camera[:, 4] * size / 256
@@ -156,6 +158,16 @@ def _render_chunk(
         image, identity, motion, scene, landmarks, visible, thin.part[:, 0].to(torch.uint8),
         face, head, thin.depth[:, 0], material, thin.mouth[:, 0],
     )  # fmt: skip
+
+
+def smooth_edges(linear: Tensor, layers: Layers) -> Tensor:
+    """The picture with its outlines mixed with what is beside them, in place of more rays."""
+    depth = layers.depth.clamp_max(9)
+    number = layers.part.to(depth.dtype)
+    steps = [max_pool2d(v, 3, 1, 1) + max_pool2d(-v, 3, 1, 1) for v in (depth, number)]
+    edge = ((steps[0] > 0.35) | (steps[1] > 0.5)).to(depth.dtype)
+    around = avg_pool2d(linear, 3, 1, 1, count_include_pad=False)
+    return linear + (around - linear) * edge * 0.8
 
 
 _FACE_PARTS = (SKIN, GLASSES)
@@ -291,7 +303,7 @@ def _body_layers(
     depth, normal, height = trace_column(rays, top, foot, neck_width)
     dressed = height > (1 - collar)[:, None, None, None]
     albedo = torch.where(dressed, other[..., None, None], identity.skin[..., None, None])
-    under_chin = (0.35 + 0.65 * (height / 0.55).clamp(0, 1)).clamp(0, 1)
+    under_chin = 0.45 + 0.55 * (height / 0.5).clamp(0, 1)
     lit = shade(
         scene, albedo, normal, torch.full_like(depth, 0.3), under_chin * 0.9, under_chin * 0.8
     )

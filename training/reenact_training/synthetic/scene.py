@@ -60,9 +60,9 @@ def _lights(generator: Generator, count: int) -> tuple[Tensor, Tensor]:
     warm = normal(generator, count, 2, spread=0.12)
     tint = torch.stack([1 + warm, torch.ones_like(warm), 1 - warm], dim=-1)
     power = torch.stack(
-        [uniform(generator, count, low=0.25, high=1.5), uniform(generator, count, high=0.6)], dim=1
+        [uniform(generator, count, low=0.25, high=1.3), uniform(generator, count, high=0.5)], dim=1
     )
-    even = uniform(generator, count, 1, 1, low=0.25, high=0.9)
+    even = uniform(generator, count, 1, 1, low=0.2, high=0.75)
     shade = torch.tensor([1.0, 0.55]).view(1, 2, 1) * (
         1 + normal(generator, count, 2, 3, spread=0.1)
     )

@@ -12,7 +12,7 @@ from reenact_training.synthetic.landmarks import still_points
 from reenact_training.synthetic.surface import plane_grid
 
 SKIN_TONES = torch.tensor(
-    [[252, 226, 208], [243, 205, 180], [232, 186, 155], [219, 168, 132], [193, 138, 100],
+    [[236, 202, 182], [228, 186, 162], [218, 170, 142], [205, 154, 122], [186, 132, 98],
      [160, 108, 76], [122, 79, 54], [92, 58, 40], [66, 42, 31]]
 ) / 255.0  # fmt: skip
 HAIR_COLOURS = torch.tensor(
