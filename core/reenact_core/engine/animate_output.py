@@ -47,9 +47,7 @@ class Canvas:
             index=frame,
             pts=int(times[frame]),
             time_base=self.info.time_base,
-            duration=self.info.index.last_duration
-            if following is None
-            else int(following - times[frame]),
+            duration=duration,
         )
 
 
