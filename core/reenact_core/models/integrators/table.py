@@ -1,11 +1,14 @@
-"""Which integrators there are: ours by a table, third parties' by an entry-point group."""
+"""Which integrators there are: a table, and an entry-point group.
+
+The group is for third parties, and for those of ours that stand on more than the models.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from torch import Tensor
 
@@ -101,5 +104,4 @@ def _loaded(name: str, load: Callable[[], Any]) -> LoadIntegrator:
         raise CheckpointError(f"the integrator {name} is installed but broken: {error}") from error
     if not callable(value):
         raise CheckpointError(f"the integrator {name} must be a function, got {value!r}")
-    found: LoadIntegrator = value
-    return found
+    return cast(LoadIntegrator, value)
