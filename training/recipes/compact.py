@@ -5,7 +5,8 @@
     python training/recipes/compact.py STATE --export compact.safetensors
 
 Without --pool, ensembles are made on the fly. The state is a folder of files of a few megabytes;
-each piece continues where the last one ended. Seeds below 1,000,000 are for training.
+each piece continues where the last one ended. On a CUDA machine with torch and numpy alone:
+--device cuda --flow torch. Seeds below 1,000,000 are for training.
 """
 
 import argparse
@@ -18,8 +19,10 @@ import torch
 
 from reenact_core.models.compact import Compact
 from reenact_core.models.face_points import WEIGHTS, load_face_points
+from reenact_core.models.flow_prior import Measure
 from reenact_training.ensembles import make_ensemble
 from reenact_training.export import export
+from reenact_training.flow import lucas_kanade
 from reenact_training.train import TrainSettings, fresh, pooled, train
 
 SIZE, MOMENTS, PEOPLE = 128, 6, 3
@@ -43,7 +46,11 @@ def main() -> None:
         if arguments.pool
         else fresh(arguments.first_seed, size=SIZE, moments=MOMENTS)
     )
-    train(network, arguments.state, source, SETTINGS, seconds=arguments.minutes * 60, report=report)
+    train(
+        network, arguments.state, source, SETTINGS,
+        seconds=arguments.minutes * 60, report=report, device=arguments.device,
+        measure=measure(arguments.flow),
+    )  # fmt: skip
 
 
 def parse() -> argparse.Namespace:
@@ -55,7 +62,18 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=9)
     parser.add_argument("--export", type=Path)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--flow", choices=["dis", "torch"], default="dis")
     return parser.parse_args()
+
+
+def measure(name: str) -> Measure:
+    """The flow that the engine uses, or the one that needs nothing but torch."""
+    if name == "torch":
+        return lucas_kanade
+    from reenact_core.models.optical_flow import dis_flow
+
+    return dis_flow
 
 
 def fill(pool: Path, first: int, count: int) -> None:

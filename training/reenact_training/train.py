@@ -9,11 +9,13 @@ from pathlib import Path
 import torch
 
 from reenact_core.models.compact import Compact
+from reenact_core.models.flow_prior import Measure
 from reenact_core.motion.transfer import MotionSettings
 from reenact_training.ensembles import Ensemble, make_ensemble
+from reenact_training.flow import lucas_kanade
 from reenact_training.objective import ObjectiveSettings, objective, psnr
 from reenact_training.run_state import RunState
-from reenact_training.unroll import Example, make_example, unroll
+from reenact_training.unroll import Examples, draw_examples, unroll
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +51,27 @@ Report = Callable[[int, dict[str, float]], None]
 
 def train(
     network: Compact, folder: Path, ensembles: Iterator[Ensemble], settings: TrainSettings,
-    *, seconds: float, report: Report,
+    *, seconds: float, report: Report, device: str = "cpu", measure: Measure = lucas_kanade,
 ) -> RunState:  # fmt: skip
     """Train G, L and C for some time, or to the last step; continues what lies in `folder`.
 
     The keypoint detector is trained apart (`face_points`) and stays as it is.
     """
     network.points.requires_grad_(False)
+    network.to(device).train()
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=settings.rate, weight_decay=1e-4)
     state = RunState.start(network, optimizer, settings.seed)
     if folder.exists():
         state.load(folder)
-    network.train()
     until = time.monotonic() + seconds
     saved = time.monotonic()
     while state.step < settings.steps and time.monotonic() < until:
-        examples = [draw_example(next(ensembles), state.generator) for _ in range(settings.batch)]
+        drawn = [next(ensembles) for _ in range(settings.batch)]
+        examples = draw_examples(drawn, state.generator).to(device)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(state.step, settings)
-        values = train_step(network, examples, state, settings)
+        values = train_step(network, examples, state, settings, measure)
         report(state.step, values)
         if time.monotonic() - saved > settings.save_every:
             state.save(folder)
@@ -78,17 +81,19 @@ def train(
 
 
 def train_step(
-    network: Compact, examples: list[Example], state: RunState, settings: TrainSettings
+    network: Compact,
+    examples: Examples,
+    state: RunState,
+    settings: TrainSettings,
+    measure: Measure,
 ) -> dict[str, float]:
     """One optimisation step; the terms of the loss and the PSNR of y on the batch."""
     motion = MotionSettings(transfer="absolute", best_start=False, smoothing=0)
     unrolled = unroll(
-        network, examples, motion,
+        network, examples, motion, measure,
         temperature=temperature(state.step, settings), generator=state.generator,
     )  # fmt: skip
-    truth = torch.stack([example.truth for example in examples], 1)
-    heads = torch.stack([example.heads for example in examples], 1)
-    terms = objective(unrolled, truth, heads, settings.objective)
+    terms = objective(unrolled, examples.truth, examples.heads, settings.objective)
     if not torch.isfinite(terms["total"]):
         raise FloatingPointError(f"step {state.step}: the loss is {terms['total'].item()}")
     state.optimizer.zero_grad(set_to_none=True)
@@ -99,15 +104,7 @@ def train_step(
     state.step += 1
     state.update_mean(settings.mean_decay)
     values = {name: float(term.detach()) for name, term in terms.items()}
-    return {**values, "psnr": float(psnr(unrolled.faces.detach(), truth))}
-
-
-def draw_example(ensemble: Ensemble, generator: torch.Generator) -> Example:
-    """One person of an ensemble driven by another, or in one of three cases by themselves."""
-    people = len(ensemble.pictures)
-    source = int(torch.randint(people, (), generator=generator))
-    other = int(torch.randint(people, (), generator=generator))
-    return make_example(ensemble, source, other, generator)
+    return {**values, "psnr": float(psnr(unrolled.faces.detach(), examples.truth))}
 
 
 def pooled(folder: Path, seed: int) -> Iterator[Ensemble]:

@@ -11,10 +11,10 @@ import torch
 from torch import Generator, Tensor
 
 from reenact_core.models.carry_over import FaceState
-from reenact_core.models.compact import Compact, as_picture8
-from reenact_core.models.flow_prior import DrivingMotion, FlowPrior
+from reenact_core.models.compact import Compact, FaceSource
+from reenact_core.models.flow_prior import DrivingMotion, FlowPrior, Measure
 from reenact_core.models.head_chart import Pose
-from reenact_core.motion.batched import chunk_inputs
+from reenact_core.motion.batched import Driving, rows_of_input
 from reenact_core.motion.recurrent import Carry, Recurrence, StepInput
 from reenact_core.motion.transfer import MotionSettings
 from reenact_training.blur import LARGEST_SIGMA, gaussian_blur, random_sigmas
@@ -22,21 +22,32 @@ from reenact_training.ensembles import Ensemble
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Example:
-    """One source face, one driving face through T moments, and what must come out.
+class Examples:
+    """B examples: one source face, one driving face through T moments, and what must come out.
 
     Convention:
-        source: (1, 3, S, S) in [0, 1]; truth: (T, 3, S, S) in [0, 1]; heads: (T, 1, S, S) in [0, 1]
-        source_state: one face; driving: T faces
-        motions: T, measured on the driving frames
+        source: (B, 3, S, S) in [0, 1]; driving_frames, truth: (T, B, 3, S, S) in [0, 1]
+        heads: (T, B, 1, S, S) in [0, 1]
+        source_state: B faces; driving: T times B faces
     """
 
     source: Tensor
     source_state: FaceState
-    driving: FaceState
-    motions: Sequence[DrivingMotion]
+    driving_frames: Tensor
+    driving: Sequence[FaceState]
     truth: Tensor
     heads: Tensor
+
+    def to(self, device: str) -> "Examples":
+        """The same examples on another device."""
+        return Examples(
+            self.source.to(device),
+            self.source_state.to(device),
+            self.driving_frames.to(device),
+            [state.to(device) for state in self.driving],
+            self.truth.to(device),
+            self.heads.to(device),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,18 +59,32 @@ class Unrolled:
     faces: Tensor
 
 
-def make_example(ensemble: Ensemble, source: int, driver: int, generator: Generator) -> Example:
-    """Person `source` driven by person `driver`; their poses are read with small errors."""
-    pictures = ensemble.pictures
-    frames = [as_picture8(frame.float() / 255) for frame in pictures[driver, 1:]]
-    prior = FlowPrior(frames[0])
-    return Example(
-        pictures[source, :1].float() / 255,
-        misread(ensemble.states(source)[:1], generator),
-        misread(ensemble.states(driver)[1:], generator),
-        [prior.advance(frame) for frame in frames],
-        pictures[source, 1:].float() / 255,
-        ensemble.heads[source, 1:, None].float() / 255,
+def draw_examples(ensembles: Sequence[Ensemble], generator: Generator) -> Examples:
+    """One person of each ensemble driven by another, or in one of three cases by themselves.
+
+    Poses and landmarks are given with the errors that a keypoint detector would make.
+    """
+    sources, drivers, source_states, driving = [], [], [], []
+    heads = []
+    for ensemble in ensembles:
+        people = len(ensemble.pictures)
+        source, driver = torch.randint(people, (2,), generator=generator).tolist()
+        sources.append(ensemble.pictures[source].float() / 255)
+        drivers.append(ensemble.pictures[driver, 1:].float() / 255)
+        heads.append(ensemble.heads[source, 1:, None].float() / 255)
+        source_states.append(misread(ensemble.states(source)[:1], generator))
+        driving.append(misread(ensemble.states(driver)[1:], generator))
+    pictures = torch.stack(sources, 1)
+    moments = [
+        FaceState.cat([face[t : t + 1] for face in driving]) for t in range(len(pictures) - 1)
+    ]
+    return Examples(
+        pictures[0],
+        FaceState.cat(source_states),
+        torch.stack(drivers, 1),
+        moments,
+        pictures[1:],
+        torch.stack(heads, 1),
     )
 
 
@@ -82,19 +107,18 @@ def misread(state: FaceState, generator: Generator) -> FaceState:
 
 def unroll(
     models: Compact,
-    examples: Sequence[Example],
+    examples: Examples,
     settings: MotionSettings,
+    measure: Measure,
     *,
     temperature: float,
     generator: Generator,
 ) -> Unrolled:
-    """All steps of a batch of examples of one length."""
-    inputs = [_inputs(models, example, settings).unstack() for example in examples]
+    """All steps of a batch of examples."""
     recurrence = Recurrence(models, "subtle", temperature)
     carry: Carry | None = None
     steps: list[tuple[Tensor, Tensor, Tensor]] = []
-    for row in zip(*inputs, strict=True):
-        now = StepInput.stack(list(row))
+    for now in moments(models, examples, settings, measure):
         carry = carry or Carry.start(now)
         local = recurrence.local(now, _blurred(carry, generator))
         calibrated = recurrence.calibrate(now, local)
@@ -103,11 +127,27 @@ def unroll(
     return Unrolled(*(torch.stack(column) for column in zip(*steps, strict=True)))
 
 
-def _inputs(models: Compact, example: Example, settings: MotionSettings) -> StepInput:
-    source = models.source(example.source, example.source_state)
-    start = example.driving[:1]
-    driving = start, start, example.driving
-    return chunk_inputs(models, source, driving, example.motions, settings)
+def moments(
+    models: Compact, examples: Examples, settings: MotionSettings, measure: Measure
+) -> list[StepInput]:
+    """The inputs of all T steps, B rows each."""
+    count, batch = examples.driving_frames.shape[:2]
+    with torch.no_grad():
+        prior = FlowPrior(examples.driving_frames[0], measure)
+        motion = DrivingMotion.cat([prior.advance(frame) for frame in examples.driving_frames])
+    source = models.source(examples.source, examples.source_state)
+    every = FaceSource(
+        source.pixels.repeat(count, 1, 1, 1),
+        source.features.repeat(count, 1, 1, 1),
+        FaceState.cat([source.state] * count),
+    )
+    first, states = examples.driving[0], list(examples.driving)
+    driving = Driving(
+        FaceState.cat([first] * count), FaceState.cat([first, *states[:-1]]), FaceState.cat(states)
+    )
+    rows = rows_of_input(models, every, driving, motion, settings)
+    parts = zip(*(tensor.split(batch) for tensor in rows.tensors()), strict=True)
+    return [StepInput(*part) for part in parts]
 
 
 def _blurred(carry: Carry, generator: Generator) -> Carry:

@@ -56,6 +56,10 @@ class FaceState:
             raise ValueError(f"one face can be repeated, got {len(self.pose)}")
         return FaceState.cat([self] * count)
 
+    def to(self, device: str) -> "FaceState":
+        """The same faces on another device."""
+        return FaceState(self.pose.to(device), self.shape.to(device))
+
     def points(self) -> Tensor:
         """The landmarks in the picture, (B, N, 2) in [-1, 1]."""
         return project(self.shape, self.pose)

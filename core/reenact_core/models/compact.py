@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -21,17 +20,23 @@ from reenact_core.models.paper_settings import settings_from_json
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceSource:
-    """S, and what depends on S alone; one face.
+    """S, and what depends on S alone; N sources, mostly one.
 
     Convention:
-        pixels: (1, 3, S, S) in [0, 1]
-        features: (1, C, S/4, S/4), the global integrator's encoding
-        state: pose and shape of the face
+        pixels: (N, 3, S, S) in [0, 1]
+        features: (N, C, S/4, S/4), the global integrator's encoding
+        state: N poses and shapes
     """
 
     pixels: Tensor
     features: Tensor
     state: FaceState
+
+    def repeat(self, count: int) -> "FaceSource":
+        """One source as `count` rows, without copying its pixels."""
+        pixels = self.pixels.expand(count, -1, -1, -1)
+        features = self.features.expand(count, -1, -1, -1)
+        return FaceSource(pixels, features, self.state.repeat(count))
 
 
 class Compact(nn.Module):
@@ -93,9 +98,3 @@ def _settings(values: Mapping[str, Any]) -> CompactSettings:
 def parameter_count(model: nn.Module) -> int:
     """Number of trained values."""
     return sum(parameter.numel() for parameter in model.parameters())
-
-
-def as_picture8(pixels: Tensor) -> Any:
-    """A face (3, S, S) in [0, 1] as (S, S, 3) uint8 for OpenCV."""
-    scaled = (pixels.detach().float().clamp(0, 1) * 255 + 0.5).to(torch.uint8)
-    return scaled.permute(1, 2, 0).contiguous().cpu().numpy()

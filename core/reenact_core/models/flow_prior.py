@@ -6,21 +6,22 @@ from frame to frame, and the sum measured once more from where it led
 driving frames themselves, which is known for any identity.
 
 Convention:
-    pictures: (H, W, 3) uint8
-    fields: (H, W, 2) float32, backward displacement in pixels: the picture at x in the new frame is
-        found at x + field[x] in the old one
+    frames: (B, 3, S, S) in [0, 1]
+    fields: (B, 2, S, S), (x, y) in [-1, 1] units: what is at p in the new frame was at
+        p + field(p) in the old one
 """
 
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
+from torch.nn import functional
 
-Picture8 = NDArray[np.uint8]
-Field = NDArray[np.float32]
-Values = TypeVar("Values", Picture8, Field)
+from reenact_core.models.head_chart import pixel_grid
+
+Measure = Callable[[Tensor, Tensor], Tensor]
+"""Optical flow from new to old, both (B, 1, S, S) in [0, 1]: a field."""
 
 ERROR_BLUR = 2.0
 """Sigma in pixels (at 256) over which photometric errors are averaged."""
@@ -30,90 +31,91 @@ TEMPERATURE = 1.0 / 255
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DrivingMotion:
-    """The motion of one driving frame, measured on the driving frames alone.
+    """The motion of B driving frames, measured on driving frames alone.
 
     Convention:
-        subtle: (H, W, 2), current frame to the previous one
-        direct: (H, W, 2), current frame to the first one, measured at once
-        summed: (H, W, 2), current frame to the first one, the calibrated sum of subtle motions
-        refined: (H, W, 2), `summed` with what a last measurement from there added
-        errors: (3, H, W) float32 in [0, 1], photometric errors of direct, summed and refined
+        subtle: field to the previous frame
+        direct: field to the first frame, measured at once
+        summed: field to the first frame, the calibrated sum of subtle motions
+        refined: `summed` with what a last measurement from there added
+        errors: (B, 3, S, S) in [0, 1], photometric errors of direct, summed and refined
     """
 
-    subtle: Field
-    direct: Field
-    summed: Field
-    refined: Field
-    errors: NDArray[np.float32]
+    subtle: Tensor
+    direct: Tensor
+    summed: Tensor
+    refined: Tensor
+    errors: Tensor
+
+    @classmethod
+    def cat(cls, motions: "Sequence[DrivingMotion]") -> "DrivingMotion":
+        """Several batches as one."""
+        names = [field.name for field in fields(cls)]
+        return cls(*(torch.cat([getattr(one, name) for one in motions]) for name in names))
 
 
 class FlowPrior:
-    """Follows the motion of a driving video from its start frame on, one frame after another.
+    """Follows the motion of B driving videos from their start frames on, frame after frame.
 
     State is the previous frame and the calibrated field that leads from it to the start.
     """
 
-    def __init__(self, start: Picture8) -> None:
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        self._flow.setFinestScale(0)
+    def __init__(self, start: Tensor, measure: Measure) -> None:
+        self._measure = measure
         self._start = start
-        self._start_grey = _grey(start)
-        self._previous_grey = self._start_grey
-        self._calibrated: Field = np.zeros((*start.shape[:2], 2), np.float32)
+        self._start_grey = self._previous_grey = grey(start)
+        self._calibrated = torch.zeros_like(start[:, :2])
 
-    def advance(self, current: Picture8) -> DrivingMotion:
-        """The motion of the next driving frame."""
+    def advance(self, current: Tensor) -> DrivingMotion:
+        """The motion of the next frame of each video."""
         if current.shape != self._start.shape:
-            raise ValueError(f"frames differ in size: {current.shape} and {self._start.shape}")
-        grey = _grey(current)
-        subtle = self._measure(grey, self._previous_grey)
+            raise ValueError(
+                f"frames differ in shape: {tuple(current.shape)} and {tuple(self._start.shape)}"
+            )
+        new = grey(current)
+        subtle = self._measure(new, self._previous_grey)
         summed = compose(subtle, self._calibrated)
-        direct = self._measure(grey, self._start_grey)
-        refined = compose(self._measure(grey, warp(self._start_grey, summed)), summed)
-        fields = (direct, summed, refined)
-        errors = np.stack([self._error(field, current) for field in fields])
-        self._calibrated = choose(fields, errors)
-        self._previous_grey = grey
+        direct = self._measure(new, self._start_grey)
+        refined = compose(self._measure(new, warp(self._start_grey, summed)), summed)
+        motions = [direct, summed, refined]
+        errors = torch.cat(
+            [photometric_error(warp(self._start, motion), current) for motion in motions], 1
+        )
+        self._calibrated = choose(motions, errors)
+        self._previous_grey = new
         return DrivingMotion(subtle, direct, summed, refined, errors)
 
-    def _measure(self, new: Picture8, old: Picture8) -> Field:
-        flow = np.zeros((*new.shape, 2), np.float32)
-        return np.asarray(self._flow.calc(new, old, flow), np.float32)
 
-    def _error(self, field: Field, current: Picture8) -> NDArray[np.float32]:
-        return photometric_error(warp(self._start, field), current)
-
-
-def photometric_error(guess: Picture8, truth: Picture8) -> NDArray[np.float32]:
-    """Mean absolute difference around every pixel, (H, W) float32 in [0, 1]."""
-    difference = cv2.absdiff(guess, truth).mean(axis=2, dtype=np.float32) / 255
-    sigma = ERROR_BLUR * guess.shape[0] / 256
-    return np.asarray(cv2.GaussianBlur(difference, (0, 0), sigma), np.float32)
+def photometric_error(guess: Tensor, truth: Tensor) -> Tensor:
+    """Mean absolute difference around every pixel, (B, 1, S, S) in [0, 1]."""
+    difference = (guess - truth).abs().mean(1, keepdim=True)
+    sigma = ERROR_BLUR * guess.shape[-1] / 256
+    reach = max(1, round(3 * sigma))
+    line = torch.arange(-reach, reach + 1, device=guess.device, dtype=guess.dtype)
+    kernel = torch.exp(-0.5 * (line / sigma) ** 2)
+    kernel = (kernel / kernel.sum()).view(1, 1, 1, -1)
+    padded = functional.pad(difference, (reach,) * 4, mode="replicate")
+    return functional.conv2d(functional.conv2d(padded, kernel), kernel.mT)
 
 
-def choose(fields: tuple[Field, ...], errors: NDArray[np.float32]) -> Field:
+def choose(motions: Sequence[Tensor], errors: Tensor) -> Tensor:
     """The fields weighted pixel by pixel by how well each explains the driving frame."""
-    weights = np.exp((errors.min(axis=0) - errors) / TEMPERATURE)
-    weights /= weights.sum(axis=0)
-    chosen = np.zeros_like(fields[0])
-    for field, weight in zip(fields, weights, strict=True):
-        chosen += weight[..., None] * field
-    return chosen
+    weights = torch.softmax(-errors / TEMPERATURE, 1)
+    return (weights[:, :, None] * torch.stack(list(motions), 1)).sum(1)
 
 
-def compose(new_to_middle: Field, middle_to_old: Field) -> Field:
+def compose(new_to_middle: Tensor, middle_to_old: Tensor) -> Tensor:
     """The field that leads from new to old by way of the middle."""
     return new_to_middle + warp(middle_to_old, new_to_middle)
 
 
-def warp(values: Values, field: Field) -> Values:
-    """Values of the old frame where the field finds them, edges replicated."""
-    height, width = field.shape[:2]
-    x = np.arange(width, dtype=np.float32)[None] + field[..., 0]
-    y = np.arange(height, dtype=np.float32)[:, None] + field[..., 1]
-    warped = cv2.remap(values, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return warped.astype(values.dtype, copy=False)
+def warp(values: Tensor, field: Tensor) -> Tensor:
+    """Values (B, C, S, S) of the old frame where the field finds them, edges replicated."""
+    places = pixel_grid(field.shape[-1], field) + field.permute(0, 2, 3, 1)
+    return functional.grid_sample(values, places, padding_mode="border", align_corners=False)
 
 
-def _grey(picture: Picture8) -> Picture8:
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+def grey(frames: Tensor) -> Tensor:
+    """Luma of R'G'B' frames by BT.601's weights, (B, 1, S, S)."""
+    weights = frames.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    return (frames * weights).sum(1, keepdim=True)

@@ -52,6 +52,10 @@ class Pose:
     def __getitem__(self, index: slice) -> Self:
         return type(self)(self.rotation[index], self.scale[index], self.offset[index])
 
+    def to(self, device: str) -> "Pose":
+        """The same poses on another device."""
+        return Pose(self.rotation.to(device), self.scale.to(device), self.offset.to(device))
+
     @classmethod
     def stack(cls, poses: "list[Pose]") -> "Pose":
         """Several batches of poses as one."""

@@ -3,18 +3,19 @@
 y_i^G = G(d_0, d_i, S)   (1)
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from reenact_core.models.carry_over import Chart, FaceState, carry_over, chart, sample
-from reenact_core.models.compact import Compact, FaceSource, as_picture8
+from reenact_core.models.compact import Compact, FaceSource
 from reenact_core.models.face_points import FaceReading
 from reenact_core.models.face_regions import region_masks
-from reenact_core.models.flow_prior import DrivingMotion, FlowPrior
+from reenact_core.models.flow_prior import DrivingMotion, FlowPrior, Measure
 from reenact_core.models.head_chart import facing
+from reenact_core.models.optical_flow import dis_flow
 from reenact_core.motion.recurrent import StepInput
 from reenact_core.motion.transfer import MotionSettings, new_state, smooth
 
@@ -44,6 +45,7 @@ def step_inputs(
     driving: Iterable[Tensor],
     states: FaceState,
     settings: MotionSettings,
+    measure: Measure = dis_flow,
 ) -> Iterator[StepInput]:
     """The input of every step, one a driving frame, in the order given.
 
@@ -54,51 +56,55 @@ def step_inputs(
     done, prior = 0, None
     start = earlier = states[:1]
     for chunk in driving:
-        frames = [as_picture8(frame) for frame in chunk]
-        prior = prior or FlowPrior(frames[0])
-        motions = [prior.advance(frame) for frame in frames]
-        now = states[done : done + len(frames)]
-        done += len(frames)
+        count = len(chunk)
+        now = states[done : done + count]
         with torch.inference_mode():
-            batch = chunk_inputs(models, source, (start, earlier, now), motions, settings)
-        earlier = now[-1:]
+            prior = prior or FlowPrior(chunk[:1], measure)
+            motion = DrivingMotion.cat([prior.advance(frame) for frame in chunk.split(1)])
+            before = FaceState.cat([earlier, now])[:count]
+            faces = Driving(start.repeat(count), before, now)
+            batch = rows_of_input(models, source.repeat(count), faces, motion, settings)
+        done, earlier = done + count, now[-1:]
         yield from batch.unstack()
 
 
-def chunk_inputs(
+@dataclass(frozen=True, slots=True, eq=False)
+class Driving:
+    """The driving face of every row: in d_0, in the frame before, and now; N faces each."""
+
+    start: FaceState
+    before: FaceState
+    now: FaceState
+
+
+def rows_of_input(
     models: Compact,
     source: FaceSource,
-    driving: tuple[FaceState, FaceState, FaceState],
-    motions: Sequence[DrivingMotion],
+    driving: Driving,
+    motion: DrivingMotion,
     settings: MotionSettings,
 ) -> StepInput:
-    """The inputs of consecutive driving frames as one batch, with gradients where they are on.
-
-    Convention:
-        driving: the driving face in d_0, in the frame before these, and in these
-        motions: one of each of these frames
-    """
-    start, earlier, now = driving
-    count, like = len(motions), source.pixels
-    new = new_state(source.state, start, now, settings)
-    old_new = new_state(source.state, start, earlier, settings)
-    places = chart(new, now, like.shape[-1])
-    begin, target = start.repeat(count), source.state.repeat(count)
-    direct, subtle, refined = (
-        flow_tensor([getattr(motion, name) for motion in motions], like)
-        for name in ("direct", "subtle", "refined")
-    )
-    direct = carry_over(direct, places, now, begin, target)
-    refined = carry_over(refined, places, now, begin, target)
-    subtle = carry_over(subtle, places, now, shifted(earlier, now), shifted(old_new, new))
-    errors = torch.from_numpy(np.stack([motion.errors for motion in motions])).to(like)
-    errors = sample(errors, places.driving)
-    maps = geometry(places, new, target, like.shape[-1] // 4)
-    pixels = like.expand(count, -1, -1, -1)
-    features = source.features.expand(count, -1, -1, -1)
-    moved = models.global_integrator(pixels, features, direct, maps, errors[:, :1])
+    """Inputs row by row: N sources, N driving moments; with gradients where they are on."""
+    size, now = source.pixels.shape[-1], driving.now
+    new = new_state(source.state, driving.start, now, settings)
+    old_new = new_state(source.state, driving.start, driving.before, settings)
+    places = chart(new, now, size)
+    direct = carry_over(motion.direct, places, now, driving.start, source.state)
+    refined = carry_over(motion.refined, places, now, driving.start, source.state)
+    subtle = carry_over(motion.subtle, places, now, driving.before, old_new)
+    errors = sample(motion.errors, places.driving)
+    maps = geometry(places, new, source.state, size // 4)
+    moved = models.global_integrator(source.pixels, source.features, direct, maps, errors[:, :1])
     return StepInput(
-        pixels, moved.face, moved.trust, moved.field, refined, subtle, errors, maps, new.points()
+        source.pixels,
+        moved.face,
+        moved.trust,
+        moved.field,
+        refined,
+        subtle,
+        errors,
+        maps,
+        new.points(),
     )
 
 
@@ -110,15 +116,3 @@ def geometry(places: Chart, new: FaceState, source: FaceState, side: int) -> Ten
     maps = torch.cat([head, inside, shown], 1)
     small = torch.nn.functional.interpolate(maps, (side, side), mode="area")
     return torch.cat([small, region_masks(new.points(), side)], 1)
-
-
-def flow_tensor(flows: list[np.ndarray], like: Tensor) -> Tensor:
-    """Flows (H, W, 2) in pixels as (B, 2, H, W) in [-1, 1] units."""
-    stacked = torch.from_numpy(np.stack(flows)).to(like)
-    return stacked.permute(0, 3, 1, 2) * (2 / like.shape[-1])
-
-
-def shifted(first: FaceState, states: FaceState) -> FaceState:
-    """Each frame's predecessor."""
-    order = FaceState.cat([first, states])
-    return order[: len(states.pose)]
