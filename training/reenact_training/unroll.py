@@ -146,7 +146,7 @@ def moments(
         FaceState.cat([first] * count), FaceState.cat([first, *states[:-1]]), FaceState.cat(states)
     )
     rows = rows_of_input(models, every, driving, motion, settings)
-    parts = zip(*(tensor.split(batch) for tensor in rows.tensors()), strict=True)
+    parts = zip(*(torch.split(tensor, batch) for tensor in rows.tensors()), strict=True)
     return [StepInput(*part) for part in parts]
 
 

@@ -60,7 +60,7 @@ def step_inputs(
         now = states[done : done + count]
         with torch.inference_mode():
             prior = prior or FlowPrior(chunk[:1], measure)
-            motion = DrivingMotion.cat([prior.advance(frame) for frame in chunk.split(1)])
+            motion = DrivingMotion.cat([prior.advance(frame) for frame in torch.split(chunk, 1)])
             before = FaceState.cat([earlier, now])[:count]
             faces = Driving(start.repeat(count), before, now)
             batch = rows_of_input(models, source.repeat(count), faces, motion, settings)
