@@ -161,15 +161,16 @@ def _count_covered(
     score.strict = max(whole.values(), default=0)
 
 
-_HEAD = f"{'clip':30s} wanted covered    any strict   IoU tracks  on ref.  false crossed ms/frame"
+_HEAD = f"{'clip':30s} wanted covered    any strict   IoU tracks on ref.  false crossed ms/frame"
 
 
 def _line(score: Score) -> str:
-    wanted = max(score.wanted, 1)
+    wanted, shown = max(score.wanted, 1), max(score.shown, 1)
+    shares = (score.covered / wanted, score.any / wanted, score.strict / wanted)
     return (
-        f"{score.name:30s} {score.wanted:6d} {score.covered / wanted:7.1%} {score.any / wanted:6.1%} "
-        f"{score.strict / wanted:6.1%} {score.overlap / wanted:5.2f} {score.tracks:6d} {score.shown:8d} "
-        f"{score.false / max(score.shown, 1):6.1%} {score.crossed:7d} "
+        f"{score.name:30s} {score.wanted:6d} {shares[0]:7.1%} {shares[1]:6.1%} {shares[2]:6.1%} "
+        f"{score.overlap / wanted:5.2f} {score.tracks:6d} {score.shown:7d} "
+        f"{score.false / shown:6.1%} {score.crossed:7d} "
         f"{1000 * score.seconds / max(score.frames, 1):8.0f}"
     )
 
