@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 from reenact_core.errors import TimelineError
@@ -10,6 +11,7 @@ from reenact_core.timeline.conform import Fit
 from reenact_core.timeline.effects import Ask, Pick
 from reenact_core.timeline.media_paths import Places, locate
 from reenact_core.timeline.plan import Cast, FaceChoice
+from reenact_core.timeline.spans import Span, to_frames
 
 
 def casts_of(
@@ -50,7 +52,7 @@ def _file(written: str | Path | None, what: str, places: Places) -> Path:
 
 def _face(ask: Ask, pick: Pick | None, fit: Fit, media: ClipMedia, places: Places) -> FaceChoice:
     if pick is not None:
-        frame = fit.frame_at(pick.time)
+        frame = _frame_at(pick.time, fit, media)
         return _checked(FaceChoice(select=None, point=pick.point, frame=frame), fit, media)
     if ask.reference is not None:
         return FaceChoice(select=None, reference=_file(ask.reference, "reference face", places))
@@ -58,6 +60,14 @@ def _face(ask: Ask, pick: Pick | None, fit: Fit, media: ClipMedia, places: Place
     if face.point is not None and face.frame is None:
         face = replace(face, frame=fit.shown.start)
     return _checked(face, fit, media)
+
+
+def _frame_at(time: Fraction, fit: Fit, media: ClipMedia) -> int:
+    """A still picture counts the frames of the edit."""
+    moment = Span(time, time)
+    if media.still:
+        return to_frames(moment, fit.origin, fit.clock)[0]
+    return media.frames(moment, fit.origin)[0]
 
 
 def _checked(face: FaceChoice, fit: Fit, media: ClipMedia) -> FaceChoice:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +15,7 @@ from reenact_core.timeline.carried import schema_carried
 from reenact_core.timeline.media_paths import Places, check_inside, is_relative, locate
 from reenact_core.timeline.plan import Source
 from reenact_core.timeline.references import original
-from reenact_core.timeline.spans import Span, span_of
+from reenact_core.timeline.spans import Span, span_of, to_frames, to_uneven_frames
 from reenact_core.timing import FrameRange, snap_rate
 
 
@@ -33,6 +34,12 @@ class MediaFacts(Protocol):
     def height(self) -> int: ...
     @property
     def still(self) -> bool: ...
+    @property
+    def variable_rate(self) -> bool: ...
+    @property
+    def times(self) -> Iterable[int]: ...
+    @property
+    def time_base(self) -> Fraction: ...
 
 
 class Probe(Protocol):
@@ -63,11 +70,28 @@ class ClipMedia:
     """Start timecode in seconds of the media's clock; None where the file has none."""
     first_number: int | None = None
     number_step: int = 1
+    times: tuple[Fraction, ...] | None = None
+    """When each frame begins, seconds after frame 0, where they are not evenly spaced."""
+
+    def frames(self, span: Span, origin: Fraction) -> tuple[int, int]:
+        """The frames that a span touches, half open, where frame 0 is at `origin` seconds."""
+        if self.times is None:
+            return to_frames(span, origin, self.clock)
+        return to_uneven_frames(span, origin, self.times)
+
+    def span(self, frames: FrameRange, origin: Fraction) -> Span:
+        """When frames are shown, in seconds."""
+        if self.times is None:
+            return Span(origin + frames.start / self.clock, origin + frames.stop / self.clock)
+        ends = (*self.times, self.length)
+        return Span(origin + ends[frames.start], origin + ends[frames.stop])
 
     @property
     def length(self) -> Fraction:
         """In seconds of the media's clock."""
-        return self.frame_count / self.clock
+        if self.times is None:
+            return self.frame_count / self.clock
+        return self.times[-1] + 1 / self.rate
 
     @property
     def origin(self) -> Fraction:
@@ -164,7 +188,15 @@ def _file(clip: Any, reference: Any, places: Places, probe: Probe) -> ClipMedia:
         still=facts.still,
         declared=_declared(reference),
         stamp=None if stamp is None else stamp / clock,
+        times=_times(facts),
     )
+
+
+def _times(facts: MediaFacts) -> tuple[Fraction, ...] | None:
+    if not facts.variable_rate or facts.still:
+        return None
+    ticks = [int(tick) for tick in facts.times]
+    return tuple((tick - ticks[0]) * facts.time_base for tick in ticks) or None
 
 
 def _sequence(reference: Any, places: Places, probe: Probe) -> ClipMedia:

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from reenact_core.errors import TimelineError
 from reenact_core.timeline.clip_media import ClipMedia
-from reenact_core.timeline.spans import Span, to_frame, to_frames
+from reenact_core.timeline.spans import Span, to_frames
 from reenact_core.timeline.walk import Place
 from reenact_core.timing import FrameRange, snap_rate
 
@@ -24,10 +24,13 @@ class Fit:
     clock: Fraction
     """Frames a second of that clock."""
     notes: tuple[str, ...] = ()
+    uneven: Span | None = None
+    """When `target` is shown in that clock, in seconds, where frames are not evenly spaced."""
 
-    def frame_at(self, time: Fraction) -> int:
-        """The media's frame that is seen at a time of the clip, in seconds."""
-        return to_frame(time, self.start_time / self.clock, self.clock)
+    @property
+    def origin(self) -> Fraction:
+        """Time of frame 0 in the clock of the clip's source range, in seconds."""
+        return self.start_time / self.clock
 
 
 def conform(place: Place, media: ClipMedia, handles: int) -> Fit:
@@ -66,7 +69,7 @@ def _film(place: Place, seen: Span, media: ClipMedia, handles: int) -> Fit:
     file = FrameRange(0, media.frame_count, media.rate)
     if place.clip.source_range is None and place.own is not None:
         seen, handles = place.own, 0
-    wanted = to_frames(seen, origin, media.clock)
+    wanted = media.frames(seen, origin)
     shown = FrameRange(max(0, wanted[0]), max(0, *wanted), media.rate).intersect(file)
     if not len(shown):
         raise TimelineError(
@@ -74,8 +77,9 @@ def _film(place: Place, seen: Span, media: ClipMedia, handles: int) -> Fit:
             f"{media.frame_count}; relink the clip to its own media"
         )
     target = shown.widen(handles, handles).intersect(file)
-    notes += tuple(_missing(to_frames(own, origin, media.clock), media))
-    return Fit(target, shown, origin * media.clock, media.clock, notes)
+    notes += tuple(_missing(media.frames(own, origin), media))
+    uneven = None if media.times is None else media.span(target, origin)
+    return Fit(target, shown, origin * media.clock, media.clock, notes, uneven)
 
 
 def _missing(wanted: tuple[int, int], media: ClipMedia) -> Iterator[str]:

@@ -77,7 +77,7 @@ def read_foreign(path: Path, suffix: str) -> Any:
         raise TimelineError(
             f"{path}: reading .{suffix} needs its adapter; pip install 'reenact[{extra}]'"
         )
-    arguments = {"rate": edl_rate(_text(path))} if suffix == "edl" else {}
+    arguments: dict[str, Any] = {"rate": edl_rate(_text(path))} if suffix == "edl" else {}
     # Adapters are written by others and let anything through: ParseError, KeyError,
     # AttributeError. All of it means that they could not read this file.
     try:

@@ -108,7 +108,7 @@ def _transitions(track: Any, index: int) -> tuple[Any, Any]:
     """Copies of the transitions on both sides of a clip."""
     sides = []
     for at in (index - 1, index + 1):
-        item = track[at] if 0 <= at < len(track) else None
+        item: Any = track[at] if 0 <= at < len(track) else None
         sides.append(item.clone() if isinstance(item, otio.schema.Transition) else None)
     return sides[0], sides[1]
 

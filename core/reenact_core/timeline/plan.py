@@ -82,6 +82,9 @@ class Shot:
     """As in the timeline, for messages."""
     clock: Fraction | None = None
     """Rate that the timeline counts the media's frames in, as 24 for 23.976; None: its own."""
+    uneven: tuple[Fraction, Fraction] | None = None
+    """Where frames are not evenly spaced: start and end of `target.frames` in the clock of the
+    clip's source range, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,7 @@ class _Desk:
             still=media.still,
             track_name=place.track,
             clock=fit.clock,
+            uneven=(fit.uneven.start, fit.uneven.stop) if fit.uneven else None,
         )
         strange = [schema_carried(effect) for effect in place.clip.effects]
         notes = [f"its effect {name} is not known here and stays" for name in strange if name]

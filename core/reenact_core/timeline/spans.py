@@ -1,5 +1,7 @@
 """Exact stretches of time, in seconds, and the one place where time becomes frame numbers."""
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, isfinite
@@ -58,12 +60,15 @@ def span_of(time_range: Any) -> Span:
 def to_frames(span: Span, origin: Fraction, rate: Fraction) -> tuple[int, int]:
     """The frames that a span touches, half open, where frame 0 begins at `origin` seconds.
 
-    This is the one place of the package where a time is rounded. At least one frame is touched.
+    Here and below are the only places where a time is rounded. At least one frame is touched.
     """
     first = floor((span.start - origin) * rate + SLACK)
     return first, max(first + 1, ceil((span.stop - origin) * rate - SLACK))
 
 
-def to_frame(time: Fraction, origin: Fraction, rate: Fraction) -> int:
-    """The frame that is seen at a time."""
-    return to_frames(Span(time, time), origin, rate)[0]
+def to_uneven_frames(span: Span, origin: Fraction, times: Sequence[Fraction]) -> tuple[int, int]:
+    """The same for frames that are not evenly spaced: `times` says when each begins, in seconds
+    after frame 0. What lies before frame 0 counts as one frame, and so does what lies behind."""
+    slack = SLACK * times[-1] / len(times)
+    first = bisect_right(times, span.start - origin + slack) - 1
+    return first, max(first + 1, bisect_left(times, span.stop - origin - slack))

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def clip_at(timeline: Any, shot: Shot) -> Any:
     Raises:
         ValueError: the timeline is not the one that the shot was planned from.
     """
-    item = timeline.tracks
+    item: Any = timeline.tracks
     for index in shot.clip_path:
         inside = isinstance(item, otio.core.Composition) and index < len(item)
         item = item[index] if inside else None
@@ -76,7 +77,6 @@ def clip_at(timeline: Any, shot: Shot) -> Any:
 def _reference(rendered: RenderedShot, path: Path, relink: Relink, results: Results) -> Any:
     """The new file as a media reference, in the clock of the clip's source range."""
     shot, output = rendered.shot, rendered.output
-    clock = shot.clock or shot.target.frames.rate
     record = {
         **results.get(shot.shot_id, {}),
         "version": VERSION,
@@ -86,13 +86,25 @@ def _reference(rendered: RenderedShot, path: Path, relink: Relink, results: Resu
         "synthetic": True,
     }
     metadata = {NAME: json.loads(json.dumps(record, allow_nan=False))}
-    start = float(shot.start_time + shot.target.frames.start)
-    rate = float(clock)
-    available = TimeRange(RationalTime(start, rate), RationalTime(len(output.frames), rate))
+    available = _available(rendered)
     if output.first_number is None:
         url = url_beside(output.path, path.parent)
         return otio.schema.ExternalReference(url, available, metadata)
     return _sequence(rendered, path.parent, available, metadata)
+
+
+def _available(rendered: RenderedShot) -> Any:
+    """The range of the new file, in the clock of the clip's source range."""
+    shot = rendered.shot
+    clock = shot.clock or shot.target.frames.rate
+    start, length = (
+        shot.start_time + shot.target.frames.start,
+        Fraction(len(rendered.output.frames)),
+    )
+    if shot.uneven is not None:
+        start, length = shot.uneven[0] * clock, (shot.uneven[1] - shot.uneven[0]) * clock
+    rate = float(clock)
+    return TimeRange(RationalTime(float(start), rate), RationalTime(float(length), rate))
 
 
 def _sequence(rendered: RenderedShot, folder: Path, available: Any, metadata: Any) -> Any:

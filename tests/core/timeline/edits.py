@@ -25,6 +25,9 @@ class Facts:
     width: int = 640
     height: int = 360
     still: bool = False
+    variable_rate: bool = False
+    times: tuple[int, ...] = ()
+    time_base: Fraction = Fraction(1, 1000)
 
 
 class Prober:

@@ -194,6 +194,33 @@ def test_every_record_frame_is_in_the_shown_frames(
     assert min(wanted) - reach[0] <= 1 and reach[-1] - max(wanted) <= spare
 
 
+UNEVEN = Facts(Fraction(10), 4, variable_rate=True, times=(500, 600, 900, 950))
+"""Frames are shown from 0, 0.1, 0.4 and 0.45 seconds on, the last one for 0.1."""
+
+
+@pytest.mark.parametrize(
+    ("start", "length", "frames"),
+    [
+        (0, 1, (0, 1)),
+        (2, 1, (1, 2)),
+        (2, 2, (1, 2)),
+        (2, 3, (1, 4)),
+        (0, 10, (0, 4)),
+        (4, 2, (2, 4)),
+    ],
+)
+def test_frames_of_a_variable_rate_go_by_their_times(
+    tmp_path: Path, start: int, length: int, frames: tuple[int, int]
+) -> None:
+    found = shot(one(times(start, length, 10)), tmp_path, probe=Prober(UNEVEN))
+    assert shown(found) == frames
+
+
+def test_a_variable_rate_has_its_span_in_seconds(tmp_path: Path) -> None:
+    found = shot(one(times(2, 2, 10)), tmp_path, probe=Prober(UNEVEN))
+    assert found.uneven == (Fraction(1, 10), Fraction(4, 10))
+
+
 def test_only_the_visible_part_of_a_nested_clip_is_rendered(tmp_path: Path) -> None:
     inner = clip("in", times(100, 100), effects=[recast()])
     made = timeline(track(stack(track(inner), source=times(10, 20))))

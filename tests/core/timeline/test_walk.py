@@ -91,12 +91,12 @@ def items(draw: st.DrawFn, depth: int) -> Any:
     return made
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(items(depth=2), min_size=1, max_size=4))
 def test_the_walk_agrees_with_a_look_at_every_moment(made: list[Any]) -> None:
     edit = timeline(track(*made))
     seen: dict[Any, list[Any]] = defaultdict(list)
-    step = Fraction(1, 24 * 8)
+    step = Fraction(1, 24 * 4)
     for tick in range(int(slow_length(edit.tracks) / step)):
         at = (tick + Fraction(1, 2)) * step
         slow_look(edit.tracks, at, (), seen, at)
