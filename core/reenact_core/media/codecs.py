@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 import av
+from av.error import FFmpegError
 
-from reenact_core.frames import SampleLayout
+from reenact_core.frames import ColourSpec, SampleLayout
 from reenact_core.media.colour import guess
+from reenact_core.media.convert import colour_after
 from reenact_core.media.layouts import packing, packing_of
 from reenact_core.media.probe import MediaInfo
 
@@ -93,7 +95,9 @@ _PRORES = {
     "4444": "4444",
     "XQ": "4444xq",
 }
-DNXHR_MATRICES = ("bt709", "bt2020nc", "bt2020c")
+_DNXHR_MATRICES = ("bt709", "bt2020nc", "bt2020c", "gbr")
+# Encoders whose streams, or the containers used here, say that samples have full range.
+_TELL_RANGE = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "ffv1", "mjpeg")
 _DNXHR = {
     "DNXHR LB": "dnxhr_lb",
     "DNXHR SQ": "dnxhr_sq",
@@ -114,8 +118,11 @@ def choose_codec(info: MediaInfo, codec: Codec) -> tuple[EncodeSettings, tuple[s
     name what changes: sentences without the file's name.
     """
     notes: list[str] = []
+    if info.still and codec == "match":
+        codec = "prores"
+        notes.append("a still becomes a ProRes film")
     name = _matched(info, notes) if codec == "match" else codec
-    if name in _STILL_SUFFIXES and (codec == "png" or info.numbers or info.still):
+    if codec == "png" or (info.numbers and name in _STILL_SUFFIXES):
         return _pictures(info, name, notes), tuple(notes)
     settings = _video(info, name, notes)
     settings = _contained(info, settings, codec, notes)
@@ -175,11 +182,7 @@ def _video(info: MediaInfo, name: str, notes: list[str]) -> EncodeSettings:
         offered = [form for form in offered if form in _dnxhr_formats(info)]
     pixel_format = nearest_format(own, offered)
     _note_format(own, pixel_format, notes)
-    if name == "dnxhd" and own.kind == "yuv":
-        lines = info.width if info.rotation % 180 else info.height
-        matrix = guess(info.colour, lines, own).matrix
-        if matrix not in DNXHR_MATRICES:
-            notes.append(f"DNxHR holds no {matrix} colours; they are converted to bt709")
+    _note_colour(info, encoder, pixel_format, notes)
     options = _options(info, encoder, pixel_format, notes)
     return EncodeSettings(encoder, pixel_format, "", "", options)
 
@@ -281,7 +284,7 @@ def _ffv1_slices(width: int, height: int, pixel_format: str) -> int:
         trial.options = {"level": "3", "slices": str(slices)}
         try:
             trial.open()
-        except av.error.FFmpegError:
+        except FFmpegError:
             continue
         return slices
     return 1
@@ -316,6 +319,27 @@ def _dnxhr_formats(info: MediaInfo) -> tuple[str, ...]:
 
 def _constant_quality(scale: int) -> tuple[tuple[str, str], ...]:
     return ("flags", "+qscale"), ("global_quality", str(scale * 118))
+
+
+def colour_written(info: MediaInfo, encoder: str, pixel_format: str) -> ColourSpec:
+    """The tags of the new file: the source's, but for what its codec has no words for."""
+    own, target = packing_of(info.layout.pixel_format).layout, packing_of(pixel_format).layout
+    lines = info.width if info.rotation % 180 else info.height
+    colour = colour_after(info.colour, own, target, lines)
+    meant = guess(colour, lines, target)
+    if encoder == "dnxhd" and meant.matrix not in _DNXHR_MATRICES:
+        colour = replace(colour, matrix="bt709")  # players believe its header, which says so
+    if target.kind == "yuv" and meant.full_range and encoder not in _TELL_RANGE:
+        colour = replace(colour, full_range=False)
+    return colour
+
+
+def _note_colour(info: MediaInfo, encoder: str, pixel_format: str, notes: list[str]) -> None:
+    colour = colour_written(info, encoder, pixel_format)
+    if colour.full_range is False and info.colour.full_range and info.layout.kind == "yuv":
+        notes.append("the codec has limited range only; full-range samples are converted")
+    if encoder == "dnxhd" and colour.matrix == "bt709" != info.colour.matrix:
+        notes.append("DNxHR knows BT.709 and BT.2020 only; colours are converted to BT.709")
 
 
 def _note_format(own: SampleLayout, pixel_format: str, notes: list[str]) -> None:

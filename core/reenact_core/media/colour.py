@@ -112,9 +112,9 @@ def from_rgb(
     inside = _turn_window(window, picture, turns)
     wanted = np.clip(rgb, 0, 1) if out_of_range == "clip" else rgb
     values = np.ascontiguousarray(np.rot90(wanted, -turns), dtype=np.float32)
-    values = _convert(values, _inverse(_affine(stored)))
+    codes = _convert(values, _inverse(_affine(stored)))
     planes = [
-        _sampled(values, stored, inside, plane, out_of_range) for plane in range(_count(stored))
+        _sampled(codes, stored, inside, plane, out_of_range) for plane in range(_count(stored))
     ]
     if stored.layout.has_alpha:
         rows, columns = _plane_window(stored, inside, len(planes))
@@ -150,12 +150,13 @@ def to_rgb8(picture: Picture, max_side: int | None = None) -> NDArray[np.uint8]:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     parts = [_scaled_plane(plane, size) for plane in stored.planes[: _count(stored)]]
     affine = _affine(stored) * 255
+    merged = cv2.merge(parts * 3 if len(parts) == 1 else parts)
     if stored.layout.depth > 8:
-        merged = np.stack(parts * 3 if len(parts) == 1 else parts, axis=2).astype(np.float32)
-        rgb = np.clip(np.rint(_convert(merged, affine)), 0, 255).astype(np.uint8)
+        values = cv2.transform(merged.astype(np.float32), affine)
+        rgb = cv2.convertScaleAbs(np.maximum(values, 0))  # rounds, and stops at 255
     else:
-        merged = cv2.merge(parts * 3 if len(parts) == 1 else parts)
-        rgb = np.asarray(cv2.transform(merged, affine), dtype=np.uint8)
+        rgb = cv2.transform(merged, affine)  # of 8 bits: rounded and clipped
+    rgb = np.asarray(rgb, dtype=np.uint8)
     return np.ascontiguousarray(np.rot90(rgb, turns))
 
 
@@ -298,7 +299,7 @@ def _forward(matrix: str) -> NDArray[np.float64]:
 
 def _inverse(affine: NDArray[np.float64]) -> NDArray[np.float64]:
     linear = np.linalg.inv(affine[:, :3])
-    return np.hstack([linear, -linear @ affine[:, 3:]])
+    return np.hstack([linear, -linear @ affine[:, 3:]]).astype(np.float64)
 
 
 def _convert(values: Rgb, affine: NDArray[np.float64]) -> Rgb:

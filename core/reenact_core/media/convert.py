@@ -6,6 +6,7 @@ import numpy as np
 
 from reenact_core.frames import ColourSpec, Picture, SampleLayout, Samples
 from reenact_core.media.colour import (
+    OutOfRange,
     average_chroma,
     from_rgb,
     guess,
@@ -25,9 +26,8 @@ def stored_planes(
     """
     stored, _ = stored_picture(picture)
     own = stored.layout
-    recoloured = guess(stored.colour, stored.height, own).matrix != (
-        guess(colour, stored.height, layout).matrix
-    )
+    meant, wanted = guess(stored.colour, stored.height, own), guess(colour, stored.height, layout)
+    recoloured = (meant.matrix, meant.full_range) != (wanted.matrix, wanted.full_range)
     if own.kind != layout.kind or (recoloured and own.kind == "yuv"):
         return _recoloured(stored, layout, colour)
     if same_samples(own, layout):
@@ -68,7 +68,9 @@ def _recoloured(stored: Picture, layout: SampleLayout, colour: ColourSpec) -> tu
         layout=layout,
         colour=colour,
     )
-    planes = from_rgb(to_rgb(stored), blank, 0, 0)
+    same_kind = stored.layout.kind == layout.kind
+    outside: OutOfRange = "keep" if same_kind else "clip"
+    planes = from_rgb(to_rgb(stored, out_of_range=outside), blank, 0, 0, out_of_range=outside)
     return (*planes[:-1], _opacity(stored, layout)) if layout.has_alpha else planes
 
 

@@ -8,6 +8,7 @@ from itertools import islice
 
 import av
 import numpy as np
+from av.error import FFmpegError, InvalidDataError
 
 from reenact_core.errors import MediaError
 from reenact_core.frames import Picture
@@ -172,10 +173,10 @@ def _frames_from(info: MediaInfo, entry: int | None) -> Iterator[av.VideoFrame]:
             for packet in container.demux(stream):
                 try:
                     decoded = packet.decode()
-                except av.error.InvalidDataError:
+                except InvalidDataError:
                     continue  # the frame that this leaves out is missed by its number
                 yield from decoded
-        except av.error.FFmpegError as error:
+        except FFmpegError as error:
             raise MediaError(f"{info.path}: reading it failed ({error.strerror})") from error
 
 

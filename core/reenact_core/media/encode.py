@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import av
+from av.error import FFmpegError
 
 from reenact_core.errors import MediaError, OutputError
 from reenact_core.files import written_whole
@@ -163,7 +163,7 @@ def _target(path: Path, settings: EncodeSettings) -> Iterator[Path]:
 
 
 def _is_ffmpeg(error: Exception) -> bool:
-    return isinstance(error, av.error.FFmpegError | ValueError)
+    return isinstance(error, FFmpegError)
 
 
 def _sentence(path: Path, error: Exception) -> OutputError | MediaError:

@@ -7,6 +7,9 @@ from itertools import islice, pairwise
 
 import av
 import numpy as np
+from av.container import InputContainer
+from av.error import EOFError as EndOfFileError
+from av.error import InvalidDataError
 from numpy.typing import NDArray
 
 from reenact_core.timing import snap_rate
@@ -43,7 +46,7 @@ class _Stamp:
     duration: int | None
 
 
-def read_index(container: av.container.InputContainer, stream: av.VideoStream) -> FrameIndex:
+def read_index(container: InputContainer, stream: av.VideoStream) -> FrameIndex:
     """The index of a video stream that was just opened; the container is read on by it."""
     stamps = _from_table(container, stream) or _from_packets(container, stream)
     return build_index(stamps)
@@ -98,20 +101,18 @@ def _fits(times: Times, time_base: Fraction, rate: Fraction) -> bool:
     return error <= max(Fraction(1), step / 20)
 
 
-def _from_packets(container: av.container.InputContainer, stream: av.VideoStream) -> list[_Stamp]:
+def _from_packets(container: InputContainer, stream: av.VideoStream) -> list[_Stamp]:
     stamps: list[_Stamp] = []
     try:
         for packet in container.demux(stream):
             if packet.size and not packet.is_discard:
                 stamps.append(_Stamp(packet.pts, packet.dts, packet.is_keyframe, packet.duration))
-    except (av.error.InvalidDataError, av.error.EOFError):
+    except (InvalidDataError, EndOfFileError):
         pass  # the file breaks off here; what was read counts
     return stamps
 
 
-def _from_table(
-    container: av.container.InputContainer, stream: av.VideoStream
-) -> list[_Stamp] | None:
+def _from_table(container: InputContainer, stream: av.VideoStream) -> list[_Stamp] | None:
     """The packets of a QuickTime or MP4 file whose frames are evenly spaced, by its table alone.
 
     The table has times of decoding only. Where they are even, the times of showing are the same

@@ -1,6 +1,6 @@
 """The writing end of an encoder: frames made of pictures, encoded and muxed with their sound."""
 
-from dataclasses import replace
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -8,15 +8,16 @@ from typing import Self
 
 import av
 import av.filter
+from av.codec.context import Flags
+from av.error import FFmpegError
 
 from reenact_core.frames import Picture
-from reenact_core.media.codecs import DNXHR_MATRICES, EncodeSettings
-from reenact_core.media.colour import guess
-from reenact_core.media.convert import colour_after, stored_planes
+from reenact_core.media.codecs import EncodeSettings, colour_written
+from reenact_core.media.convert import stored_planes
 from reenact_core.media.layouts import packing_of, write_planes
 from reenact_core.media.probe import MediaInfo
 from reenact_core.media.sequence import frame_path
-from reenact_core.media.sound import Sound
+from reenact_core.media.sound import open_sound
 from reenact_core.media.tags import tag_frame, tag_stream
 from reenact_core.media.timecode import advance
 from reenact_core.timing import FrameRange
@@ -30,18 +31,10 @@ _BOTTOM_FIRST = (3, 5)
 class FrameMaker:
     """Pictures as frames for an encoder: its format, its clock, the source's tags."""
 
-    def __init__(
-        self, info: MediaInfo, frames: FrameRange, settings: EncodeSettings, time_base: Fraction
-    ) -> None:
+    def __init__(self, info: MediaInfo, settings: EncodeSettings, time_base: Fraction) -> None:
         self._layout = packing_of(settings.pixel_format).layout
         self._time_base = time_base
-        own = packing_of(info.layout.pixel_format).layout
-        lines = info.width if info.rotation % 180 else info.height
-        self.colour = colour_after(info.colour, own, self._layout, lines)
-        matrix = guess(self.colour, lines, self._layout).matrix
-        if settings.encoder == "dnxhd" and matrix not in (*DNXHR_MATRICES, "gbr"):
-            # Its header has a place for these matrices only, and players believe it.
-            self.colour = replace(self.colour, matrix="bt709")
+        self.colour = colour_written(info, settings.encoder, settings.pixel_format)
         self._first: Fraction | None = None
         self._fields = _FieldMarker(info) if info.interlaced else None
 
@@ -101,17 +94,18 @@ class Writer:
     def __enter__(self) -> Self:
         info, settings = self._info, self._settings
         time_base = _clock(info, self._frames, settings)
-        self._maker = FrameMaker(info, self._frames, settings, time_base)
+        self._maker = FrameMaker(info, settings, time_base)
         options = {"movflags": "+write_colr"} if settings.muxer in ("mov", "mp4") else {}
-        self._container = av.open(
-            str(self._path), "w", format=settings.muxer, container_options=options
-        )
-        try:
+        with ExitStack() as stack:
+            self._container = av.open(
+                str(self._path), "w", format=settings.muxer, container_options=options
+            )
+            stack.push(self._close_container)
             self._stream = self._add_stream(time_base)
-            self._sound = self._open_sound()
-        except BaseException:
-            self._close_container(cancelled=True)
-            raise
+            self._sound = stack.enter_context(
+                open_sound(self._path, info, self._frames, settings, self._container)
+            )
+            self._stack = stack.pop_all()
         return self
 
     def write(self, picture: Picture) -> None:
@@ -130,9 +124,7 @@ class Writer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._sound:
-            self._sound.close()
-        self._close_container(cancelled=error is not None)
+        self._stack.__exit__(kind, error, trace)
 
     def _mux(self, packets: "list[av.Packet[av.VideoStream]]") -> None:
         for packet in packets:
@@ -140,17 +132,18 @@ class Writer:
                 self._sound.mux_until(packet.dts * packet.time_base)
             self._container.mux(packet)
 
-    def _close_container(self, *, cancelled: bool) -> None:
+    def _close_container(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Write the trailer; after an error, what cannot be closed must not hide that error."""
         try:
             self._container.close()
-        except (av.error.FFmpegError, ValueError):
-            if not cancelled:
+        except FFmpegError:
+            if error is None:
                 raise
-
-    def _open_sound(self) -> Sound | None:
-        if self._settings.sound == "none" or not self._info.has_sound:
-            return None
-        return Sound(self._info, self._frames, self._settings, self._container)
 
     def _add_stream(self, time_base: Fraction) -> av.VideoStream:
         info, settings = self._info, self._settings
@@ -168,7 +161,9 @@ class Writer:
         stream.time_base = time_base
         context.sample_aspect_ratio = 1 / info.pixel_aspect if turned else info.pixel_aspect
         context.thread_type = "AUTO"
-        context.flags |= int(av.codec.context.Flags.frame_duration)
+        context.flags |= int(Flags.frame_duration)
+        if settings.encoder == "libx265" and settings.muxer in ("mov", "mp4"):
+            context.codec_tag = "hvc1"  # the one that QuickTime plays
         tag_stream(stream, self._maker.colour)
         self._set_fields(stream)
         self._set_rotation(stream)
@@ -179,8 +174,7 @@ class Writer:
         context = stream.codec_context
         context.field_order = self._info.field_order or (2 if self._info.interlaced else 0)
         if self._info.interlaced and self._settings.encoder in _INTERLACING:
-            flags = av.codec.context.Flags
-            context.flags |= int(flags.interlaced_dct | flags.interlaced_me)
+            context.flags |= int(Flags.interlaced_dct | Flags.interlaced_me)
 
     def _set_rotation(self, stream: av.VideoStream) -> None:
         if self._info.display_matrix:
@@ -203,7 +197,7 @@ class PictureFiles:
         self, pattern: Path, info: MediaInfo, frames: FrameRange, settings: EncodeSettings
     ) -> None:
         self._pattern, self._info, self._settings = pattern, info, settings
-        self._maker = FrameMaker(info, frames, settings, Fraction(1, 25))
+        self._maker = FrameMaker(info, settings, Fraction(1, 25))
         step = info.numbers[1] - info.numbers[0] if len(info.numbers) > 1 else 1
         start = info.numbers[frames.start] if info.numbers else 1
         self._numbers = iter(range(start, start + len(frames) * step, step))

@@ -9,6 +9,9 @@ from typing import Any, cast
 
 import av
 import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError, InvalidDataError
+from av.stream import Disposition
 
 from reenact_core.errors import MediaError
 from reenact_core.frames import ColourSpec, SampleLayout
@@ -124,7 +127,7 @@ def probe(path: Path, *, first_number: int | None = None, number_step: int = 1) 
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[av.container.InputContainer]:
+def opened(path: Path) -> Iterator[InputContainer]:
     """A media file, open for reading.
 
     Raises:
@@ -133,7 +136,7 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
     _check_file(path)
     try:
         container = av.open(str(path), metadata_errors="replace")
-    except (av.error.FFmpegError, OSError) as error:
+    except (FFmpegError, OSError) as error:
         raise MediaError(
             f"{path}: is no media file that FFmpeg can read, or it is cut off before its index;"
             " export or copy it again"
@@ -142,14 +145,14 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
         yield container
 
 
-def video_stream(path: Path, container: av.container.InputContainer) -> av.VideoStream:
+def video_stream(path: Path, container: InputContainer) -> av.VideoStream:
     """The stream of moving pictures, not the cover of a song.
 
     Raises:
         MediaError: there is none, or its codec is unknown.
     """
     for stream in container.streams.video:
-        if not stream.disposition & av.stream.Disposition.attached_pic:
+        if not stream.disposition & Disposition.attached_pic:
             if stream.codec_context is None:
                 raise MediaError(f"{path}: FFmpeg has no decoder for its pictures")
             return stream
@@ -173,7 +176,7 @@ def _check_file(path: Path) -> None:
         raise MediaError(f"{path}: is empty (zero bytes); copy it again")
 
 
-def _probe_video(path: Path, container: av.container.InputContainer) -> MediaInfo:
+def _probe_video(path: Path, container: InputContainer) -> MediaInfo:
     stream = video_stream(path, container)
     index = read_index(container, stream)
     with opened(path) as fresh:
@@ -209,7 +212,7 @@ def _probe_video(path: Path, container: av.container.InputContainer) -> MediaInf
     )
 
 
-def _probe_still(path: Path, container: av.container.InputContainer) -> MediaInfo:
+def _probe_still(path: Path, container: InputContainer) -> MediaInfo:
     stream = video_stream(path, container)
     codec = stream.codec_context.codec.canonical_name
     info = _describe(path, first_frame(path, container), _one_frame(), Fraction(25))
@@ -237,7 +240,7 @@ def _one_frame() -> FrameIndex:
     return FrameIndex(times, times, True, 1)
 
 
-def first_frame(path: Path, container: av.container.InputContainer) -> av.VideoFrame:
+def first_frame(path: Path, container: InputContainer) -> av.VideoFrame:
     """The first frame that the decoder gives.
 
     Raises:
@@ -249,9 +252,9 @@ def first_frame(path: Path, container: av.container.InputContainer) -> av.VideoF
             try:
                 for frame in packet.decode():
                     return frame
-            except av.error.InvalidDataError:
+            except InvalidDataError:
                 continue  # the damaged start of a cut-off stream; a later packet may do
-    except av.error.FFmpegError as error:
+    except FFmpegError as error:
         raise MediaError(f"{path}: its first frame cannot be decoded ({error.strerror})") from error
     raise MediaError(f"{path}: no frame of it can be decoded")
 
@@ -338,14 +341,14 @@ def _in_order(path: Path) -> bool:
         for packet in container.demux(stream):
             try:
                 times += [frame.pts for frame in packet.decode() if frame.pts is not None]
-            except av.error.InvalidDataError:
+            except InvalidDataError:
                 continue
             if len(times) >= _ORDER_CHECK:
                 break
     return times == sorted(times)
 
 
-def _timecode(container: av.container.InputContainer) -> str | None:
+def _timecode(container: InputContainer) -> str | None:
     for stream in container.streams:
         for key, value in stream.metadata.items():
             if key.lower() == "timecode":

@@ -1,12 +1,19 @@
 """The sound of a range of frames, copied packet by packet beside the new pictures."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import av
+from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
+from av.stream import Discard
 
+from reenact_core.errors import MediaError
 from reenact_core.media.codecs import EncodeSettings
+from reenact_core.media.ffmpeg_binary import decoded_sound
 from reenact_core.media.probe import MediaInfo, opened
 from reenact_core.timing import FrameRange
 
@@ -14,8 +21,53 @@ from reenact_core.timing import FrameRange
 _TRIMMING = ("mov", "mp4")
 
 
+@dataclass(frozen=True, slots=True)
+class SoundPart:
+    """Which part of a file's sound is wanted."""
+
+    path: Path
+    start: Fraction
+    """Seconds in the file's own clock at which the first picture appears."""
+    stop: Fraction
+    """Seconds at which the last picture ends."""
+    whole_head: bool
+    """Also what sounds before the first picture."""
+    whole_tail: bool
+    """Also what sounds after the last picture."""
+    trims: bool
+    """The new file can hide the head of a packet."""
+
+
+@contextmanager
+def open_sound(
+    path: Path,
+    info: MediaInfo,
+    frames: FrameRange,
+    settings: EncodeSettings,
+    target: OutputContainer,
+) -> "Iterator[Sound | None]":
+    """The sound of a range, ready to be muxed into `target`, which is being written at `path`.
+
+    Raises:
+        MediaError: it cannot be read.
+    """
+    if settings.sound == "none" or not info.has_sound:
+        yield None
+        return
+    start, stop = range_seconds(info, frames)
+    with ExitStack() as stack:
+        if settings.sound == "pcm":
+            decoded = stack.enter_context(decoded_sound(info.path, start, stop, path))
+            part = SoundPart(decoded, Fraction(0), stop - start, True, True, True)
+        else:
+            head, tail = frames.start == 0, frames.stop >= info.frame_count
+            part = SoundPart(info.path, start, stop, head, tail, settings.muxer in _TRIMMING)
+        source = stack.enter_context(opened(part.path))
+        yield Sound(source, part, target)
+
+
 class Sound:
-    """The sound tracks of a file over a range of frames, muxed as the pictures go on.
+    """The sound tracks of a part of a file, muxed as the pictures go on.
 
     Packets are never cut. A range from the file's first frame takes the sound from its beginning,
     one to the last frame takes it to its end. A range that starts inside takes, in QuickTime and
@@ -24,20 +76,8 @@ class Sound:
     missing at the head is less than one packet.
     """
 
-    def __init__(
-        self,
-        info: MediaInfo,
-        frames: FrameRange,
-        settings: EncodeSettings,
-        target: av.container.OutputContainer,
-    ) -> None:
-        self._target = target
-        self._stack = ExitStack()
-        self._source = self._stack.enter_context(opened(info.path))
-        self._start, self._stop = range_seconds(info, frames)
-        self._whole_head = frames.start == 0
-        self._whole_tail = frames.stop >= info.frame_count
-        self._trims = settings.muxer in _TRIMMING
+    def __init__(self, source: InputContainer, part: "SoundPart", target: OutputContainer) -> None:
+        self._source, self._part, self._target = source, part, target
         self._tracks = self._add_tracks()
         self._packets = self._wanted()
         self._next = next(self._packets, None)
@@ -46,13 +86,10 @@ class Sound:
         """Mux what begins before `seconds` after the first picture; all that is left for None."""
         while self._next is not None:
             packet = self._next
-            if seconds is not None and _seconds(packet) - self._start >= seconds:
+            if seconds is not None and _seconds(packet) - self._part.start >= seconds:
                 return
             self._mux(packet)
             self._next = next(self._packets, None)
-
-    def close(self) -> None:
-        self._stack.close()
 
     def _add_tracks(self) -> dict[int, av.AudioStream]:
         tracks: dict[int, av.AudioStream] = {}
@@ -66,7 +103,7 @@ class Sound:
 
     def _mux(self, packet: "av.Packet[av.AudioStream]") -> None:
         """Move a packet to the clock of the new file and write it."""
-        offset = round(self._start / packet.time_base)
+        offset = round(self._part.start / packet.time_base)
         packet.pts = None if packet.pts is None else packet.pts - offset
         packet.dts = None if packet.dts is None else packet.dts - offset
         packet.stream = self._tracks[packet.stream_index]
@@ -78,23 +115,31 @@ class Sound:
         for packet in self._read():
             begins = _seconds(packet)
             ends = begins + (packet.duration or 0) * _fraction(packet.time_base)
-            if not self._whole_tail and begins >= self._stop:
+            if not self._part.whole_tail and begins >= self._part.stop:
                 done.add(packet.stream_index)
                 if len(done) == len(self._tracks):
                     return
-            elif self._whole_head or begins >= self._start or (self._trims and ends > self._start):
+            elif (
+                self._part.whole_head
+                or begins >= self._part.start
+                or (self._part.trims and ends > self._part.start)
+            ):
                 yield packet
 
     def _read(self) -> "Iterator[av.Packet[av.AudioStream]]":
-        streams = list(self._source.streams.audio)
         for video in self._source.streams.video:
-            video.discard = av.stream.Discard.all
-        if not self._whole_head:
+            video.discard = Discard.all
+        if not self._part.whole_head:
             # A second early: packets are not interleaved to the frame.
-            self._source.seek(max(0, int((self._start - 1) * 1_000_000)), backward=True)
-        for packet in self._source.demux(streams):
-            if packet.size and (packet.pts is not None or packet.dts is not None):
-                yield packet
+            self._source.seek(max(0, int((self._part.start - 1) * 1_000_000)), backward=True)
+        try:
+            for packet in self._source.demux(self._source.streams.audio):
+                if packet.size and (packet.pts is not None or packet.dts is not None):
+                    yield packet
+        except FFmpegError as error:
+            raise MediaError(
+                f"{self._part.path}: its sound cannot be read ({error.strerror}); copy it again"
+            ) from error
 
 
 def range_seconds(info: MediaInfo, frames: FrameRange) -> tuple[Fraction, Fraction]:
