@@ -26,6 +26,9 @@ OPPONENT = np.array(
 GRID = 16
 """Cells along each side of the field of light."""
 
+ALIKE_TONE, ALIKE_LIGHT = 0.12, 0.08
+"""Differences, of the signal's range, from which two samples count as showing different things."""
+
 
 @dataclass(frozen=True, slots=True)
 class HarmoniseSettings:
@@ -84,21 +87,15 @@ def measure(
         result: changes nothing at all when face equals plate_crop
     """
     settings = settings or HarmoniseSettings()
-    weight = mask.astype(np.float64)
-    total = float(weight.sum())
-    if total < 1.0:
-        zero = np.zeros(3)
-        return Match(np.ones(3), zero, zero, np.zeros((GRID, GRID, 3), np.float32), 0.0)
-    (centre, spread), (plate_centre, plate_spread) = (
-        _statistics(pixels, weight / total) for pixels in (face, plate_crop)
-    )
-    gain = ((plate_spread + 0.01) / (spread + 0.01)) ** settings.colour
-    gain = np.clip(gain, 1 / settings.largest_gain, settings.largest_gain)
-    offset = settings.colour * (plate_centre - centre)
-    offset = np.clip(offset, -settings.largest_offset, settings.largest_offset)
-    dark = Match(gain, centre, offset, np.zeros((GRID, GRID, 3), np.float32), total / weight.size)
-    light = _light(apply(face, dark), plate_crop, mask, settings)
-    return Match(gain, centre, offset, light, total / weight.size)
+    held = float(mask.mean())
+    if held * mask.size < 1.0:
+        return Match(np.ones(3), np.zeros(3), np.zeros(3), _dark(), 0.0)
+    gain, centre, offset = _tone(_reduced(face), _reduced(plate_crop), _reduced(mask))
+    gain = np.clip(gain**settings.colour, 1 / settings.largest_gain, settings.largest_gain)
+    bound = settings.largest_offset
+    offset = np.clip(settings.colour * offset, -bound, bound)
+    matched = apply(face, Match(gain, centre, offset, _dark(), held))
+    return Match(gain, centre, offset, _light(matched, plate_crop, mask, settings), held)
 
 
 def smooth(
@@ -146,23 +143,56 @@ def apply(face: Image, match: Match) -> Image:
     return np.asarray(np.clip(changed, 0.0, 1.0), dtype=np.float32)
 
 
-def _statistics(pixels: Image, weight: Floats) -> tuple[Floats, Floats]:
-    """Mean and standard deviation on the opponent axes; weight sums to 1."""
-    values = pixels.reshape(-1, 3).astype(np.float64) @ OPPONENT.T
-    share = weight.reshape(-1)
+def _tone(face: Image, plate_crop: Image, mask: Image) -> tuple[Floats, Floats, Floats]:
+    """Contrast and mean that bring the face to its plate: gain, centre, offset on opponent axes.
+
+    A mouth that is open in one face only must not tint the other's skin: what differs in spite of
+    the match counts little (iteratively reweighted least squares, Geman and McClure 1987).
+    """
+    new, old = (pixels.reshape(-1, 3) @ OPPONENT.T for pixels in (face, plate_crop))
+    weight = mask.reshape(-1).astype(np.float64)
+    left = old - new
+    left = left - np.median(left[weight >= 0.5 * weight.max()], axis=0)
+    gain, centre, offset = np.ones(3), np.zeros(3), np.zeros(3)
+    for _ in range(3):
+        share = weight / (1 + (left**2).sum(axis=1) / ALIKE_TONE**2) ** 2
+        share /= share.sum()
+        centre, spread = _moments(new, share)
+        old_centre, old_spread = _moments(old, share)
+        gain, offset = (old_spread + 0.01) / (spread + 0.01), old_centre - centre
+        left = old - (gain * (new - centre) + centre + offset)
+    return gain, centre, offset
+
+
+def _moments(values: Floats, share: Floats) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of (N, 3); the shares sum to 1."""
     centre = share @ values
     return centre, np.sqrt(share @ (values - centre) ** 2)
 
 
 def _light(face: Image, plate_crop: Image, mask: Image, settings: HarmoniseSettings) -> Image:
     """What the face lacks along the mask's soft edge, spread inwards and fading there."""
-    ring = 4 * mask * (1 - mask)
-    lack = np.clip(plate_crop - face, -0.3, 0.3) * ring[..., None]
-    coarse = cv2.resize(np.dstack([lack, ring]), (GRID, GRID), interpolation=cv2.INTER_AREA)
+    lack = plate_crop - face
+    # Skin against background is no question of light, so what differs much counts little.
+    alike = 1 / (1 + (lack**2).max(axis=2) / ALIKE_LIGHT**2) ** 2
+    ring = 4 * mask * (1 - mask) * alike
+    parts = np.dstack([lack * ring[..., None], ring])
+    coarse = cv2.resize(parts, (GRID, GRID), interpolation=cv2.INTER_AREA)
     spread = cv2.GaussianBlur(coarse, (0, 0), 1.5, borderType=cv2.BORDER_REPLICATE)
     field = settings.light * spread[..., :3] / (spread[..., 3:] + 0.02)
     bound = settings.largest_light
     return np.asarray(np.clip(field, -bound, bound), dtype=np.float32)
+
+
+def _dark() -> Image:
+    """A field without light."""
+    return np.zeros((GRID, GRID, 3), dtype=np.float32)
+
+
+def _reduced(image: Image) -> Image:
+    """A quarter of the size, which is plenty for colours."""
+    size = (max(1, image.shape[1] // 4), max(1, image.shape[0] // 4))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 
 def _row(match: Match) -> Floats:

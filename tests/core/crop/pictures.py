@@ -107,7 +107,8 @@ def pictures(draw: st.DrawFn) -> Picture:
 
 @st.composite
 def maps(draw: st.DrawFn, size: int) -> NDArray[np.float64]:
-    """Crops anywhere in and around a small frame, tiny to huge."""
+    """Crops anywhere in and around a small frame, tiny to huge, some of anamorphic pixels."""
     centre = (draw(st.floats(-40, 130)), draw(st.floats(-40, 130)))
     side = 2 ** draw(st.floats(1, 9))
-    return similarity(centre, side, draw(st.floats(-3.2, 3.2)), size)
+    square = similarity(centre, side, draw(st.floats(-3.2, 3.2)), size)
+    return square @ np.diag([draw(st.sampled_from([1.0, 1.0, 4 / 3, 2.0])), 1.0, 1.0])

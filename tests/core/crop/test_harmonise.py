@@ -59,6 +59,24 @@ def test_a_wholly_other_face_is_changed_within_bounds() -> None:
     assert np.abs(match.light).max() <= settings.largest_light
 
 
+def test_a_mouth_that_opens_does_not_tint_the_skin() -> None:
+    plate, mask = face(), disc(SIZE)
+    speaking = plate.copy()
+    speaking[38:50, 24:40] = (0.25, 0.02, 0.02)
+    fixed = apply(speaking, measure(speaking, plate, mask))
+    skin = mask > 0.9
+    skin[34:54, 20:44] = False
+    assert np.abs(fixed - plate)[skin].max() < 0.01
+
+
+def test_a_face_beyond_the_plates_own_is_not_lit_by_the_background() -> None:
+    # The new face covers all of the mask, the plate's ends in the soft edge, against blue.
+    skin, mask = np.array([0.7, 0.5, 0.4], np.float32), disc(SIZE)
+    plate = np.where((mask > 0.5)[..., None], skin, np.array([0.1, 0.2, 0.7], np.float32))
+    new = np.broadcast_to(skin, plate.shape).astype(np.float32)
+    assert np.abs(apply(new, measure(new, plate, mask)) - new).max() < 0.02
+
+
 def test_nothing_is_matched_at_strength_0_or_under_an_empty_mask() -> None:
     new, plate = face(), face(1)
     off = HarmoniseSettings(colour=0.0, light=0.0)
