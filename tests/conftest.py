@@ -4,12 +4,17 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # A second thread gains nothing on these tiny inputs and spins against the other tests' processes.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 # Numbers of OpenCV's and torch's own pools follow OMP_NUM_THREADS only in part.
 os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
+
+# How long an example takes says more about the machine's other work than about the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
