@@ -12,7 +12,7 @@ from reenact_core.models.integrators.fomm import EncodedSource, Fomm
 from reenact_core.models.keypoint_detector import Keypoints
 from reenact_core.models.local_integrator import LocalIntegrator
 from reenact_core.models.paper_settings import PaperSettings
-from reenact_core.models.relative_motion import carry_over
+from reenact_core.models.relative_motion import carry_over, movement_scale
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,12 +74,20 @@ class Paper(nn.Module):
         )
 
     def move(
-        self, source: PaperSource, initial: PaperMotion, driving: PaperMotion, scale: float = 1.0
+        self,
+        source: PaperSource,
+        initial: PaperMotion,
+        driving: PaperMotion,
+        *,
+        adapt_scale: bool = False,
     ) -> PaperMotion:
         """The driver's motion since d_0, carried over to the source's face.
 
         For S = d_0 these are the driving keypoints themselves, as in the paper's training.
         """
+        scale: Tensor | float = 1.0
+        if adapt_scale:
+            scale = movement_scale(source.encoded.keypoints, initial.of_global)
         return PaperMotion(
             carry_over(source.encoded.keypoints, initial.of_global, driving.of_global, scale),
             carry_over(source.local_keypoints, initial.of_local, driving.of_local, scale),
