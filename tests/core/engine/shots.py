@@ -77,7 +77,9 @@ def workshop_in(
         )
 
 
-def render(out: Path, plan: Plan, performer: Performer | None = None, **options: Any) -> list[Event]:
+def render(
+    out: Path, plan: Plan, performer: Performer | None = None, **options: Any
+) -> list[Event]:
     """All events of a run."""
     with workshop_in(out, performer, **options) as workshop:
         return list(render_shots(plan, workshop))
