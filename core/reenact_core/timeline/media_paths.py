@@ -33,10 +33,7 @@ def locate(url: str, places: Places) -> Path:
     Raises:
         TimelineError: no local path, a Windows path elsewhere, or a path that leaves its folder.
     """
-    text = _local(url)
-    readings = list(dict.fromkeys(_readings(url, text)))
-    paths = [places.folder / reading for reading in readings]
-    path = next((path for path in paths if os.path.exists(path)), paths[0])
+    path = place_of(url, places.folder)
     if is_relative(url):
         check_inside(path, url, places)
     return path
@@ -45,6 +42,13 @@ def locate(url: str, places: Places) -> Path:
 def is_relative(url: str) -> bool:
     """Whether a place is meant relative to the timeline's folder."""
     return not re.match(r"/|file:/|[A-Za-z][A-Za-z0-9+.-]*:[\\/]|\\\\", url, re.IGNORECASE)
+
+
+def place_of(url: str, folder: Path) -> Path:
+    """The same without a look at where it leads; for what is written, not for what is read."""
+    readings = dict.fromkeys(_readings(url, _local(url)))
+    paths = [folder / reading for reading in readings]
+    return next((path for path in paths if os.path.exists(path)), paths[0])
 
 
 def check_inside(path: Path, written: str, places: Places) -> None:

@@ -20,6 +20,7 @@ from reenact_core.timeline.effects import NAME, plain
 from reenact_core.timeline.media_paths import Places, locate
 from reenact_core.timeline.open_file import EXTRAS, known_suffixes, parse, read_foreign
 from reenact_core.timeline.plan import Plan, Refused, Shot
+from reenact_core.timeline.relocate import KEY as MEDIA_ROOT
 from reenact_core.timeline.request import Request
 from reenact_core.timeline.select import Chosen, choose, shared_names
 from reenact_core.timeline.shot_ids import shot_ids
@@ -214,7 +215,7 @@ def _kind(found: Any) -> str:
 def _media_folder(timeline: Any, folder: Path) -> Path:
     """Where relative media are: our output remembers it for media of the timeline it came from."""
     table = plain(timeline.metadata).get(NAME)
-    url = table.get("media_root") if isinstance(table, dict) else None
+    url = table.get(MEDIA_ROOT) if isinstance(table, dict) else None
     if not isinstance(url, str):
         return folder
     try:

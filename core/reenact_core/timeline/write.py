@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,12 @@ from reenact_core.errors import TimelineError
 from reenact_core.files import written_whole
 from reenact_core.timeline import carried
 from reenact_core.timeline.effects import NAME, VERSION
-from reenact_core.timeline.media_paths import is_relative, url_beside
+from reenact_core.timeline.media_paths import url_beside
 from reenact_core.timeline.overlay import add_overlay
 from reenact_core.timeline.plan import RenderedShot, Shot
 from reenact_core.timeline.read import Edit
 from reenact_core.timeline.references import Relink, add, restore, swap
+from reenact_core.timeline.relocate import forget, mistaken, pin, remember
 
 Results = Mapping[str, Mapping[str, Any]]
 """By shot id: what the run has to say about a shot (checkpoint, seconds, ...), JSON values."""
@@ -49,10 +50,12 @@ def write_timeline(
         clip = clip_at(timeline, shot.shot)
         restore(clip)
         if relink != "track":
+            if _leaves(edit, path):
+                pin(clip, shot.shot)
             (add if relink == "add" else swap)(clip, reference)
     if relink == "track":
         notes += add_overlay(timeline, pairs)
-    notes += _remember_folder(timeline, edit, path)
+    notes += _settle(timeline, edit, path, rendered)
     with written_whole(path) as partial:
         text = otio.adapters.write_to_string(timeline, "otio_json")
         partial.write_text(carried.unload(text) + "\n", "utf-8")
@@ -126,29 +129,21 @@ def _sequence(rendered: RenderedShot, folder: Path, available: Any, metadata: An
     )
 
 
-def _remember_folder(timeline: Any, edit: Edit, path: Path) -> list[str]:
-    """References are left as they are; relative ones still mean the folder they came from.
-
-    Their folder is written into the timeline's metadata, for our own next run.
-    """
-    if edit.folder.resolve() == path.parent.resolve() or not _has_relative(timeline):
-        timeline.metadata.get(NAME, {}).pop("media_root", None)
-        return []
-    if not isinstance(timeline.metadata.get(NAME), Mapping):
-        timeline.metadata.setdefault(NAME, {"version": VERSION})
-    timeline.metadata[NAME]["media_root"] = edit.folder.resolve().as_uri()
-    return [
-        f"{path.name}: some media are named relative to {edit.folder}; "
-        "move the timeline there, or write it there with -o, before another program opens it"
-    ]
+def _settle(
+    timeline: Any, edit: Edit, path: Path, rendered: Sequence[RenderedShot]
+) -> Iterator[str]:
+    """See that relative paths keep their meaning; sentences for those that lose it elsewhere."""
+    if not _leaves(edit, path):
+        forget(timeline)
+        return
+    if remember(timeline, edit.folder):
+        yield (
+            f"{path.name}: some clips name their media relative to {edit.folder}; other programs "
+            "find them when the new timeline is moved there, or when they are shown that folder"
+        )
+    yield from mistaken(timeline, rendered, path.parent)
 
 
-def _has_relative(timeline: Any) -> bool:
-    for clip in timeline.find_clips():
-        for reference in clip.media_references().values():
-            url = getattr(reference, "target_url", None) or getattr(
-                reference, "target_url_base", None
-            )
-            if url and NAME not in reference.metadata and is_relative(url):
-                return True
-    return False
+def _leaves(edit: Edit, path: Path) -> bool:
+    """Whether the timeline goes to another folder than its relative paths start from."""
+    return edit.folder.resolve() != path.parent.resolve()

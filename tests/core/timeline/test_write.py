@@ -82,6 +82,7 @@ def span(found: Any) -> tuple[float, float, float]:
 def test_add_puts_the_new_file_beside_the_original(tmp_path: Path) -> None:
     edit = saved(sample(), tmp_path)
     original = clips(edit)[1].media_reference.clone()
+    original.target_url = (tmp_path / "media" / "sh010.mov").as_uri()
     made = clips(written(edit, planned(edit), tmp_path / "out"))[1]
     references = made.media_references()
     assert made.active_media_reference_key == "reenact"
@@ -95,9 +96,11 @@ def test_add_puts_the_new_file_beside_the_original(tmp_path: Path) -> None:
 
 
 def test_swap_puts_the_new_file_where_every_host_looks(tmp_path: Path) -> None:
-    edit = saved(sample(), tmp_path)
+    edit = saved(sample(), tmp_path / "edit")
     original = clips(edit)[1].media_reference.clone()
-    made = clips(written(edit, planned(edit), tmp_path / "out", "swap"))[1]
+    shots = [rendered(shot, tmp_path / "edit") for shot in planned(edit).shots]
+    write_timeline(edit, shots, tmp_path / "edit" / "new.otio", "swap")
+    made = clips(read_timeline(tmp_path / "edit" / "new.otio"))[1]
     references = made.media_references()
     assert made.active_media_reference_key == "DEFAULT_MEDIA"
     assert references["DEFAULT_MEDIA"].target_url == "sh010.mov"
@@ -111,17 +114,17 @@ def test_swap_loses_no_reference(tmp_path: Path) -> None:
     big = otio.schema.ExternalReference("big.mov", HOURLONG)
     references = {**asked.media_references(), "big": big}
     asked.set_media_references(references, "big")
-    edit = saved(made, tmp_path)
+    edit, big_url = saved(made, tmp_path), (tmp_path / "big.mov").as_uri()
     out = written(edit, planned(edit), tmp_path / "out", "swap")
     found = {key: ref.target_url for key, ref in clips(out)[1].media_references().items()}
     assert found == {
         "DEFAULT_MEDIA": "sh010.mov",
-        "reenact_original": "big.mov",
+        "reenact_original": big_url,
         "reenact_default": "media/sh010.mov",
     }
     again = written(out, planned(out), tmp_path / "out", "add")
     found = {key: ref.target_url for key, ref in clips(again)[1].media_references().items()}
-    assert found == {"DEFAULT_MEDIA": "media/sh010.mov", "big": "big.mov", "reenact": "sh010.mov"}
+    assert found == {"DEFAULT_MEDIA": "media/sh010.mov", "big": big_url, "reenact": "sh010.mov"}
 
 
 def test_track_leaves_the_clip_and_adds_one_above(tmp_path: Path) -> None:
@@ -273,6 +276,29 @@ def test_relative_media_are_found_again_from_another_folder(tmp_path: Path) -> N
     home = [rendered(shot, tmp_path) for shot in planned(out).shots]
     assert write_timeline(out, home, tmp_path / "edit2.otio") == ()
     assert "media_root" not in str(read_timeline(tmp_path / "edit2.otio").timeline.metadata)
+
+
+def test_relative_asks_are_found_again_too(tmp_path: Path) -> None:
+    made = timeline(track(clip("sh010", times(0, 24), effects=[recast()])))
+    edit = saved(made, tmp_path)
+    out = written(edit, planned(edit), tmp_path / "out")
+    assert planned(out).shots[0].casts[0].picture == tmp_path / "face.png"
+
+
+def test_a_relative_path_that_would_mean_a_new_file_is_noted(tmp_path: Path) -> None:
+    shared = "sh010.mov"
+    made = timeline(
+        track(
+            clip("sh010", times(0, 24), url=shared, effects=[recast()]),
+            clip("other", times(50, 24), url=shared),
+        )
+    )
+    edit = saved(made, tmp_path)
+    shots = [rendered(shot, tmp_path / "out") for shot in planned(edit).shots]
+    notes = write_timeline(edit, shots, tmp_path / "out" / "edit.otio")
+    assert ['"other"' in note and "new file" in note for note in notes] == [False, True]
+    first = clips(read_timeline(tmp_path / "out" / "edit.otio"))[0].media_references()
+    assert first["DEFAULT_MEDIA"].target_url == (tmp_path / shared).as_uri()
 
 
 def test_foreign_metadata_survive(tmp_path: Path) -> None:

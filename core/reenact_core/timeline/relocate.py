@@ -1,0 +1,85 @@
+"""Relative paths when a timeline is written to another folder than it was read from.
+
+What was rendered names its original by its absolute place from then on. What was not rendered is
+left as it is; the old folder is kept in the timeline's metadata, for our own next run.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import opentimelineio as otio
+
+from reenact_core.timeline.effects import NAME, VERSION, asks_of
+from reenact_core.timeline.media_paths import is_relative, place_of
+from reenact_core.timeline.plan import RenderedShot, Shot
+from reenact_core.timeline.references import result_of
+
+KEY = "media_root"
+"""In the timeline's metadata `reenact`: a URL of the folder that relative paths start from."""
+
+
+def pin(clip: Any, shot: Shot) -> None:
+    """Name a clip's original by its absolute place, where it is named by a relative one."""
+    reference, media = clip.media_reference, shot.target.path.absolute()
+    url = _url(reference)
+    if url is None or not is_relative(url):
+        return
+    if isinstance(reference, otio.schema.ImageSequenceReference):
+        reference.target_url_base = media.parent.as_uri() + "/"
+    else:
+        reference.target_url = media.as_uri()
+
+
+def remember(timeline: Any, folder: Path) -> bool:
+    """Keep the folder that relative paths start from, if there are any left; whether there are."""
+    forget(timeline)
+    clips = list(timeline.find_clips())
+    relative = any(True for _ in _relative_references(clips))
+    if not relative and not any(_asks_relative(clip) for clip in clips):
+        return False
+    if not isinstance(timeline.metadata.get(NAME), Mapping):
+        timeline.metadata[NAME] = {"version": VERSION}
+    timeline.metadata[NAME][KEY] = folder.resolve().as_uri()
+    return relative
+
+
+def forget(timeline: Any) -> None:
+    """Drop the folder: relative paths start where the timeline is."""
+    table = timeline.metadata.get(NAME)
+    if isinstance(table, Mapping):
+        timeline.metadata[NAME].pop(KEY, None)
+
+
+def mistaken(timeline: Any, rendered: Sequence[RenderedShot], folder: Path) -> list[str]:
+    """A sentence for every clip whose relative path would mean a new file in the new folder."""
+    new = {shot.output.path.absolute() for shot in rendered}
+    return [
+        f'clip "{clip.name}" names its media as {url}, which in {folder} is a new file; '
+        "write the timeline to another folder, or name the media by its absolute place"
+        for clip, url in _relative_references(list(timeline.find_clips()))
+        if place_of(url, folder).absolute() in new
+    ]
+
+
+def _relative_references(clips: Sequence[Any]) -> Iterator[tuple[Any, str]]:
+    """Those of the originals; results lie beside the timeline and are named so."""
+    for clip in clips:
+        for reference in clip.media_references().values():
+            url = _url(reference)
+            if url and is_relative(url) and result_of(reference) is None:
+                yield clip, url
+
+
+def _asks_relative(clip: Any) -> bool:
+    written = [
+        path
+        for ask in asks_of(clip, clip.name)
+        for path in (ask.source, ask.driving, ask.reference)
+    ]
+    return any(isinstance(path, str) and is_relative(path) for path in written)
+
+
+def _url(reference: Any) -> str | None:
+    url = getattr(reference, "target_url", None)
+    return url if url is not None else getattr(reference, "target_url_base", None)
