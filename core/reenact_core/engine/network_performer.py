@@ -24,6 +24,7 @@ from reenact_core.motion.lanes import LaneSettings, ShotLanes, run_lanes
 from reenact_core.motion.recurrent import Carry, Recurrence, Reenacted, StepInput
 from reenact_core.motion.transfer import MotionSettings, nearest_frame, smooth
 from reenact_core.settings import Settings
+from reenact_core.timeline.plan import Scheme
 
 CHUNK = 8
 """Driving frames that are prepared together."""
@@ -56,7 +57,8 @@ class NetworkPerformer:
 
     def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:
         """Every frame of every take, the takes of one scheme side by side."""
-        for scheme in dict.fromkeys(take.scheme for take in takes):
+        schemes: dict[Scheme, None] = dict.fromkeys(take.scheme for take in takes)
+        for scheme in schemes:
             lanes: dict[str, _Lane] = {}
             shots = (
                 shot

@@ -89,7 +89,7 @@ def frames_of(path: Path) -> list[tuple[int, list[NDArray[np.uint8]]]]:
     """Time and planes of every frame of a file, by PyAV alone."""
     with av.open(str(path)) as container:
         return [
-            (frame.pts or 0, [np.frombuffer(plane, np.uint8).copy() for plane in frame.planes])
+            (frame.pts or 0, [np.frombuffer(bytes(plane), np.uint8) for plane in frame.planes])
             for frame in container.decode(video=0)
         ]
 
