@@ -20,6 +20,8 @@ from reenact_core.tracking.shape import roll_of
 
 LOST = 0.12
 """Quality of a step below which the face was not found again."""
+FOUND_AGAIN = 0.30
+"""Quality from which a lost face counts as followed again, from before it was lost."""
 TAKES = 0.30
 """Least overlap (IoU) of a thread with a detection that it takes."""
 TAKES_AGAIN = 0.12
@@ -46,7 +48,7 @@ class Thread:
     hits: dict[int, FaceDetection] = field(default_factory=dict)
     """The detections taken, by frame."""
     lost: int = 0
-    """Frames since the face was last followed or hit."""
+    """Frames since the face was last followed or hit; `places` stand still meanwhile."""
 
     @property
     def last(self) -> int:
@@ -106,16 +108,37 @@ def _forwards(
         ended = [thread for thread in alive if _is_over(thread, frame, patience)]
         done += ended
         alive = [thread for thread in alive if thread not in ended]
+    for thread in (*done, *alive):
+        _forget_lost_end(thread)
     return done + alive
 
 
+def _forget_lost_end(thread: Thread) -> None:
+    """Take back the frames in which a thread waited in vain."""
+    if thread.lost:
+        del thread.places[-thread.lost :]
+        for frame in [frame for frame in thread.steps if frame >= thread.last]:
+            del thread.steps[frame]
+        thread.lost = 0
+
+
 def _advance(thread: Thread, frame: int, follow: Follow) -> None:
-    before = thread.places[-1]
-    step = follow(frame - 1, frame, before)
-    thread.lost = thread.lost + 1 if step.quality < LOST else 0
-    place = before if thread.lost else step.place
-    thread.steps.setdefault(frame - 1, []).append((place - before, step.quality))
-    thread.places.append(place)
+    """Lead a thread to the next frame, from the last one in which it had its face."""
+    away = thread.lost + 1
+    sure = thread.places[-away]
+    step = follow(frame - away, frame, sure)
+    if step.quality < (LOST if away == 1 else FOUND_AGAIN):
+        thread.lost = away
+        thread.places.append(thread.places[-1])
+        thread.steps.setdefault(frame - 1, []).append((np.zeros(4), 0.0))
+        return
+    thread.lost = 0
+    change = (step.place - sure) / away
+    for ago in range(away - 1, 0, -1):
+        thread.places[-ago] = sure + change * (away - ago)
+        thread.steps[frame - 1 - ago][-1] = (change, step.quality / 2)
+    thread.steps.setdefault(frame - 1, []).append((change, step.quality / (1 if away == 1 else 2)))
+    thread.places.append(step.place)
 
 
 def _is_over(thread: Thread, frame: int, patience: Patience) -> bool:
@@ -192,21 +215,32 @@ def _lead_back(
     thread: Thread, others: Sequence[Thread], shot: range, follow: Follow, patience: Patience
 ) -> Thread | None:
     """Grow a thread at its beginning; the thread that is met, which ends the way."""
-    lost = 0
-    for frame in range(thread.first - 1, max(shot.start, thread.first - patience.unseen) - 1, -1):
-        after = thread.places[0]
-        step = follow(frame + 1, frame, after)
-        lost = lost + 1 if step.quality < LOST else 0
-        if lost > patience.lost:
-            break
-        place = after if lost else step.place
-        thread.steps.setdefault(frame, []).append((after - place, step.quality))
-        thread.places.insert(0, place)
-        thread.first = frame
-        met = _met(place, frame, others)
+    start, away = thread.first, 1
+    for frame in range(start - 1, max(shot.start, start - patience.unseen) - 1, -1):
+        sure = thread.places[0]
+        step = follow(frame + away, frame, sure)
+        if step.quality < (LOST if away == 1 else FOUND_AGAIN):
+            away += 1
+            if away > patience.lost:
+                return None
+            continue
+        _prepend(thread, frame, step, away)
+        away = 1
+        met = _met(step.place, frame, others)
         if met is not None:
             return met
     return None
+
+
+def _prepend(thread: Thread, frame: int, step: Step, away: int) -> None:
+    """Let a thread begin at a frame, `away` frames before its beginning until now."""
+    sure = thread.places[0]
+    change = (sure - step.place) / away
+    quality = step.quality / (1 if away == 1 else 2)
+    for ahead in range(away):
+        thread.steps.setdefault(frame + ahead, []).append((change, quality))
+    thread.places[:0] = [step.place + change * ahead for ahead in range(away)]
+    thread.first = frame
 
 
 def _met(place: Place, frame: int, others: Sequence[Thread]) -> Thread | None:

@@ -1,11 +1,12 @@
 """The detector that needs no downloads: the cascades inside OpenCV's wheel.
 
-Three views are searched: frontal faces by two cascades, and faces turned to either side by the
-profile cascade, on the picture and on its mirror image. A cascade's window is not the box that we
-mean; where the box lies in each cascade's window was measured on real footage, and is a constant.
+Three views are searched: frontal faces, and faces turned to either side by the profile cascade, on
+the picture and on its mirror image. Where one finds something, a second frontal cascade is asked
+for its opinion. A cascade's window is not the box that we mean; where the box lies in each
+cascade's window was measured on real footage, and is a constant.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +18,14 @@ from reenact_core.errors import FaceError
 from reenact_core.geometry import Box
 from reenact_core.tracking.detect import FaceDetection, Pixels
 
-PYRAMID = 1.1
-"""Ratio of neighbouring sizes that are searched."""
+Grey = NDArray[np.uint8]
+
 SMALL_STEPS = 3.0
 """What an agreeing window of the smallest sizes counts for, against one of the others."""
 SAME_FACE = 0.35
 """Windows of several cascades are one face from this overlap on (IoU)."""
+AROUND = 1.8
+"""Side of the square in which a second opinion is asked, in sides of the face's box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class View:
     """Name of the cascade in OpenCV's folder."""
     mirrored: bool
     """Search the mirror image."""
+    pyramid: float
+    """Ratio of neighbouring sizes that are searched."""
     offset: tuple[float, float]
     """From the window's centre to the box's, in window widths."""
     size: float
@@ -40,15 +45,13 @@ class View:
     side: int
     """Side of the cascade's smallest window, in pixels."""
     doubt: float
-    """Windows that must agree before a face is as likely as not, over ln 2."""
+    """Agreeing windows that leave a doubt of 1/e."""
 
 
-VIEWS = (
-    View("haarcascade_frontalface_alt2.xml", False, (0.0, 0.090), 0.935, 20, 9.0),
-    View("haarcascade_frontalface_default.xml", False, (0.0, 0.088), 0.900, 24, 14.0),
-    View("haarcascade_profileface.xml", False, (-0.155, 0.110), 0.890, 20, 16.0),
-    View("haarcascade_profileface.xml", True, (0.155, 0.110), 0.890, 20, 16.0),
-)
+FRONT = View("haarcascade_frontalface_alt2.xml", False, 1.1, (0.0, 0.090), 0.935, 20, 9.0)
+LEFT = View("haarcascade_profileface.xml", False, 1.2, (-0.155, 0.110), 0.890, 20, 9.0)
+RIGHT = View("haarcascade_profileface.xml", True, 1.2, (0.155, 0.110), 0.890, 20, 9.0)
+SECOND = View("haarcascade_frontalface_default.xml", False, 1.1, (0.0, 0.088), 0.900, 24, 14.0)
 
 
 class EmbeddedDetector:
@@ -61,16 +64,48 @@ class EmbeddedDetector:
     def __init__(self, *, smallest: float = 0.04) -> None:
         """`smallest` is the side of the smallest face, as a share of the picture's longer side."""
         self._smallest = smallest
-        self._cascades = [_load(view.file) for view in VIEWS]
+        self._cascades = {view.file: _load(view.file) for view in (FRONT, LEFT, SECOND)}
 
     def __call__(self, pixels: Pixels) -> list[FaceDetection]:
         grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-        mirror = np.asarray(cv2.flip(grey, 1), np.uint8)
-        found: list[FaceDetection] = []
-        for view, cascade in zip(VIEWS, self._cascades, strict=True):
-            least = max(20, round(self._smallest * max(grey.shape) / view.size))
-            found += _search(mirror if view.mirrored else grey, view, cascade, least)
-        return joined(found)
+        least = self._smallest * max(grey.shape)
+        found = [
+            face for view in (FRONT, LEFT, RIGHT) for face in self._search(grey, view, least, None)
+        ]
+        opinions = [other for face in joined(found) for other in self._second(grey, face)]
+        return joined([*found, *opinions])
+
+    def _second(self, grey: Grey, face: FaceDetection) -> Iterator[FaceDetection]:
+        """What the second cascade finds where a face was found, in about its size."""
+        side = max(face.box.width, face.box.height)
+        around = face.box.scaled(AROUND).clip(grey.shape[1], grey.shape[0])
+        left, top = int(around.left), int(around.top)
+        part = grey[top : int(around.bottom), left : int(around.right)]
+        for other in self._search(part, SECOND, 0.75 * side, 1.35 * side):
+            box = other.box
+            yield FaceDetection(
+                Box(box.left + left, box.top + top, box.right + left, box.bottom + top), other.score
+            )
+
+    def _search(
+        self, grey: Grey, view: View, least: float, most: float | None
+    ) -> Iterator[FaceDetection]:
+        """Faces of one view whose box is from `least` to `most` pixels wide."""
+        smallest = max(view.side, round(least / view.size))
+        largest = min(grey.shape) if most is None else min(*grey.shape, round(most / view.size))
+        if largest < smallest:
+            return
+        image = cv2.flip(grey, 1) if view.mirrored else grey
+        windows, agreeing = self._cascades[view.file].detectMultiScale2(
+            image,
+            scaleFactor=view.pyramid,
+            minNeighbors=2,
+            minSize=(smallest, smallest),
+            maxSize=(largest, largest),
+        )
+        for window, count in zip(np.reshape(windows, (-1, 4)), np.ravel(agreeing), strict=True):
+            score = _score(float(window[2]), float(count), view)
+            yield FaceDetection(_box(window, view, grey.shape[1]), score)
 
 
 def _load(file: str) -> cv2.CascadeClassifier:
@@ -81,19 +116,6 @@ def _load(file: str) -> cv2.CascadeClassifier:
             "install opencv-python>=4.12,<5, or use --tracker facexlib"
         )
     return cv2.CascadeClassifier(str(path))
-
-
-def _search(
-    grey: NDArray[np.uint8], view: View, cascade: cv2.CascadeClassifier, least: int
-) -> list[FaceDetection]:
-    windows, agreeing = cascade.detectMultiScale2(
-        grey, scaleFactor=PYRAMID, minNeighbors=2, minSize=(least, least)
-    )
-    width = grey.shape[1]
-    return [
-        FaceDetection(_box(window, view, width), _score(float(window[2]), float(count), view))
-        for window, count in zip(np.reshape(windows, (-1, 4)), np.ravel(agreeing), strict=True)
-    ]
 
 
 def _score(width: float, agreeing: float, view: View) -> float:
