@@ -76,6 +76,13 @@ def picture(form: Form, height: int, width: int, *, seed: int = 0, turns: int = 
     )
 
 
+def wild(shown: Picture) -> Picture:
+    """The picture with random codes, down to those that no colour in range has."""
+    random = np.random.default_rng(shown.index)
+    codes = [random.integers(0, 2**shown.layout.depth, p.shape, p.dtype) for p in shown.planes]
+    return shown.with_planes(tuple(codes))
+
+
 def similarity(
     centre: tuple[float, float], side: float, roll: float, size: int
 ) -> NDArray[np.float64]:
@@ -95,14 +102,15 @@ def disc(size: int, radius: float = 0.35) -> NDArray[np.float32]:
 
 @st.composite
 def pictures(draw: st.DrawFn) -> Picture:
-    """Pictures of all forms, of odd sizes, turned."""
-    return picture(
+    """Pictures of all forms, of odd sizes, turned; some of them nothing but noise."""
+    shown = picture(
         draw(st.sampled_from(FORMS)),
         draw(st.integers(17, 90)),
         draw(st.integers(17, 90)),
         seed=draw(st.integers(0, 99)),
         turns=draw(st.integers(0, 3)),
     )
+    return wild(shown) if draw(st.booleans()) else shown
 
 
 @st.composite
