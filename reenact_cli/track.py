@@ -12,6 +12,7 @@ from reenact_cli.options import FILE, Output, output_options, settings_option, t
 from reenact_cli.show import counted, print_result
 
 if TYPE_CHECKING:
+    from reenact_core.media.codecs import EncodeSettings
     from reenact_core.media.probe import MediaInfo
     from reenact_core.settings import Settings
     from reenact_core.tracking.track import FaceTrack
@@ -44,16 +45,18 @@ def command(
     Example:
       reenact track close_up.mov -o tracks.json --overlay look.mp4
     """
+    from reenact_core.engine.animate_output import encode_settings
     from reenact_core.media.probe import probe
     from reenact_core.settings import settings_for
     from reenact_core.tracking.tracks_file import TracksFile, write_tracks
 
     settings = settings_for(file=settings_file)
     info = probe(video)
+    encode = None if overlay is None else encode_settings(info, overlay, "h264")[0]
     tracks = _find(info, settings, tracker, output)
     write_tracks(out, TracksFile(_beside(video, out), info.rate, tuple(tracks)))
-    if overlay is not None:
-        _write_overlay(overlay, info, tracks, output)
+    if overlay is not None and encode is not None:
+        _write_overlay(overlay, info, tracks, encode, output)
     result = {
         "tracks_file": str(out),
         "overlay": overlay and str(overlay),
@@ -85,16 +88,18 @@ def _find(
 
 
 def _write_overlay(
-    path: Path, info: "MediaInfo", tracks: "Sequence[FaceTrack]", output: Output
+    path: Path,
+    info: "MediaInfo",
+    tracks: "Sequence[FaceTrack]",
+    settings: "EncodeSettings",
+    output: Output,
 ) -> None:
-    from reenact_core.media.codecs import choose_codec
     from reenact_core.media.decode import decode
     from reenact_core.media.encode import open_encoder
     from reenact_core.report.overlay import draw_tracks
     from reenact_core.timing import FrameRange
 
     frames = FrameRange(0, info.frame_count, info.rate)
-    settings, _ = choose_codec(info, "h264")
     with (
         closing(decode(info, frames)) as pictures,
         open_encoder(path, info, frames, settings) as encoder,

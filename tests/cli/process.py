@@ -1,0 +1,69 @@
+"""`reenact` as a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+Done = subprocess.CompletedProcess[str]
+COMMAND = (sys.executable, "-m", "reenact_cli")
+
+
+def reenact(*arguments: str | Path, cwd: Path | None = None) -> Done:
+    """Run a command line to its end."""
+    command = [*COMMAND, *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, timeout=280, env=_environment()
+    )
+
+
+def error_of(done: Done, status: int) -> dict[str, Any]:
+    """The error of a command that was run with `--json`, seen to be told as it must be."""
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip().splitlines()[-1].startswith("Error: ")
+    error = json.loads(done.stdout)["error"]
+    assert isinstance(error, dict) and error["message"]
+    return error
+
+
+@contextmanager
+def running(*arguments: str | Path) -> Iterator["subprocess.Popen[str]"]:
+    """A command line under way, killed if it is left so."""
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=_environment(),
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def stop_when(
+    process: "subprocess.Popen[str]", stage: str, kind: signal.Signals
+) -> tuple[int, str, str]:
+    """Send a signal when `--progress json` tells of a stage: status, stdout, rest of stderr."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("{") and json.loads(line).get("stage") == stage:
+            process.send_signal(kind)
+            break
+    else:
+        raise AssertionError(f"the command ended before the stage {stage}")
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
