@@ -18,11 +18,11 @@ from torch import Tensor
 from reenact_core.devices import Compute
 from reenact_core.errors import CheckpointError
 from reenact_core.models.integrators.fomm import Fomm
-from reenact_core.models.integrators.fomm_files import fomm_settings
+from reenact_core.models.integrators.fomm_files import fomm_from, fomm_settings
 from reenact_core.models.load import load_integrator, load_models
 from reenact_core.models.paper import Paper
 from reenact_core.models.paper_settings import IntegratorSettings, JacobianMaps
-from reenact_core.models.state_dicts import write_weights
+from reenact_core.models.state_dicts import Weights, write_weights
 from tests.tiny import INTEGRATOR, PAPER, pictures, tiny_fomm, tiny_paper
 
 
@@ -206,6 +206,18 @@ def test_values_that_are_not_numbers_are_named(paper_file: Path, value: float) -
     refused(broken, "calibrator.head.bias holds values that are not numbers")
 
 
+@pytest.mark.parametrize("shape", [(), (3,), (0, 4, 3, 3), (2, 3, 1, 1), (1, 2, 3, 4, 5)])
+def test_names_of_fomm_with_odd_shapes_are_refused(shape: tuple[int, ...]) -> None:
+    state = tiny_fomm().state_dict()
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    for name in shapes:
+        odd = {**state, name: torch.zeros(shape)}
+        if shape != shapes[name]:
+            weights = Weights(Path("odd"), {**shapes, name: shape}, {}, odd.copy)
+            with pytest.raises(CheckpointError, match="odd: "):
+                fomm_from(weights, {})
+
+
 def test_a_missing_count_of_batches_is_no_fault(paper_file: Path) -> None:
     name = "calibrator__hourglass__encoder__down_blocks__0__norm__num_batches_tracked"
     load_models(rewritten(paper_file, **{name: None}))
@@ -242,6 +254,16 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     save_file({"fc.weight": torch.zeros(3, 3)}, path)
     refused(path, "weights of no architecture that is known; known: compact, paper, fomm")
+
+
+@pytest.mark.parametrize("family", ["dagan", "tpsmm", "osfv", "liveportrait"])
+def test_methods_that_resemble_fomm_are_told_apart(shared: Path, family: str) -> None:
+    files = sorted((shared / "golden" / family).glob("*/weights.safetensors"))
+    assert files
+    for path in files:
+        refused(path, "weights of no architecture that is known")
+        with pytest.raises(CheckpointError, match="no FOMM weights"):
+            load_integrator("fomm", path)
 
 
 def test_an_architecture_that_is_not_known_is_named(tmp_path: Path) -> None:

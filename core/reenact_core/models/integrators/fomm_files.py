@@ -28,6 +28,16 @@ from reenact_core.models.state_dicts import Shapes, Weights, fill, open_weights,
 PARTS = ("kp_detector", "generator")
 """The tables of the file that make the integrator; the others belong to training."""
 
+SIGNS = (
+    "kp_detector.predictor.encoder.down_blocks.0.conv.weight",
+    "generator.first.conv.weight",
+    "kp_detector.kp.weight",
+    "generator.dense_motion_network.mask.weight",
+    "generator.bottleneck.r0.conv1.weight",
+    "generator.final.weight",
+)
+"""Tensors that FOMM has, and none of its successors all of them in these shapes."""
+
 Configuration = Mapping[str, Any]
 
 
@@ -47,8 +57,7 @@ def fomm_from(weights: Weights, configuration: Configuration) -> Fomm:
     """FOMM from an opened file."""
     if not holds_fomm(weights.shapes):
         raise CheckpointError(
-            f"{weights.path}: no FOMM weights; kp_detector.kp.weight and "
-            "generator.dense_motion_network.mask.weight are not there"
+            f"{weights.path}: no FOMM weights; its kp_detector and generator are not there"
         )
     try:
         settings = fomm_settings(weights.shapes, configuration)
@@ -64,22 +73,11 @@ def fomm_from(weights: Weights, configuration: Configuration) -> Fomm:
 
 
 def holds_fomm(shapes: Shapes) -> bool:
-    """Whether these are FOMM's networks: no background predictor, no depth, no second order."""
-    needed = {
-        "kp_detector.kp.weight",
-        "generator.dense_motion_network.mask.weight",
-        "generator.first.conv.weight",
-        "generator.bottleneck.r0.conv1.weight",
-        "generator.final.weight",
-    }
-    if not needed <= set(shapes):
-        return False
-    alike = len(shapes["kp_detector.kp.weight"]) == 4  # five axes: the 3-D detector of OSFV
-    channels = [shapes[name][1] for name in ("generator.first.conv.weight", _FIRST_OF_DETECTOR)]
-    return alike and channels[0] == channels[1]  # the detector of DaGAN sees depth besides
-
-
-_FIRST_OF_DETECTOR = "kp_detector.predictor.encoder.down_blocks.0.conv.weight"
+    """Whether these are FOMM's networks, and not those of a method that grew out of it."""
+    if not set(SIGNS) <= set(shapes) or any(len(shapes[name]) != 4 for name in SIGNS):
+        return False  # the detector of OSFV convolves in three dimensions: five axes
+    of_detector, of_generator = (shapes[name][1] for name in SIGNS[:2])
+    return of_detector == of_generator  # the detector of DaGAN sees depth besides
 
 
 def fomm_settings(shapes: Shapes, configuration: Configuration) -> IntegratorSettings:
