@@ -1,6 +1,7 @@
 """`--relink track`: the rendered shots on new video tracks above all others."""
 
-from collections.abc import Sequence
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -114,20 +115,29 @@ def _transitions(track: Any, index: int) -> tuple[Any, Any]:
 
 
 def _lanes(pieces: Sequence[_Piece]) -> list[list[_Piece]]:
-    """Pieces on as few tracks as keep those that overlap apart, lower ones below."""
+    """Pieces on as few tracks as keep those that overlap apart, lower ones below.
+
+    The pieces come in the order of their paths, lower tracks first; each lane is in record order.
+    """
     lanes: list[list[_Piece]] = []
     for piece in pieces:
-        below = [n for n, lane in enumerate(lanes) if any(_overlap(piece, p) for p in lane)]
+        below = [number for number, lane in enumerate(lanes) if not _fits(piece, lane)]
         number = below[-1] + 1 if below else 0
         if number == len(lanes):
             lanes.append([])
-        lanes[number].append(piece)
+        insort(lanes[number], piece, key=_start)
     return lanes
 
 
-def _overlap(one: _Piece, other: _Piece) -> bool:
-    met = one.record.meet(other.record)
-    return met is not None and met.length > 0
+def _fits(piece: _Piece, lane: Sequence[_Piece]) -> bool:
+    """Whether a lane, whose pieces do not overlap, has room for one more."""
+    at = bisect_left(lane, _start(piece), key=_start)
+    room_after = at == len(lane) or piece.record.stop <= lane[at].record.start
+    return room_after and (at == 0 or lane[at - 1].record.stop <= piece.record.start)
+
+
+def _start(piece: _Piece) -> Fraction:
+    return piece.record.start
 
 
 def _track(lane: Sequence[_Piece], name: str) -> Any:
@@ -137,7 +147,7 @@ def _track(lane: Sequence[_Piece], name: str) -> Any:
         metadata={NAME: {"version": VERSION, "relink": "track"}},
     )
     at, last = Fraction(0), None
-    for piece in sorted(lane, key=lambda piece: piece.record.start):
+    for piece in lane:
         touches = piece.record.start == at and last is not None
         if last is not None and last.after is not None:
             track.append(last.after)
@@ -163,22 +173,24 @@ def _time_range(start: Fraction, length: Fraction, rate: float) -> Any:
     )
 
 
-def _covered(pieces: Sequence[_Piece], places: Any) -> list[str]:
+def _covered(pieces: Sequence[_Piece], places: Iterable[Place]) -> list[str]:
     """A sentence for every shot that other picture lay over, which it hides now."""
-    notes, ours = [], {piece.place.path for piece in pieces}
+    ours = {piece.place.path for piece in pieces}
+    others = [
+        (place.path[0], float(place.record.start), float(place.record.stop), place)
+        for place in places
+        if place.enabled and place.record is not None and place.path not in ours
+    ]
+    notes = []
     for piece in pieces:
-        above = [
-            place
-            for place in places
-            if place.path[0] > piece.place.path[0]
-            and place.path not in ours
-            and place.enabled
-            and place.record is not None
-            and (met := place.record.meet(piece.record)) is not None
-            and met.length > 0
-        ]
-        if above:
+        start, stop = float(piece.record.start), float(piece.record.stop)
+        track = piece.place.path[0]
+        above = (
+            place for on, begin, end, place in others if on > track and begin < stop and start < end
+        )
+        over = next(above, None)
+        if over is not None:
             notes.append(
-                f"{piece.place.where}: {above[0].where} lay over it; on its new track it is on top"
+                f"{piece.place.where}: {over.where} lay over it; on its new track it is on top"
             )
     return notes

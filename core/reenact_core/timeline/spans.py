@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, floor, isfinite
 from typing import Any
 
@@ -48,7 +49,14 @@ def seconds(time: Any) -> Fraction:
     value, rate = float(time.value), float(time.rate)
     if not isfinite(value) or not isfinite(rate) or rate <= 0:
         raise TimelineError(f"a time of {value} at {rate} frames a second cannot be used; mend it")
-    return Fraction(value).limit_denominator(100_000) / snap_rate(rate)
+    whole = Fraction(int(value)) if value.is_integer() else Fraction(value).limit_denominator(10**5)
+    return whole / _exact(rate)
+
+
+@lru_cache(maxsize=64)
+def _exact(rate: float) -> Fraction:
+    """`snap_rate`, remembered: a timeline has many times and few rates."""
+    return snap_rate(rate)
 
 
 def span_of(time_range: Any) -> Span:
