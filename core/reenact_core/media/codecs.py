@@ -183,6 +183,7 @@ def _video(info: MediaInfo, name: str, notes: list[str]) -> EncodeSettings:
     pixel_format = nearest_format(own, offered)
     _note_format(own, pixel_format, notes)
     _note_colour(info, encoder, pixel_format, notes)
+    _note_hdr(info, encoder, notes)
     options = _options(info, encoder, pixel_format, notes)
     return EncodeSettings(encoder, pixel_format, "", "", options)
 
@@ -340,6 +341,11 @@ def _note_colour(info: MediaInfo, encoder: str, pixel_format: str, notes: list[s
         notes.append("the codec has limited range only; full-range samples are converted")
     if encoder == "dnxhd" and colour.matrix == "bt709" != info.colour.matrix:
         notes.append("DNxHR knows BT.709 and BT.2020 only; colours are converted to BT.709")
+
+
+def _note_hdr(info: MediaInfo, encoder: str, notes: list[str]) -> None:
+    if encoder != "libx265" and (info.mastering or info.light_level):
+        notes.append("mastering display and light level are not written; only HEVC carries them")
 
 
 def _note_format(own: SampleLayout, pixel_format: str, notes: list[str]) -> None:

@@ -39,7 +39,9 @@ class FrameIndex:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stamp:
+class Stamp:
+    """The times of one packet, in the stream's time base."""
+
     pts: int | None
     dts: int | None
     key: bool
@@ -52,7 +54,7 @@ def read_index(container: InputContainer, stream: av.VideoStream) -> FrameIndex:
     return build_index(stamps)
 
 
-def build_index(stamps: Sequence[_Stamp]) -> FrameIndex:
+def build_index(stamps: Sequence[Stamp]) -> FrameIndex:
     """The index of packets in the order of the file."""
     known = [stamp.pts for stamp in stamps if stamp.pts is not None]
     decoding = [stamp.dts for stamp in stamps if stamp.dts is not None]
@@ -101,18 +103,18 @@ def _fits(times: Times, time_base: Fraction, rate: Fraction) -> bool:
     return error <= max(Fraction(1), step / 20)
 
 
-def _from_packets(container: InputContainer, stream: av.VideoStream) -> list[_Stamp]:
-    stamps: list[_Stamp] = []
+def _from_packets(container: InputContainer, stream: av.VideoStream) -> list[Stamp]:
+    stamps: list[Stamp] = []
     try:
         for packet in container.demux(stream):
             if packet.size and not packet.is_discard:
-                stamps.append(_Stamp(packet.pts, packet.dts, packet.is_keyframe, packet.duration))
+                stamps.append(Stamp(packet.pts, packet.dts, packet.is_keyframe, packet.duration))
     except (InvalidDataError, EndOfFileError):
         pass  # the file breaks off here; what was read counts
     return stamps
 
 
-def _from_table(container: InputContainer, stream: av.VideoStream) -> list[_Stamp] | None:
+def _from_table(container: InputContainer, stream: av.VideoStream) -> list[Stamp] | None:
     """The packets of a QuickTime or MP4 file whose frames are evenly spaced, by its table alone.
 
     The table has times of decoding only. Where they are even, the times of showing are the same
@@ -139,12 +141,12 @@ def _from_table(container: InputContainer, stream: av.VideoStream) -> list[_Stam
         return None
     delay = 0 if all(packet.pts == packet.dts for packet in packets) else 1
     return [
-        _Stamp(start + n * step, start + n * step - delay, row.is_keyframe, step)
+        Stamp(start + n * step, start + n * step - delay, row.is_keyframe, step)
         for n, row in enumerate(rows)
     ]
 
 
-def _mended(stamps: Sequence[_Stamp]) -> list[int]:
+def _mended(stamps: Sequence[Stamp]) -> list[int]:
     """Rising times for packets whose own are missing, doubled or start again.
 
     Each stretch between two restarts is put in order and follows the one before it at the distance
@@ -162,8 +164,8 @@ def _mended(stamps: Sequence[_Stamp]) -> list[int]:
     return times
 
 
-def _stretches(stamps: Sequence[_Stamp]) -> list[list[_Stamp]]:
-    stretches: list[list[_Stamp]] = []
+def _stretches(stamps: Sequence[Stamp]) -> list[list[Stamp]]:
+    stretches: list[list[Stamp]] = []
     latest: int | None = None
     for stamp in stamps:
         if not stretches or (latest is not None and stamp.dts is not None and stamp.dts < latest):
@@ -173,7 +175,7 @@ def _stretches(stamps: Sequence[_Stamp]) -> list[list[_Stamp]]:
     return stretches
 
 
-def _usual_step(times: Sequence[int], stretch: Sequence[_Stamp]) -> int:
+def _usual_step(times: Sequence[int], stretch: Sequence[Stamp]) -> int:
     if len(times) > 1:
         return max(1, int(np.median(np.diff(times))))
     return next((stamp.duration for stamp in stretch if stamp.duration), 1)

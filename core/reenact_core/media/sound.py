@@ -95,6 +95,9 @@ class Sound:
         tracks: dict[int, av.AudioStream] = {}
         for stream in self._source.streams.audio:
             track = self._target.add_stream_from_template(stream)
+            if "channels" in stream.layout.name:
+                # MXF names no loudspeakers, MP4 wants them named.
+                _name_speakers(track, stream.codec_context.channels)
             for key in ("language", "title"):
                 if key in stream.metadata:
                     track.metadata[key] = stream.metadata[key]
@@ -140,6 +143,12 @@ class Sound:
             raise MediaError(
                 f"{self._part.path}: its sound cannot be read ({error.strerror}); copy it again"
             ) from error
+
+
+def _name_speakers(track: av.AudioStream, channels: int) -> None:
+    usual = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+    if channels in usual:
+        track.codec_context.layout = usual[channels]
 
 
 def range_seconds(info: MediaInfo, frames: FrameRange) -> tuple[Fraction, Fraction]:
