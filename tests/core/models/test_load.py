@@ -18,7 +18,7 @@ from torch import Tensor
 from reenact_core.devices import Compute
 from reenact_core.errors import CheckpointError
 from reenact_core.models.integrators.fomm import Fomm
-from reenact_core.models.integrators.fomm_files import fomm_from, fomm_settings
+from reenact_core.models.integrators.fomm_files import fomm_from, fomm_settings, holds_fomm
 from reenact_core.models.load import load_integrator, load_models
 from reenact_core.models.paper import Paper
 from reenact_core.models.paper_settings import IntegratorSettings, JacobianMaps
@@ -256,14 +256,23 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
     refused(path, "weights of no architecture that is known; known: compact, paper, fomm")
 
 
-@pytest.mark.parametrize("family", ["dagan", "tpsmm", "osfv", "liveportrait"])
-def test_methods_that_resemble_fomm_are_told_apart(shared: Path, family: str) -> None:
+@pytest.mark.parametrize("family", ["dagan", "tpsmm"])
+def test_small_methods_that_resemble_fomm_are_told_apart(shared: Path, family: str) -> None:
     files = sorted((shared / "golden" / family).glob("*/weights.safetensors"))
     assert files
     for path in files:
         refused(path, "weights of no architecture that is known")
         with pytest.raises(CheckpointError, match="no FOMM weights"):
             load_integrator("fomm", path)
+
+
+@pytest.mark.parametrize("family", ["dagan", "tpsmm", "osfv", "liveportrait"])
+def test_official_files_that_resemble_fomm_are_told_apart(shared: Path, family: str) -> None:
+    manifests = sorted((shared / "golden" / family).glob("*/manifest.json"))
+    assert manifests
+    for path in manifests:
+        tensors = json.loads(path.read_text())
+        assert not holds_fomm({name: tuple(t["shape"]) for name, t in tensors.items()})
 
 
 def test_an_architecture_that_is_not_known_is_named(tmp_path: Path) -> None:
