@@ -1,6 +1,7 @@
 """Which of the faces found is the one that is asked for."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from reenact_core.tracking.track import FaceTrack
 
 LEAST_LIKENESS = 0.35
 """Likeness to the reference picture below which no face is the one."""
+
+LEFT = 0.5
+"""Share of its frames that a track needs beside higher ones to be chosen too."""
 
 Likeness = Callable[[FaceTrack], float]
 """How much a track's face is like the reference picture's, up to 1 for the same face."""
@@ -27,8 +31,8 @@ def choose_face(
 ) -> list[FaceTrack]:
     """The tracks of the face that is meant, in order of time; no two share a frame.
 
-    A cut ends tracks, so in each shot of the range the choice is made anew; a track that begins
-    while another is chosen has to wait until that ends. An id names one track.
+    A cut ends tracks, so in each shot of the range the choice is made anew. An id or a point names
+    one track.
 
     `clip` is how messages name the clip; `likeness` is needed for a choice by reference.
 
@@ -76,17 +80,45 @@ def _rank(select: str, shown: FrameRange) -> Callable[[FaceTrack], float]:
 def _in_turn(
     tracks: Sequence[FaceTrack], shown: FrameRange, rank: Callable[[FaceTrack], float]
 ) -> list[FaceTrack]:
-    """The highest track, then the highest of those that share no frame with it, and so on."""
+    """The highest track, then the highest of what the others have besides it, and so on.
+
+    A track that shares most of its shown frames with a higher one is another face and left out; one
+    that shares few is the same choice before or after, and gives those frames up.
+    """
     chosen: list[FaceTrack] = []
     for track in sorted(tracks, key=rank, reverse=True):
-        if all(_apart(track, other, shown) for other in chosen):
-            chosen.append(track)
+        rest = _besides(track, chosen, shown)
+        if rest is not None:
+            chosen.append(rest)
     return sorted(chosen, key=lambda track: track.frames.start)
 
 
-def _apart(track: FaceTrack, other: FaceTrack, shown: FrameRange) -> bool:
-    both = track.frames.intersect(other.frames).intersect(shown)
-    return len(both) == 0
+def _besides(track: FaceTrack, chosen: Sequence[FaceTrack], shown: FrameRange) -> FaceTrack | None:
+    """The part of a track that shares no frame with the chosen; None where little is left."""
+    start, stop = track.frames.start, track.frames.stop
+    for other in chosen:
+        if other.frames.start <= start < other.frames.stop:
+            start = other.frames.stop
+        if other.frames.start < stop <= other.frames.stop:
+            stop = other.frames.start
+        if start < other.frames.start and other.frames.stop < stop:
+            return None
+    before = len(track.frames.intersect(shown))
+    if stop <= start or len(FrameRange(start, stop, shown.rate).intersect(shown)) < LEFT * before:
+        return None
+    return part_of(track, start, stop)
+
+
+def part_of(track: FaceTrack, start: int, stop: int) -> FaceTrack:
+    """The track from frame `start` up to, not including, `stop`."""
+    rows = slice(start - track.frames.start, stop - track.frames.start)
+    return replace(
+        track,
+        frames=FrameRange(start, stop, track.frames.rate),
+        boxes=track.boxes[rows],
+        landmarks=track.landmarks[rows],
+        confidence=track.confidence[rows],
+    )
 
 
 def _with_id(

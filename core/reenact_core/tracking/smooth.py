@@ -53,7 +53,7 @@ def solve_path(
         for frame, seen in sightings.items():
             off = np.abs(seen.place - path[frame]) / seen.error
             # All numbers of one sighting are right or wrong together.
-            trust[frame] = min(1.0, 1.5 / max(float(off.max()), 1e-6))
+            trust[frame] = min(1.0, 2.5 / max(float(off.max()), 1e-6))
     return path
 
 
