@@ -81,10 +81,47 @@ def read_foreign(path: Path, suffix: str) -> Any:
     # Adapters are written by others and let anything through: ParseError, KeyError,
     # AttributeError. All of it means that they could not read this file.
     try:
-        return otio.adapters.read_from_file(str(path), **arguments)
+        found = otio.adapters.read_from_file(str(path), **arguments)
     except Exception as error:
         reason = _first_line(error) or type(error).__name__
         raise TimelineError(f"{path}: cannot be read as .{suffix} ({reason})") from error
+    if suffix == "edl" and isinstance(found, otio.schema.Timeline):
+        _start_at_zero(found)
+    return found
+
+
+def foreign_notes(path: Path, suffix: str) -> tuple[str, ...]:
+    """What a format or its adapter leaves out, a sentence each."""
+    if suffix == "edl":
+        rate = edl_rate(_text(path))
+        return (f"{path.name}: an EDL says no frame rate; {rate:g} is the lowest that fits it",)
+    if suffix == "fcpxml" and "<timeMap" in _text(path):
+        return (
+            f"{path.name}: holds retimes, which the FCPXML adapter drops; "
+            "leave out clips that are retimed, or export them as .otio",
+        )
+    return ()
+
+
+def _start_at_zero(timeline: Any) -> None:
+    """Mend what the EDL adapter makes of record times.
+
+    It writes the record time of a track's first clip, negated, as the start of the track's source
+    range, which then touches none of its clips. Here it becomes the start of the timeline, and a
+    gap before tracks that begin later.
+    """
+    zero = otio.opentime.RationalTime()
+    tracks = [track for track in timeline.tracks if track.source_range is not None]
+    starts = [zero - track.source_range.start_time for track in tracks]
+    if len(tracks) < len(timeline.tracks) or any(start < zero for start in starts):
+        return
+    first = min(starts, default=zero)
+    for track, start in zip(tracks, starts, strict=True):
+        track.source_range = None
+        if start > first:
+            track.insert(0, otio.schema.Gap(duration=start - first))
+    if timeline.global_start_time is None:
+        timeline.global_start_time = first
 
 
 def edl_rate(text: str) -> float:

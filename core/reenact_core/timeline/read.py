@@ -18,7 +18,13 @@ from reenact_core.timeline.clip_media import ClipMedia, Probe, media_of
 from reenact_core.timeline.conform import conform
 from reenact_core.timeline.effects import NAME, plain
 from reenact_core.timeline.media_paths import Places, locate
-from reenact_core.timeline.open_file import EXTRAS, known_suffixes, parse, read_foreign
+from reenact_core.timeline.open_file import (
+    EXTRAS,
+    foreign_notes,
+    known_suffixes,
+    parse,
+    read_foreign,
+)
 from reenact_core.timeline.plan import Plan, Refused, Shot
 from reenact_core.timeline.relocate import KEY as MEDIA_ROOT
 from reenact_core.timeline.request import Request
@@ -172,8 +178,7 @@ def _open(path: Path, suffix: str, work: Path | None) -> tuple[Any, Path, tuple[
         folder = work or _passing_folder()
         return parse(read_bundle(path, folder), path), folder, ()
     if suffix in EXTRAS:
-        note = f"{path.name}: an EDL says no frame rate; check it in the plan"
-        return read_foreign(path, suffix), path.parent, (note,) if suffix == "edl" else ()
+        return read_foreign(path, suffix), path.parent, foreign_notes(path, suffix)
     raise TimelineError(f"{path}: not a timeline by its name; known are {known_suffixes()}")
 
 

@@ -51,11 +51,17 @@ def choose(timeline: Any, places: Sequence[Place], request: Request) -> list[Cho
             "name a --source picture or a --driving video, and --clips"
         )
     named = bool(request.clips)
-    return [
+    chosen = [
         Chosen(place, _faces(place, asks, request, named), named)
         for place, asks, want in zip(places, asked, wanted, strict=True)
         if want and (named or (place.enabled and _is_seen(place)))
     ]
+    if not chosen:
+        raise TimelineError(
+            f"nothing is asked for: of {len(places)} video clips, those that are meant "
+            f"({sum(wanted)}) are disabled, or nothing of them is seen"
+        )
+    return chosen
 
 
 def shared_names(chosen: Sequence[Chosen]) -> list[str]:

@@ -360,6 +360,18 @@ def test_nothing_asked_for(tmp_path: Path) -> None:
         plan(timeline(track(clip("a", times(0, 9)))), tmp_path)
 
 
+def test_an_empty_timeline_has_nothing_to_ask(tmp_path: Path) -> None:
+    with pytest.raises(TimelineError, match="of 0 video clips"):
+        plan(timeline(), tmp_path, replace(NONE, source=put(tmp_path / "f.png")))
+
+
+def test_asks_of_nothing_but_disabled_clips_are_said(tmp_path: Path) -> None:
+    off = clip("a", times(0, 9), effects=[recast()])
+    off.enabled = False
+    with pytest.raises(TimelineError, match="disabled"):
+        plan(timeline(track(off)), tmp_path)
+
+
 def test_a_source_alone_means_all_clips(tmp_path: Path) -> None:
     made = timeline(track(clip("a", times(0, 9)), clip("b", times(0, 9))))
     found = plan(made, tmp_path, replace(NONE, source=put(tmp_path / "other.png")))

@@ -3,6 +3,7 @@
 import gc
 import json
 import warnings
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from reenact_core.timeline import open_file
 from reenact_core.timeline.open_file import edl_rate, read_foreign
 from reenact_core.timeline.read import make_plan, read_timeline
 from reenact_core.timeline.request import Request
+from reenact_core.timeline.spans import Span
+from reenact_core.timeline.walk import walk
 from tests.core.timeline.edits import HOUR, Facts, Prober, clip, put, timeline, times, track, warp
 
 
@@ -164,6 +167,35 @@ def test_other_formats_plan_the_same_frames(tmp_path: Path, suffix: str, module:
     assert shown == [(48, 96), (100, 124)]
 
 
+@pytest.mark.parametrize(("speed", "refused"), [("50", 1), ("100", 0)])
+def test_a_time_remap_of_fcp_xml_is_refused(tmp_path: Path, speed: str, refused: int) -> None:
+    pytest.importorskip("otio_fcp_adapter")
+    url = put(tmp_path / "a.mov").as_uri()
+    made = timeline(track(clip("a", times(48, 24), url=url, available=times(0, 480))))
+    otio.adapters.write_to_file(made, str(tmp_path / "e.xml"))
+    remap = (
+        "<filter><effect><name>Time Remap</name><effectid>timeremap</effectid>"
+        "<parameter><parameterid>variablespeed</parameterid><value>0</value></parameter>"
+        f"<parameter><parameterid>speed</parameterid><value>{speed}</value></parameter>"
+        "<parameter><parameterid>reverse</parameterid><value>FALSE</value></parameter>"
+        "</effect></filter></clipitem>"
+    )
+    whole = (tmp_path / "e.xml").read_text().replace("</clipitem>", remap)
+    (tmp_path / "e.xml").write_text(whole)
+    edit = read_timeline(tmp_path / "e.xml")
+    found = make_plan(edit, Request(source=put(tmp_path / "f.png")), probe=Prober())
+    assert len(found.refused) == refused
+    assert not refused or '"Time Remap"' in found.refused[0].reason
+
+
+def test_an_fcpxml_with_retimes_is_noted(tmp_path: Path) -> None:
+    pytest.importorskip("otio_fcpx_xml_adapter")
+    path = exported(tmp_path, "fcpxml")
+    assert not read_timeline(path).notes
+    path.write_text(path.read_text() + "<!-- <timeMap/> -->")
+    assert "retimes" in read_timeline(path).notes[0]
+
+
 def test_an_edl_keeps_a_retime(tmp_path: Path) -> None:
     pytest.importorskip("otio_cmx3600_adapter")
     url = put(tmp_path / "a.mov").as_uri()
@@ -173,6 +205,34 @@ def test_an_edl_keeps_a_retime(tmp_path: Path) -> None:
     request = Request(source=put(tmp_path / "f.png"), handles=0)
     shot = make_plan(edit, request, probe=Prober()).shots[0]
     assert (shot.shown.start, shot.shown.stop) == (48, 96)
+
+
+def test_record_times_of_an_edl_are_the_timelines_start(tmp_path: Path) -> None:
+    pytest.importorskip("otio_cmx3600_adapter")
+    put(tmp_path / "a.mov")
+    lines = """TITLE: t
+
+001  A        V     C        01:00:10:00 01:00:12:00 01:00:00:00 01:00:02:00
+* FROM CLIP NAME:  one
+* FROM CLIP: a.mov
+002  A        V     C        01:00:11:00 01:00:11:01 01:00:03:00 01:00:04:00
+M2   A              000.0                01:00:11:00
+* FROM CLIP NAME:  two
+* FROM CLIP: a.mov
+* * FREEZE FRAME
+003  A        V2    C        01:00:01:00 01:00:02:00 01:00:01:00 01:00:02:00
+* FROM CLIP NAME:  above
+* FROM CLIP: a.mov
+"""
+    edit = read_timeline(text(tmp_path / "e.edl", lines))
+    probe = Prober(Facts(timecode="01:00:00:00"))
+    found = make_plan(edit, Request(source=put(tmp_path / "f.png"), handles=0), probe=probe)
+    shown = {shot.clip_name: (shot.shown.start, shot.shown.stop) for shot in found.shots}
+    assert shown == {"one": (240, 288), "two": (264, 265), "above": (24, 48)}
+    records = {p.clip.name: p.record for p in walk(edit.timeline, lambda _: None)}
+    assert records["one"] == Span(Fraction(0), Fraction(2))
+    assert records["above"] == Span(Fraction(1), Fraction(2))
+    assert edit.timeline.global_start_time.value == HOUR
 
 
 @pytest.mark.parametrize(
