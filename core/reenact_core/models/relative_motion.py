@@ -35,6 +35,21 @@ def carry_over(
     return Keypoints(value, driving.jacobian @ inverse(initial.jacobian) @ source.jacobian)
 
 
+def part_of_the_way(start: Keypoints, end: Keypoints, share: float) -> Keypoints:
+    """Keypoints between two, places and frames alike: 0 is `start`, 1 is `end`.
+
+    Convention:
+        start: N frames or 1; end: N frames
+    """
+    if share == 1:
+        return end
+    value = torch.lerp(start.value.expand_as(end.value), end.value, share)
+    if start.jacobian is None or end.jacobian is None:
+        return Keypoints(value)
+    jacobian = torch.lerp(start.jacobian.expand_as(end.jacobian), end.jacobian, share)
+    return Keypoints(value, jacobian)
+
+
 def movement_scale(source: Keypoints, initial: Keypoints) -> Tensor:
     """How much larger the source's face is than the driver's: a = sqrt(A_S) / sqrt(A_0).
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from reenact_core.models.integrators.fomm import Fomm
 from reenact_core.models.keypoint_detector import Keypoints
 from reenact_core.models.paper import Paper, PaperMotion, PaperSource
+from reenact_core.models.relative_motion import carry_over, movement_scale, part_of_the_way
 from reenact_core.motion.recurrent import Batched
 from reenact_core.timeline.plan import Scheme
 
@@ -44,6 +46,8 @@ class PaperTransfer:
     """The motion since d_0; False puts the driver's own keypoints in."""
     adapt_scale: bool = False
     """Whether motion grows with the source's face, by the keypoints' convex hull."""
+    strength: float = 1.0
+    """How much of the motion is taken over: 0 leaves the source as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,10 @@ def paper_inputs(
         moved = read
         if transfer.relative:
             moved = paper.move(encoded, initial, read, adapt_scale=transfer.adapt_scale)
+        moved = PaperMotion(
+            part_of_the_way(encoded.encoded.keypoints, moved.of_global, transfer.strength),
+            part_of_the_way(encoded.local_keypoints, moved.of_local, transfer.strength),
+        )
         neighbours = Keypoints.joined([last, moved.of_local[:-1]])
         last = moved.of_local[-1:]
         yield from _joined(paper, encoded, moved, neighbours).unstack()
@@ -106,6 +114,31 @@ def _frames(keypoints: Keypoints) -> Tensor:
         return keypoints.jacobian
     identity = torch.eye(2, device=keypoints.value.device)
     return identity.expand(*keypoints.value.shape[:2], 2, 2)
+
+
+@torch.no_grad()
+def global_frames(
+    integrator: Fomm,
+    source: Tensor,
+    driving: Iterable[Tensor],
+    transfer: PaperTransfer | None = None,
+) -> Iterator[Tensor]:
+    """The faces y_0^G, y_1^G, ... by a global integrator without L and C, each (1, 3, H, W).
+
+    Convention:
+        source: (1, 3, H, W) in [0, 1]; driving: chunks (n, 3, H, W) in [0, 1]
+    """
+    transfer = transfer or PaperTransfer()
+    encoded = integrator.encode(source)
+    initial: Keypoints | None = None
+    for chunk in driving:
+        moved = integrator.detect(chunk)
+        initial = initial or moved[:1]
+        if transfer.relative:
+            scale = movement_scale(encoded.keypoints, initial) if transfer.adapt_scale else 1.0
+            moved = carry_over(encoded.keypoints, initial, moved, scale)
+        moved = part_of_the_way(encoded.keypoints, moved, transfer.strength)
+        yield from torch.split(integrator.render(encoded, moved).picture, 1)
 
 
 @torch.no_grad()

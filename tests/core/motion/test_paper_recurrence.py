@@ -14,11 +14,12 @@ from reenact_core.motion.paper_recurrence import (
     PaperInput,
     PaperRecurrence,
     PaperTransfer,
+    global_frames,
     paper_inputs,
     reenact_frames,
 )
 from reenact_core.timeline.plan import Scheme
-from tests.tiny import INTEGRATOR, PAPER, pictures, seasoned, tiny_paper
+from tests.tiny import INTEGRATOR, PAPER, pictures, seasoned, tiny_fomm, tiny_paper
 
 SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 SOURCE, DRIVING = pictures(1, seed=1), pictures(6, seed=2)
@@ -105,6 +106,22 @@ def test_absolute_transfer_puts_the_drivers_keypoints_in() -> None:
 
 def test_scaled_motion_is_another() -> None:
     assert not torch.equal(faces("global"), faces("global", 2, PaperTransfer(adapt_scale=True)))
+
+
+def test_no_strength_leaves_the_source_where_it_is() -> None:
+    still = faces("global", 2, PaperTransfer(strength=0))
+    torch.testing.assert_close(still, still[:1].expand_as(still), rtol=0, atol=1e-5)
+    half = faces("global", 2, PaperTransfer(strength=0.5))
+    assert not torch.equal(half, still) and not torch.equal(half, faces("global"))
+
+
+def test_a_global_integrator_alone_paints_what_reenact_paints() -> None:
+    fomm = tiny_fomm()
+    for relative, adapt_scale in ((True, False), (True, True), (False, False)):
+        transfer = PaperTransfer(relative, adapt_scale)
+        made = torch.cat(list(global_frames(fomm, SOURCE, torch.split(DRIVING, 4), transfer)))
+        expected = fomm.reenact(SOURCE, DRIVING[:1], DRIVING, relative, adapt_scale)
+        torch.testing.assert_close(made, expected, rtol=0, atol=1e-5)
 
 
 def test_networks_without_jacobians_run_too() -> None:
