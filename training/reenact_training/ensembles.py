@@ -82,7 +82,7 @@ def make_ensemble(seed: int, *, people: int, moments: int, size: int) -> Ensembl
 
 def _performance(generator: Generator, moments: int) -> Motion:
     """A performance, some frames apart, and before it d_0 with the head turned a bit."""
-    step = int(torch.randint(1, 9, (), generator=generator))
+    step = int(torch.randint(1, 4, (), generator=generator))
     begin = int(torch.randint(0, 50, (), generator=generator))
     frames = sample_motion(generator, begin + step * moments, RATE)
     shown = frames[torch.arange(begin, begin + step * (moments - 1), step)[: moments - 1]]

@@ -14,7 +14,7 @@ from reenact_core.models.carry_over import FaceState
 from reenact_core.models.compact import Compact, FaceSource
 from reenact_core.models.flow_prior import DrivingMotion, FlowPrior, Measure
 from reenact_core.models.head_chart import Pose
-from reenact_core.motion.batched import Driving, rows_of_input
+from reenact_core.motion.batched import Driving, Told, rows_of_input, tell
 from reenact_core.motion.recurrent import Carry, Recurrence, StepInput
 from reenact_core.motion.transfer import MotionSettings
 from reenact_training.blur import LARGEST_SIGMA, gaussian_blur, random_sigmas
@@ -132,22 +132,29 @@ def moments(
 ) -> list[StepInput]:
     """The inputs of all T steps, B rows each."""
     count, batch = examples.driving_frames.shape[:2]
-    with torch.no_grad():
-        prior = FlowPrior(examples.driving_frames[0], measure)
-        motion = DrivingMotion.cat([prior.advance(frame) for frame in examples.driving_frames])
+    first, states = examples.driving[0], list(examples.driving)
+    driving = Driving(
+        FaceState.cat([first] * count), FaceState.cat([first, *states[:-1]]), FaceState.cat(states)
+    )
+    told = tell(driving, examples.truth.shape[-1])
+    motion = _measured(examples.driving_frames, told, measure)
     source = models.source(examples.source, examples.source_state)
     every = FaceSource(
         source.pixels.repeat(count, 1, 1, 1),
         source.features.repeat(count, 1, 1, 1),
         FaceState.cat([source.state] * count),
     )
-    first, states = examples.driving[0], list(examples.driving)
-    driving = Driving(
-        FaceState.cat([first] * count), FaceState.cat([first, *states[:-1]]), FaceState.cat(states)
-    )
-    rows = rows_of_input(models, every, driving, motion, settings)
+    rows = rows_of_input(models, every, driving, told, motion, settings)
     parts = zip(*(torch.split(tensor, batch) for tensor in rows.tensors()), strict=True)
     return [StepInput(*part) for part in parts]
+
+
+@torch.no_grad()
+def _measured(frames: Tensor, told: Told, measure: Measure) -> DrivingMotion:
+    """The driving motion of all rows, T times B, on frames (T, B, 3, S, S)."""
+    prior = FlowPrior(frames[0], measure)
+    pairs = zip(frames, torch.split(told.direct, frames.shape[1]), strict=True)
+    return DrivingMotion.cat([prior.advance(*pair) for pair in pairs])
 
 
 def _blurred(carry: Carry, generator: Generator) -> Carry:

@@ -1,10 +1,10 @@
 """Motion measured on the driving face, carried over to the source's face through the head's chart.
 
-A pixel q of the new picture is put on the head (pose of the new face), found on the driving face of
-the same moment, followed by the driving face's own flow to an earlier frame, and put on the head
-again. What it moved by in head coordinates is what the source's face moves by. The turn of the
-head itself is in the poses, so only what is left of the motion travels with the flow. Where source
-and first driving frame are the same picture, all of it cancels and the flow itself remains.
+Pose and landmarks tell, in three dimensions, where a place on the head was at an earlier moment,
+for the new face and for the driving face alike (`told`). What flow measured on the driving face
+beside that is small; it is taken from the same place on the driving face, turned and scaled as the
+two faces are, and added. Where source and first driving frame are the same picture, what is told
+cancels and the flow itself remains.
 """
 
 from dataclasses import dataclass
@@ -16,17 +16,26 @@ from torch.nn import functional
 from reenact_core.models.head_chart import (
     Pose,
     facing,
+    head_ellipsoid,
     pixel_grid,
     project,
     unproject,
 )
 
-CONFINED_FROM = 1.3
-"""Distance from the head's middle, in units of its outline, up to which motion is whole."""
-CONFINED_TO = 2.2
-"""Distance from which on nothing moves."""
+TOLD_CONFINED = (1.1, 1.5)
+"""Distances from the head's middle, in units of its outline, up to which the motion that keypoints
+tell is whole and from which on there is none."""
+FLOW_CONFINED = (1.5, 2.2)
+"""The same for what flow adds to it, which knows hair and neck."""
+RIM = 0.95
+"""Distance at which a head's rim still shows the head."""
 SHAPE_REACH = 0.25
 """Sigma, head units, over which a difference of face shape between two people spreads."""
+
+RELIEF_REACH = 0.12
+"""Sigma, head units, over which a landmark's depth spreads."""
+RELIEF_SHRINK = 4
+"""Relief is computed on a grid so many times coarser than the picture."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +95,7 @@ def chart(new: FaceState, driving: FaceState, size: int) -> Chart:
     """Where every pixel of the new picture lies on the head and in the driving frame."""
     batch = len(new.pose)
     grid = pixel_grid(size, new.shape).expand(batch, size, size, 2)
-    head, inside = unproject(grid, new.pose)
+    head, inside = lift(grid, new, relief(new, size // RELIEF_SHRINK))
     other = head + shape_difference(head, new.shape, driving.shape)
     seen = project(other, driving.pose)
     known = (_shown(head, driving.pose) / _shown(head, new.pose)).clamp(max=1)
@@ -96,6 +105,29 @@ def chart(new: FaceState, driving: FaceState, size: int) -> Chart:
 def _shown(head: Tensor, pose: Pose) -> Tensor:
     """How far a pose shows places on the head: near 1 in front, near 0 behind."""
     return torch.sigmoid((facing(head, pose) + 0.05) * 20).clamp(min=1e-3)
+
+
+def relief(face: FaceState, side: int) -> Tensor:
+    """How far the face lies behind (below 0: before) the ellipsoid, (B, 1, side, side).
+
+    In head units. Known at the landmarks that face the viewer, spread by normalised Gaussians between them.
+    """
+    points, pose = face.points(), face.pose
+    smooth, _ = unproject(points, pose)
+    depth = ((face.shape - smooth) @ pose.rotation[:, 2, :, None])[..., 0]
+    shown = torch.sigmoid((facing(face.shape, pose) - 0.1) * 15)
+    grid = pixel_grid(side, points).flatten(0, 1).expand(len(points), -1, -1)
+    distance = torch.cdist(grid, points) / (RELIEF_REACH * pose.scale[:, None, None])
+    weight = torch.exp(-0.5 * distance**2) * shown[:, None]
+    spread = (weight * depth[:, None]).sum(-1) / (weight.sum(-1) + 0.1)
+    return spread.view(-1, 1, side, side)
+
+
+def lift(points: Tensor, face: FaceState, behind: Tensor) -> tuple[Tensor, Tensor]:
+    """`unproject` onto the face itself: the ellipsoid with the face's relief."""
+    head, inside = unproject(points, face.pose)
+    depth = sample(behind, points)[:, 0, ..., None]
+    return head + depth * face.pose.rotation[:, None, None, 2], inside
 
 
 def shape_difference(head: Tensor, of: Tensor, to: Tensor) -> Tensor:
@@ -114,30 +146,94 @@ def shape_difference(head: Tensor, of: Tensor, to: Tensor) -> Tensor:
     return fine.permute(0, 2, 3, 1)
 
 
-def carry_over(
-    flow: Tensor, chart: Chart, driving: FaceState, earlier: FaceState, target: FaceState
-) -> Tensor:
-    """Where every pixel of the new picture comes from in the target, (B, H, W, 2) in [-1, 1].
+@dataclass(frozen=True, slots=True, eq=False)
+class Transport:
+    """How motion between two moments gets from the driving face to the new one.
+
+    Convention:
+        told: (B, H, W, 2), where the new picture's pixels come from as the keypoints tell it
+        driving_told: (B, 2, H, W), the same motion of the driving face, a field in its picture
+        turn: (B, 2, 2), scaled rotation from the driving face to the target
+    """
+
+    chart: Chart
+    told: Tensor
+    driving_told: Tensor
+    turn: Tensor
+
+
+def transport(
+    chart: Chart, new: FaceState, target: FaceState, earlier: FaceState, driving_told: Tensor
+) -> Transport:
+    """From the driving face's motion to the new face's.
+
+    Convention:
+        new, target: the new face now and at the earlier moment
+        earlier: the driving face at the earlier moment
+        driving_told: `told_motion` between the driving face's two moments
+    """
+    told = _told(chart, new, target)
+    return Transport(chart, told, driving_told, _between(earlier.pose, target.pose))
+
+
+def carry_over(flow: Tensor, by: Transport) -> Tensor:
+    """Where every pixel of the new picture comes from, (B, H, W, 2) in [-1, 1].
 
     Convention:
         flow: (B, 2, H, W), driving frame to the earlier driving frame, [-1, 1] units
-        driving, earlier: the driving face in the two frames
-        target: the source's face as it was at the earlier moment
     """
-    there = chart.driving + sample(flow, chart.driving).permute(0, 2, 3, 1)
-    now, _ = unproject(chart.driving, driving.pose)
-    then, _ = unproject(there, earlier.pose)
-    moved = chart.head + chart.known[..., None] * (then - now)
-    found = project(moved, target.pose)
-    grid = pixel_grid(flow.shape[-1], flow)
-    held = confinement(chart.inside)[..., None]
-    return grid + held * (found - grid)
+    left = sample(flow - by.driving_told, by.chart.driving)
+    left = torch.einsum("bij,bjhw->bhwi", by.turn, left) * by.chart.known[..., None]
+    return by.told + confinement(by.chart.inside, *FLOW_CONFINED)[..., None] * left
 
 
-def confinement(inside: Tensor) -> Tensor:
-    """How much of the motion a pixel takes part in: 1 on the head, 0 far from it."""
+def told_motion(places: Chart, now: FaceState, earlier: FaceState) -> Tensor:
+    """The field between two moments of one face as its keypoints tell it, (B, 2, H, W).
+
+    Convention:
+        places: `chart(now, now, size)`
+    """
+    moved = _told(places, now, earlier) - pixel_grid(places.head.shape[1], now.shape)
+    return moved.permute(0, 3, 1, 2)
+
+
+def _told(places: Chart, now: FaceState, earlier: FaceState) -> Tensor:
+    """Where the pixels of a face come from in an earlier moment of it, as its keypoints tell."""
+    then = places.head + shape_difference(places.head, now.shape, earlier.shape)
+    found = outward(project(then, earlier.pose), facing(then, earlier.pose), earlier.pose)
+    grid = pixel_grid(found.shape[1], found)
+    return grid + confinement(places.inside, *TOLD_CONFINED)[..., None] * (found - grid)
+
+
+def outward(points: Tensor, towards: Tensor, pose: Pose) -> Tensor:
+    """Points on the far side of a head moved out to its outline: its rim is stretched there.
+
+    Without this, what a turned head hides would show features of the side that it shows.
+
+    Convention:
+        points: (B, H, W, 2) in [-1, 1]; towards: (B, H, W), `facing` of the places they show
+    """
+    _, inside = unproject(points, pose)
+    distance = (1 - inside).clamp(min=1e-4).sqrt()
+    middle = project(head_ellipsoid(points)[0].expand(len(points), 1, 1, 3), pose)
+    rim = middle + (points - middle) * (RIM / distance).clamp(min=1)[..., None]
+    hidden = (-towards * 8).clamp(0, 1)[..., None]
+    return points + hidden * (rim - points)
+
+
+def _between(one: Pose, other: Pose) -> Tensor:
+    """The scaled rotation in the picture from one pose to another, (B, 2, 2)."""
+    turn = other.rotation @ one.rotation.mT
+    roll = torch.atan2(turn[:, 1, 0] - turn[:, 0, 1], turn[:, 0, 0] + turn[:, 1, 1])
+    cos, sin = roll.cos(), roll.sin()
+    matrix = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
+    return matrix * (other.scale / one.scale)[:, None, None]
+
+
+def confinement(inside: Tensor, whole: float, none: float) -> Tensor:
+    """How much of a motion a pixel takes part in: 1 up to a distance, 0 from another on."""
     distance = (1 - inside).clamp(min=0).sqrt()
-    ramp = ((CONFINED_TO - distance) / (CONFINED_TO - CONFINED_FROM)).clamp(0, 1)
+    ramp = ((none - distance) / (none - whole)).clamp(0, 1)
     return ramp * ramp * (3 - 2 * ramp)
 
 

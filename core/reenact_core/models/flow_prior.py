@@ -2,8 +2,9 @@
 
 Three motions lead from the current driving frame to the first one: measured directly, summed up
 from frame to frame, and the sum measured once more from where it led
-(docs/explanation/recurrence.md compares them). Each comes with its photometric error on the
-driving frames themselves, which is known for any identity.
+(docs/explanation/recurrence.md compares them). Each comes with its error on the driving frames
+themselves, which is known for any identity: how far it misses what it should show, and whether it
+folds. A motion by keypoints, where there is one, is what flow is started from and falls back to.
 
 Convention:
     frames: (B, 3, S, S) in [0, 1]
@@ -26,7 +27,12 @@ Measure = Callable[[Tensor, Tensor], Tensor]
 ERROR_BLUR = 2.0
 """Sigma in pixels (at 256) over which photometric errors are averaged."""
 TEMPERATURE = 1.0 / 255
-"""Difference of photometric errors that makes a choice 1 : e."""
+"""Difference of errors that makes a choice 1 : e."""
+FOLDED = 0.25
+"""Area that a pixel's surroundings may shrink to, or grow to the inverse of, before it counts as
+folded."""
+FOLD_ERROR = 0.15
+"""Error of a motion that folds outright."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +44,7 @@ class DrivingMotion:
         direct: field to the first frame, measured at once
         summed: field to the first frame, the calibrated sum of subtle motions
         refined: `summed` with what a last measurement from there added
-        errors: (B, 3, S, S) in [0, 1], photometric errors of direct, summed and refined
+        errors: (B, 3, S, S) in [0, 1], errors of direct, summed and refined
     """
 
     subtle: Tensor
@@ -66,8 +72,12 @@ class FlowPrior:
         self._start_grey = self._previous_grey = grey(start)
         self._calibrated = torch.zeros_like(start[:, :2])
 
-    def advance(self, current: Tensor) -> DrivingMotion:
-        """The motion of the next frame of each video."""
+    def advance(self, current: Tensor, by_points: Tensor | None = None) -> DrivingMotion:
+        """The motion of the next frame of each video.
+
+        Convention:
+            by_points: the field from this frame to the first one as keypoints tell it
+        """
         if current.shape != self._start.shape:
             raise ValueError(
                 f"frames differ in shape: {tuple(current.shape)} and {tuple(self._start.shape)}"
@@ -75,26 +85,58 @@ class FlowPrior:
         new = grey(current)
         subtle = self._measure(new, self._previous_grey)
         summed = compose(subtle, self._calibrated)
-        direct = self._measure(new, self._start_grey)
-        refined = compose(self._measure(new, warp(self._start_grey, summed)), summed)
+        refined = self._once_more(new, summed)
+        direct = self._direct(new, current, by_points)
         motions = [direct, summed, refined]
-        errors = torch.cat(
-            [photometric_error(warp(self._start, motion), current) for motion in motions], 1
-        )
+        errors = torch.cat([self._error(motion, current) for motion in motions], 1)
         self._calibrated = choose(motions, errors)
         self._previous_grey = new
         return DrivingMotion(subtle, direct, summed, refined, errors)
 
+    def _direct(self, new: Tensor, current: Tensor, by_points: Tensor | None) -> Tensor:
+        """Measured at once: from nothing, from the keypoints, or as they tell; the best of these."""
+        from_nothing = self._measure(new, self._start_grey)
+        if by_points is None:
+            return from_nothing
+        motions = [from_nothing, self._once_more(new, by_points), by_points]
+        return choose(motions, torch.cat([self._error(one, current) for one in motions], 1))
+
+    def _once_more(self, new: Tensor, motion: Tensor) -> Tensor:
+        """A motion with the flow added that is left after it."""
+        return compose(self._measure(new, warp(self._start_grey, motion)), motion)
+
+    def _error(self, motion: Tensor, current: Tensor) -> Tensor:
+        missed = photometric_error(warp(self._start, motion), current)
+        return missed + FOLD_ERROR * blurred(folding(motion))
+
+
+def folding(motion: Tensor) -> Tensor:
+    """Where a motion folds or tears, (B, 1, S, S): 0 where it is smooth, 1 where it turns over.
+
+    By the area to which a pixel is mapped, the determinant of the motion's Jacobian.
+    """
+    padded = functional.pad(motion * (motion.shape[-1] / 2), (1, 1, 1, 1), mode="replicate")
+    by_x = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
+    by_y = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
+    area = (1 + by_x[:, :1]) * (1 + by_y[:, 1:]) - by_x[:, 1:] * by_y[:, :1]
+    shrunk = ((FOLDED - area) / FOLDED).clamp(0, 1)
+    grown = ((area - 1 / FOLDED) * FOLDED).clamp(0, 1)
+    return torch.maximum(shrunk, grown)
+
 
 def photometric_error(guess: Tensor, truth: Tensor) -> Tensor:
     """Mean absolute difference around every pixel, (B, 1, S, S) in [0, 1]."""
-    difference = (guess - truth).abs().mean(1, keepdim=True)
-    sigma = ERROR_BLUR * guess.shape[-1] / 256
+    return blurred((guess - truth).abs().mean(1, keepdim=True))
+
+
+def blurred(values: Tensor) -> Tensor:
+    """A map (B, 1, S, S) averaged around every pixel by a Gaussian of `ERROR_BLUR`."""
+    sigma = ERROR_BLUR * values.shape[-1] / 256
     reach = max(1, round(3 * sigma))
-    line = torch.arange(-reach, reach + 1, device=guess.device, dtype=guess.dtype)
+    line = torch.arange(-reach, reach + 1, device=values.device, dtype=values.dtype)
     kernel = torch.exp(-0.5 * (line / sigma) ** 2)
     kernel = (kernel / kernel.sum()).view(1, 1, 1, -1)
-    padded = functional.pad(difference, (reach,) * 4, mode="replicate")
+    padded = functional.pad(values, (reach,) * 4, mode="replicate")
     return functional.conv2d(functional.conv2d(padded, kernel), kernel.mT)
 
 

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reenact_core.models.carry_over import Chart, FaceState, carry_over, chart, sample
+from reenact_core.models.carry_over import (
+    Chart,
+    FaceState,
+    carry_over,
+    chart,
+    sample,
+    told_motion,
+    transport,
+)
 from reenact_core.models.compact import Compact, FaceSource
 from reenact_core.models.face_points import FaceReading
 from reenact_core.models.face_regions import region_masks
@@ -60,10 +68,12 @@ def step_inputs(
         now = states[done : done + count]
         with torch.inference_mode():
             prior = prior or FlowPrior(chunk[:1], measure)
-            motion = DrivingMotion.cat([prior.advance(frame) for frame in torch.split(chunk, 1)])
             before = FaceState.cat([earlier, now])[:count]
             faces = Driving(start.repeat(count), before, now)
-            batch = rows_of_input(models, source.repeat(count), faces, motion, settings)
+            told = tell(faces, chunk.shape[-1])
+            pairs = zip(torch.split(chunk, 1), torch.split(told.direct, 1), strict=True)
+            motion = DrivingMotion.cat([prior.advance(*pair) for pair in pairs])
+            batch = rows_of_input(models, source.repeat(count), faces, told, motion, settings)
         done, earlier = done + count, now[-1:]
         yield from batch.unstack()
 
@@ -77,10 +87,26 @@ class Driving:
     now: FaceState
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """The driving face's motion as its keypoints tell it: fields (N, 2, S, S) to d_0 and d_{i-1}."""
+
+    direct: Tensor
+    subtle: Tensor
+
+
+def tell(driving: Driving, size: int) -> Told:
+    """What pose and landmarks say of the driving face's motion."""
+    places = chart(driving.now, driving.now, size)
+    direct = told_motion(places, driving.now, driving.start)
+    return Told(direct, told_motion(places, driving.now, driving.before))
+
+
 def rows_of_input(
     models: Compact,
     source: FaceSource,
     driving: Driving,
+    told: Told,
     motion: DrivingMotion,
     settings: MotionSettings,
 ) -> StepInput:
@@ -89,9 +115,10 @@ def rows_of_input(
     new = new_state(source.state, driving.start, now, settings)
     old_new = new_state(source.state, driving.start, driving.before, settings)
     places = chart(new, now, size)
-    direct = carry_over(motion.direct, places, now, driving.start, source.state)
-    refined = carry_over(motion.refined, places, now, driving.start, source.state)
-    subtle = carry_over(motion.subtle, places, now, driving.before, old_new)
+    whole = transport(places, new, source.state, driving.start, told.direct)
+    direct, refined = carry_over(motion.direct, whole), carry_over(motion.refined, whole)
+    small = transport(places, new, old_new, driving.before, told.subtle)
+    subtle = carry_over(motion.subtle, small)
     errors = sample(motion.errors, places.driving)
     maps = geometry(places, new, source.state, size // 4)
     moved = models.global_integrator(source.pixels, source.features, direct, maps, errors[:, :1])

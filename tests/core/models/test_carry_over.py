@@ -2,8 +2,16 @@
 
 import torch
 
-from reenact_core.models.carry_over import FaceState, carry_over, chart, confinement
-from reenact_core.models.head_chart import Pose, pixel_grid, project
+from reenact_core.models.carry_over import (
+    FLOW_CONFINED,
+    FaceState,
+    carry_over,
+    chart,
+    confinement,
+    told_motion,
+    transport,
+)
+from reenact_core.models.head_chart import Pose, facing, pixel_grid, project
 from tests.core.models.test_head_chart import pose
 
 SIZE = 64
@@ -25,9 +33,10 @@ def test_a_source_that_is_the_first_driving_frame_gets_the_flow_itself() -> None
     start, now = face(pose(10)), face(pose(35, 5))
     places = chart(now, now, SIZE)
     flow = bumpy_flow()
-    field = carry_over(flow, places, now, start, start)
+    told = told_motion(places, now, start)
+    field = carry_over(flow, transport(places, now, start, start, told))
     expected = pixel_grid(SIZE, flow)[None] + flow.permute(0, 2, 3, 1)
-    on_head = confinement(places.inside) == 1
+    on_head = confinement(places.inside, *FLOW_CONFINED) == 1
     assert torch.allclose(field[on_head], expected[on_head], atol=1e-4)
 
 
@@ -36,9 +45,9 @@ def test_without_flow_a_turned_head_shows_the_same_places_of_the_source() -> Non
     new = FaceState(driving.pose, source.shape)
     places = chart(new, driving, SIZE)
     still = torch.zeros(1, 2, SIZE, SIZE)
-    field = carry_over(still, places, driving, driving, source)
+    field = carry_over(still, transport(places, new, source, driving, still))
     expected = project(places.head, source.pose)
-    on_head = places.inside > 0.05
+    on_head = (places.inside > 0.05) & (facing(places.head, source.pose) > 0)
     assert torch.allclose(field[on_head], expected[on_head], atol=1e-4)
 
 
@@ -46,7 +55,8 @@ def test_far_from_the_head_nothing_moves() -> None:
     small = Pose(torch.eye(3)[None], torch.tensor([0.15]), torch.zeros(1, 2))
     here = face(small)
     places = chart(here, here, SIZE)
-    field = carry_over(bumpy_flow(), places, here, here, here)
+    still = torch.zeros(1, 2, SIZE, SIZE)
+    field = carry_over(bumpy_flow(), transport(places, here, here, here, still))
     assert torch.equal(field[0, 0, 0], pixel_grid(SIZE, field)[0, 0])
 
 
@@ -55,3 +65,16 @@ def test_places_are_found_on_a_wider_face() -> None:
     places = chart(narrow, wide, SIZE)
     beside = places.driving[0, SIZE // 2, SIZE * 5 // 8, 0]
     assert beside > pixel_grid(SIZE, places.driving)[SIZE // 2, SIZE * 5 // 8, 0] + 0.005
+
+
+def test_what_flow_adds_is_turned_and_scaled_as_the_faces_are() -> None:
+    driving = face(pose())
+    rolled = torch.tensor([[[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]])  # a quarter turn, clockwise
+    target = FaceState(Pose(rolled, driving.pose.scale * 2, driving.pose.offset), driving.shape)
+    places = chart(target, driving, SIZE)
+    flow = torch.zeros(1, 2, SIZE, SIZE)
+    flow[:, 0] = 0.05
+    still = torch.zeros_like(flow)
+    by = transport(places, target, target, driving, still)
+    added = (carry_over(flow, by) - carry_over(still, by))[0, SIZE // 2, SIZE // 2]
+    assert torch.allclose(added, torch.tensor([0.0, 0.1]), atol=1e-4)
