@@ -28,6 +28,11 @@ BROKEN = [
     "truncated_no_moov.mp4",
     "zero_byte.mp4",
 ]
+DAMAGED = [
+    pytest.param("bitflips_mid.mp4", marks=pytest.mark.slow),
+    "truncated_moov_first.mp4",
+    "resolution_change_midstream.ts",
+]
 ODD = [
     "anamorphic_sar4x3.mp4",
     "bt601_sd.mp4",
