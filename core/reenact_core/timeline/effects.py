@@ -64,7 +64,7 @@ def asks_of(item: Any, where: str) -> tuple[Ask, ...]:
         TimelineError: an unknown key or a wrong value, named with `where`.
     """
     effects = [e for e in item.effects if e.effect_name == NAME and e.enabled]
-    return tuple(_ask(_ours(e.metadata, where), where) for e in effects)
+    return tuple(_ask(_table(e, where), where) for e in effects)
 
 
 def picks_of(clip: Any, where: str) -> tuple[Pick, ...]:
@@ -75,6 +75,11 @@ def picks_of(clip: Any, where: str) -> tuple[Pick, ...]:
     """
     markers = [m for m in clip.markers if NAME in m.metadata]
     return tuple(sorted((_pick(m, f"{where}, marker") for m in markers), key=lambda p: p.time))
+
+
+def ours(item: Any) -> Any:
+    """What stands under our key in an item's metadata, as plain values; None where nothing does."""
+    return plain(item.metadata.get(NAME))
 
 
 def plain(value: Any) -> Any:
@@ -88,8 +93,8 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _ours(metadata: Any, where: str) -> Mapping[str, Any]:
-    table = plain(metadata).get(NAME, {})
+def _table(item: Any, where: str) -> Mapping[str, Any]:
+    table = ours(item) if NAME in item.metadata else {}
     if not isinstance(table, dict):
         raise TimelineError(f"{where}: metadata {NAME} must be a table, got {table!r}")
     version = table.get("version", VERSION)
@@ -242,7 +247,7 @@ def _choice(read: Mapping[str, Any]) -> FaceChoice:
 
 
 def _pick(marker: Any, where: str) -> Pick:
-    table = _ours(marker.metadata, where)
+    table = _table(marker, where)
     read = _read(table, {"version": lambda value, _: value, "pick": _point}, where)
     if "pick" not in read:
         raise TimelineError(f'{where}: {NAME} must have "pick": [x, y], got {dict(table)!r}')

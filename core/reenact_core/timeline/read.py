@@ -16,7 +16,7 @@ from reenact_core.timeline.carried import schema_carried
 from reenact_core.timeline.cast import casts_of
 from reenact_core.timeline.clip_media import ClipMedia, Probe, media_of
 from reenact_core.timeline.conform import conform
-from reenact_core.timeline.effects import NAME, plain
+from reenact_core.timeline.effects import ours
 from reenact_core.timeline.media_paths import Places, locate
 from reenact_core.timeline.open_file import (
     EXTRAS,
@@ -28,7 +28,7 @@ from reenact_core.timeline.open_file import (
 from reenact_core.timeline.plan import Plan, Refused, Shot
 from reenact_core.timeline.relocate import KEY as MEDIA_ROOT
 from reenact_core.timeline.request import Request
-from reenact_core.timeline.select import Chosen, choose, shared_names
+from reenact_core.timeline.select import Chosen, choose, passed_over, shared_names
 from reenact_core.timeline.shot_ids import shot_ids
 from reenact_core.timeline.spans import Span
 from reenact_core.timeline.walk import Place, walk
@@ -50,7 +50,7 @@ class Edit:
     @property
     def settings(self) -> dict[str, Any]:
         """Settings in the timeline's own metadata, `reenact.settings`; empty where it has none."""
-        table = plain(self.timeline.metadata).get(NAME)
+        table = ours(self.timeline)
         settings = table.get("settings") if isinstance(table, dict) else None
         return settings if isinstance(settings, dict) else {}
 
@@ -92,7 +92,8 @@ def make_plan(edit: Edit, request: Request, *, probe: Probe | None = None) -> Pl
     places = walk(edit.timeline, desk.length_of)
     ids = dict(zip(map(id, places), shot_ids(place.clip.name for place in places), strict=True))
     chosen = choose(edit.timeline, places, request)
-    shots, refused, notes = [], [], list(edit.notes) + shared_names(chosen)
+    shots, refused = [], []
+    notes = [*edit.notes, *shared_names(chosen), *passed_over(places, chosen)]
     for item in _without_hidden_twins(chosen):
         try:
             shot, more = desk.shot(item, ids[id(item.place)])
@@ -219,7 +220,7 @@ def _kind(found: Any) -> str:
 
 def _media_folder(timeline: Any, folder: Path) -> Path:
     """Where relative media are: our output remembers it for media of the timeline it came from."""
-    table = plain(timeline.metadata).get(NAME)
+    table = ours(timeline)
     url = table.get(MEDIA_ROOT) if isinstance(table, dict) else None
     if not isinstance(url, str):
         return folder

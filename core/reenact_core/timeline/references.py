@@ -10,7 +10,7 @@ from typing import Any, Literal
 import opentimelineio as otio
 
 from reenact_core.errors import TimelineError
-from reenact_core.timeline.effects import NAME, plain
+from reenact_core.timeline.effects import NAME, ours
 
 Relink = Literal["add", "swap", "track"]
 
@@ -52,7 +52,7 @@ def original(clip: Any) -> Any:
 
 def result_of(reference: Any) -> dict[str, Any] | None:
     """What an earlier run wrote about a reference; None where it is none of ours."""
-    record = plain(reference.metadata).get(NAME) if reference is not None else None
+    record = ours(reference) if reference is not None else None
     return record if isinstance(record, dict) and "shot" in record else None
 
 

@@ -67,7 +67,7 @@ def _unsupported(effect: Any) -> TimelineError:
 
 def _is_remap(effect: Any) -> bool:
     """Whether a filter of an FCP XML file changes speed, which its adapter reads as any filter."""
-    table = plain(effect.metadata).get("fcp_xml")
+    table = plain(effect.metadata.get("fcp_xml"))
     if not isinstance(table, dict) or table.get("effectid") != "timeremap":
         return False
     parameters = table.get("parameter")

@@ -74,6 +74,17 @@ def shared_names(chosen: Sequence[Chosen]) -> list[str]:
     ]
 
 
+def passed_over(places: Sequence[Place], chosen: Sequence[Chosen]) -> list[str]:
+    """A sentence for every enabled clip that asks by an effect, and is not seen."""
+    if any(item.named for item in chosen):
+        return []
+    return [
+        f"{place.where}: asks, but nothing of it is seen in the edit; it is left out"
+        for place in places
+        if place.enabled and not _is_seen(place) and asks_of(place.clip, place.where)
+    ]
+
+
 def _is_seen(place: Place) -> bool:
     """False for a clip that a nest trims away; a clip at fault counts, to be refused aloud."""
     return place.seen is not None or place.fault is not None or place.own is None

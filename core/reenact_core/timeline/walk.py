@@ -12,7 +12,7 @@ from typing import Any
 import opentimelineio as otio
 
 from reenact_core.errors import TimelineError
-from reenact_core.timeline.effects import NAME, plain
+from reenact_core.timeline.effects import ours
 from reenact_core.timeline.references import original
 from reenact_core.timeline.retime import content, speed_of
 from reenact_core.timeline.spans import Span, seconds, span_of
@@ -94,7 +94,7 @@ def walk(timeline: Any, length_of: LengthOf) -> list[Place]:
 
 def holds_results(track: Any) -> bool:
     """Whether a track was made by an earlier run with `--relink track`."""
-    table = plain(track.metadata).get(NAME)
+    table = ours(track)
     return isinstance(table, dict) and table.get("relink") == "track"
 
 
@@ -153,10 +153,13 @@ def _offset(children: list[Any], index: int, name: str) -> Fraction:
 
 def _own(item: Any, length_of: LengthOf) -> Span:
     """An item's range in its own time; empty where nobody knows it."""
-    if item.source_range is not None:
-        return span_of(item.source_range)
-    if isinstance(item, otio.schema.Clip):
-        return clip_range(item, length_of) or Span(Fraction(0), Fraction(0))
+    try:
+        if item.source_range is not None:
+            return span_of(item.source_range)
+        if isinstance(item, otio.schema.Clip):
+            return clip_range(item, length_of) or Span(Fraction(0), Fraction(0))
+    except TimelineError as error:
+        raise TimelineError(f'{item.schema_name()} "{item.name}": {error}') from error
     if not isinstance(item, otio.core.Composition):
         return Span(Fraction(0), Fraction(0))
     lengths = [

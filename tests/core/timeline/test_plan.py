@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reenact_core.errors import MediaError, TimelineError
 from reenact_core.timeline.plan import FaceChoice, Plan, Shot
-from reenact_core.timeline.read import Edit, make_plan
+from reenact_core.timeline.read import Edit, make_plan, read_timeline
 from reenact_core.timeline.request import Request
 from reenact_core.timing import snap_rate
 from tests.core.timeline.edits import (
@@ -33,6 +33,7 @@ from tests.core.timeline.edits import (
     track,
     warp,
 )
+from tests.synthetic import ClipFormat, write_clip, write_portrait
 
 NONE = Request(handles=0)
 FILM, NTSC = Fraction(24000, 1001), Fraction(30000, 1001)
@@ -358,6 +359,41 @@ def test_relative_media_outside_the_folder_are_refused(tmp_path: Path) -> None:
 def test_nothing_asked_for(tmp_path: Path) -> None:
     with pytest.raises(TimelineError, match="nothing is asked for"):
         plan(timeline(track(clip("a", times(0, 9)))), tmp_path)
+
+
+def test_an_ask_that_nobody_sees_is_noted(tmp_path: Path) -> None:
+    inner = [clip(name, times(0, 10), effects=[recast()]) for name in ("seen", "unseen")]
+    found = plan(timeline(track(stack(track(*inner), source=times(0, 10)))), tmp_path)
+    assert [item.clip_name for item in found.shots] == ["seen"]
+    assert '"unseen"' in found.notes[0]
+
+
+def test_a_time_that_is_no_number_names_its_clip(tmp_path: Path) -> None:
+    edit = saved(timeline(track(clip("a", times(0, 10), effects=[recast()]))), tmp_path)
+    edit.timeline.tracks[0][0].source_range = times(float("nan"), 10)
+    with pytest.raises(TimelineError, match='Clip "a"'):
+        make_plan(edit, NONE, probe=Prober())
+
+
+def test_real_media_and_the_real_probe(tmp_path: Path) -> None:
+    media = write_clip(tmp_path / "real.mkv", 20, form=ClipFormat(rate=FILM, width=64, height=48))
+    images = [f"image.{number}.png" for number in (7, 8, 9)]
+    for name in (*images, "her.png", "face.png"):
+        write_portrait(tmp_path / name, 64)
+    sequence = otio.schema.ImageSequenceReference("", "image.", ".png", start_frame=7, rate=24)
+    made = timeline(
+        track(
+            clip("film", times(5, 10, 23.976), url=media.name),
+            clip("still", times(0, 30), url="her.png"),
+            otio.schema.Clip("images", sequence, times(8, 2)),
+        )
+    )
+    otio.adapters.write_to_file(made, str(tmp_path / "edit.otio"))
+    request = replace(NONE, source=tmp_path / "face.png")
+    found = make_plan(read_timeline(tmp_path / "edit.otio"), request)
+    assert not found.refused
+    shots = {item.clip_name: (shown(item), item.still) for item in found.shots}
+    assert shots == {"film": ((5, 15), False), "still": ((0, 30), True), "images": ((1, 3), False)}
 
 
 def test_an_empty_timeline_has_nothing_to_ask(tmp_path: Path) -> None:
