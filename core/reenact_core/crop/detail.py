@@ -1,8 +1,9 @@
-"""Detail that the crop could not hold, given back where the new face agrees with the footage.
+"""Detail that the new face lacks, taken from the footage where the two agree.
 
-A face that is larger in its frame than the crop loses its finest detail in the cut. That detail is
-known exactly: it is the frame less what the crop kept of it. It is given back only where the new
-face shows what the footage shows; nothing is made up.
+A network paints softly, and a face that is larger in its frame than the crop loses its finest
+detail in the cut. Both are known exactly: the one is in the plate's own crop, the other is the
+frame less what the crop kept of it. They are given only where the new face shows, but for its
+softness, what the footage shows; nothing is made up.
 """
 
 import cv2
@@ -13,6 +14,10 @@ from reenact_core.crop.resample import Image
 ALIKE, UNLIKE = 0.02, 0.08
 """Local difference, of the signal's range, up to which faces agree fully, and from which not."""
 
+FINE, SOFT = 1.0, 1.5
+"""Blur in crop samples (standard deviation) under which two faces are compared: their forms, and
+the forms of a soft face."""
+
 
 def agreement(face: Image, plate_crop: Image) -> Image:
     """Where a new face shows what its plate shows.
@@ -22,12 +27,26 @@ def agreement(face: Image, plate_crop: Image) -> Image:
         result: (size, size) float32, 1 where they look alike, exactly 1 where they are equal
     """
     # The plate's grain is no disagreement: it averages out over a few samples, and form does not.
-    difference = np.abs(cv2.GaussianBlur(face - plate_crop, (0, 0), 1.0)).max(axis=2)
-    # The strongest difference near by counts: the rim of an eye must not be lit by the skin.
-    near = cv2.dilate(difference, np.ones((3, 3), np.uint8))
-    rough = np.sqrt(cv2.GaussianBlur(near * near, (0, 0), 1.5))
-    unlike = np.clip((rough - ALIKE) / (UNLIKE - ALIKE), 0.0, 1.0)
-    return np.asarray(1.0 - unlike * unlike * (3.0 - 2.0 * unlike), dtype=np.float32)
+    return _alike(_blurred(plate_crop - face, FINE))
+
+
+def sharpened(face: Image, plate_crop: Image, strength: float) -> Image:
+    """The face as sharp as its plate where both show the same.
+
+    Convention:
+        face, plate_crop: (size, size, 3) float32 R'G'B' in [0, 1]
+        strength: in [0, 1], 0 leaves the face as it is
+        result: (size, size, 3), the face itself where it equals its plate
+
+    The fine part of the face gives way to the plate's; it is not added to it, so that nothing is
+    seen twice.
+    """
+    if strength == 0:
+        return face
+    lack = plate_crop - face
+    slow = _blurred(lack, SOFT)
+    share = strength * _alike(slow)[..., None]
+    return np.asarray(face + share * (lack - slow), dtype=np.float32)
 
 
 def lost(old: Image, kept: Image, agreed: Image, strength: float) -> Image:
@@ -39,3 +58,17 @@ def lost(old: Image, kept: Image, agreed: Image, strength: float) -> Image:
         result: (h, w, 3); nothing where the crop is finer than the frame, for nothing was lost
     """
     return np.asarray((old - kept) * (1.0 - strength * agreed)[..., None], dtype=np.float32)
+
+
+def _alike(difference: Image) -> Image:
+    """(h, w) from a difference (h, w, 3): 1 where it is small all around, 0 where it is not."""
+    strongest = np.abs(difference).max(axis=2)
+    # The strongest difference near by counts: the rim of an eye must not be lit by the skin.
+    near = cv2.dilate(strongest, np.ones((3, 3), np.uint8))
+    rough = np.sqrt(_blurred(near * near, 1.5))
+    unlike = np.clip((rough - ALIKE) / (UNLIKE - ALIKE), 0.0, 1.0)
+    return np.asarray(1.0 - unlike * unlike * (3.0 - 2.0 * unlike), dtype=np.float32)
+
+
+def _blurred(image: Image, sigma: float) -> Image:
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), dtype=np.float32)

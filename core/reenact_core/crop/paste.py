@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reenact_core.crop.cut import cut
-from reenact_core.crop.detail import agreement, lost
+from reenact_core.crop.detail import agreement, lost, sharpened
 from reenact_core.crop.grain import grain_lacking
 from reenact_core.crop.resample import (
     Grid,
@@ -42,8 +42,8 @@ class PasteSettings:
     """How a face is put back."""
 
     detail: float = 1.0
-    """Share of the detail beyond the crop's resolution that is given back where the new face
-    agrees with the footage, in [0, 1]."""
+    """Share of the footage's fine detail that is kept where the new face agrees with it, in
+    [0, 1]. It is the plate's own texture: 0 where a new identity must bring its own skin."""
     grain: float = 1.0
     """Share of the missing grain that is added, in [0, 1]."""
     dither: Literal["noise", "none"] = "noise"
@@ -165,6 +165,7 @@ def _new_pixels(
         size = place.region.size
         return resample(image, place.from_crop, size, edge="repeat", sampling=sampling)
 
+    face = sharpened(face, plate_crop, settings.detail)
     agreed = back(agreement(face, plate_crop), "linear")
     gone = lost(old, back(plate_crop), agreed, settings.detail)
     change = back(face - plate_crop) - gone

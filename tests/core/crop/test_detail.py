@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,7 +6,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from reenact_core.crop.cut import cut
-from reenact_core.crop.detail import agreement, lost
+from reenact_core.crop.detail import agreement, lost, sharpened
 from reenact_core.crop.paste import PasteSettings, paste
 from reenact_core.media.colour import to_rgb
 from tests.core.crop.pictures import Form, disc, picture, similarity, texture
@@ -31,6 +32,24 @@ def test_faces_that_differ_do_not_agree_there_and_near_there() -> None:
     changed[20:30, 20:30] += 0.3
     agreed = agreement(changed, crop(0))
     assert (agreed[19:31, 19:31] == 0).all() and (agreed[:10] == 1).all()
+
+
+@given(st.integers(0, 99), st.floats(0, 1))
+def test_a_face_that_is_its_plate_is_as_sharp_as_it_is(seed: int, strength: float) -> None:
+    assert np.array_equal(sharpened(crop(seed), crop(seed), strength), crop(seed))
+
+
+def test_a_soft_face_becomes_sharp_where_it_shows_the_same() -> None:
+    plate = crop(0)
+    truth = plate.copy()
+    truth[20:30, 20:30] = 0.9  # what the new face does on its own
+    soft = np.asarray(cv2.GaussianBlur(truth, (0, 0), 1.0), dtype=np.float32)
+    sharp = sharpened(soft, plate, 1.0)
+    away = np.ones((48, 48), np.bool_)
+    away[12:38, 12:38] = False
+    assert psnr(sharp, truth, away) > psnr(soft, truth, away) + 4
+    assert np.allclose(sharp[20:30, 20:30], soft[20:30, 20:30], atol=1e-6)
+    assert np.array_equal(sharpened(soft, plate, 0.0), soft)
 
 
 def test_what_is_not_agreed_is_not_given_back() -> None:
