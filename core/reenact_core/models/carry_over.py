@@ -110,7 +110,8 @@ def _shown(head: Tensor, pose: Pose) -> Tensor:
 def relief(face: FaceState, side: int) -> Tensor:
     """How far the face lies behind (below 0: before) the ellipsoid, (B, 1, side, side).
 
-    In head units. Known at the landmarks that face the viewer, spread by normalised Gaussians between them.
+    In head units. Known at the landmarks that face the viewer, spread by normalised Gaussians
+    between them.
     """
     points, pose = face.points(), face.pose
     smooth, _ = unproject(points, pose)

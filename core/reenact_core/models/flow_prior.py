@@ -94,7 +94,7 @@ class FlowPrior:
         return DrivingMotion(subtle, direct, summed, refined, errors)
 
     def _direct(self, new: Tensor, current: Tensor, by_points: Tensor | None) -> Tensor:
-        """Measured at once: from nothing, from the keypoints, or as they tell; the best of these."""
+        """Measured at once: from nothing, from what keypoints tell, or that itself."""
         from_nothing = self._measure(new, self._start_grey)
         if by_points is None:
             return from_nothing

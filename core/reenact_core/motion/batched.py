@@ -89,7 +89,7 @@ class Driving:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Told:
-    """The driving face's motion as its keypoints tell it: fields (N, 2, S, S) to d_0 and d_{i-1}."""
+    """The driving face's motion to d_0 and to d_{i-1} as its keypoints tell it, (N, 2, S, S)."""
 
     direct: Tensor
     subtle: Tensor
