@@ -105,4 +105,5 @@ def _unlike(readings: FaceReading, source: FaceReading) -> Tensor:
     """How far each face (N,) is from the source's, by head turn and expression."""
     turn: Tensor = torch.linalg.matrix_norm(readings.rotation.float() - source.rotation.float())
     change = (readings.expression - source.expression).float()
-    return turn + torch.linalg.vector_norm(change, dim=-1)
+    far: Tensor = torch.linalg.vector_norm(change, dim=-1)
+    return turn + far

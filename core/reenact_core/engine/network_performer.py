@@ -13,12 +13,16 @@ import torch
 from torch import Tensor
 
 from reenact_core.devices import Compute, out_of_memory_named
-from reenact_core.engine.performer import Crops, Floats, NewFace, Take
+from reenact_core.engine.keypoint_performer import KeypointPerformer
+from reenact_core.engine.performer import Crops, Floats, NewFace, Performer, Take
 from reenact_core.errors import CheckpointError
 from reenact_core.models.carry_over import FaceState
 from reenact_core.models.compact import Compact, FaceSource
+from reenact_core.models.face_points import load_face_points
 from reenact_core.models.head_chart import Pose
+from reenact_core.models.integrators.fomm import Fomm
 from reenact_core.models.load import Models
+from reenact_core.models.paper import Paper
 from reenact_core.motion.batched import prepare_source, read_faces, step_inputs
 from reenact_core.motion.lanes import LaneSettings, ShotLanes, run_lanes
 from reenact_core.motion.recurrent import Carry, Recurrence, Reenacted, StepInput
@@ -126,18 +130,22 @@ class NetworkPerformer:
         return moved.to(self.compute.device, self.compute.dtype)
 
 
-def network_performer(models: Models, settings: Settings, compute: Compute) -> NetworkPerformer:
-    """The performer of a checkpoint that holds the networks of a whole run.
+def network_performer(models: Models, settings: Settings, compute: Compute) -> Performer:
+    """The performer of a checkpoint.
 
     Raises:
-        CheckpointError: it holds others, as those of a global integrator alone.
+        CheckpointError: it holds networks that no performer knows.
     """
-    if not isinstance(models.network, Compact):
-        raise CheckpointError(
-            f"{models.path}: holds the networks of `{models.architecture}`; a checkpoint of "
-            "`compact` is needed to render"
-        )
-    return NetworkPerformer(models.network, settings.motion, settings.lanes, compute)
+    network = models.network
+    if isinstance(network, Compact):
+        return NetworkPerformer(network, settings.motion, settings.lanes, compute)
+    if isinstance(network, Paper | Fomm):
+        reader = load_face_points(compute=compute)
+        return KeypointPerformer(network, reader, settings.motion, compute)
+    raise CheckpointError(
+        f"{models.path}: holds the networks of `{models.architecture}`; a checkpoint of `compact`, "
+        "`paper` or `fomm` is needed to render"
+    )
 
 
 def _step(recurrence: Recurrence, inputs: StepInput, carry: Carry) -> tuple[Reenacted, Carry]:

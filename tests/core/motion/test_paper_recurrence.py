@@ -124,6 +124,16 @@ def test_a_global_integrator_alone_paints_what_reenact_paints() -> None:
         torch.testing.assert_close(made, expected, rtol=0, atol=1e-5)
 
 
+def test_half_precision_gives_nearly_the_same() -> None:
+    with torch.no_grad():
+        results = [
+            torch.cat(list(reenact_frames(paper, SOURCE, [DRIVING], "subtle")))
+            for paper in (tiny_paper(), tiny_paper().to(torch.bfloat16))
+        ]
+    assert results[1].dtype == torch.float32
+    assert (results[0] - results[1]).abs().mean() < 0.03
+
+
 def test_networks_without_jacobians_run_too() -> None:
     keypoints = dataclasses.replace(INTEGRATOR.keypoints, jacobian="none")
     integrator = dataclasses.replace(INTEGRATOR, keypoints=keypoints)
