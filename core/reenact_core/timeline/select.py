@@ -43,7 +43,7 @@ def choose(timeline: Any, places: Sequence[Place], request: Request) -> list[Cho
         wanted = [place.clip.name in request.clips for place in places]
     elif any(asked):
         wanted = [bool(asks) for asks in asked]
-    elif Ask(request.mode, request.source, driving=request.driving).meant is not None:
+    elif request.source is not None or request.driving is not None:
         wanted = [True] * len(places)
     else:
         raise TimelineError(
@@ -65,8 +65,8 @@ def choose(timeline: Any, places: Sequence[Place], request: Request) -> list[Cho
 
 
 def shared_names(chosen: Sequence[Chosen]) -> list[str]:
-    """A sentence for every name that several of the chosen clips bear."""
-    counts = Counter(item.place.clip.name for item in chosen)
+    """A sentence for every name of the request that several of the chosen clips bear."""
+    counts = Counter(item.place.clip.name for item in chosen if item.named)
     return [
         f'{count} clips are called "{name}"; all of them are meant'
         for name, count in counts.items()
@@ -125,35 +125,31 @@ def _faces(
     place: Place, asks: tuple[Ask, ...], request: Request, named: bool
 ) -> tuple[tuple[Ask, Pick | None], ...]:
     """Every face of a clip with what is asked of it, the request's values filled in."""
-    picks = picks_of(place.clip, place.where)
-    pairs = _pair(asks or (Ask(),), picks, place.where)
     line = Ask(
         mode=request.mode,
         source=request.source,
         source_time=request.source_time,
         driving=request.driving,
+        face=request.face or FaceChoice(),
         scheme=request.scheme,
         strength=request.strength,
     )
-    return tuple(
-        (_with_face(_merge(line, ask) if named else _merge(ask, line), ask, pick, request), pick)
-        for ask, pick in (_completed(pair, line, place.where, named) for pair in pairs)
-    )
+    faces = []
+    for ask, pick in _pair(asks or (Ask(),), picks_of(place.clip, place.where), place.where):
+        merged = _merge(line, ask) if named else _merge(ask, line)
+        _check_complete(merged, place.where)
+        faces.append((_with_face(merged, ask, pick, line), pick))
+    return tuple(faces)
 
 
-def _completed(
-    pair: tuple[Ask, Pick | None], line: Ask, where: str, named: bool
-) -> tuple[Ask, Pick | None]:
-    """The pair itself; refused where neither effect nor request say what to do."""
-    ask = pair[0]
-    merged = _merge(line, ask) if named else _merge(ask, line)
-    if merged.meant is None and merged.source is not None:
+def _check_complete(ask: Ask, where: str) -> None:
+    """Refuse an ask where neither effect nor request say what to do."""
+    if ask.meant is None and ask.source is not None:
         raise TimelineError(f"{where}: --source and --driving are both given; say which --mode")
-    if merged.meant is None or (merged.meant == "recast" and merged.source is None):
+    if ask.meant is None or (ask.meant == "recast" and ask.source is None):
         raise TimelineError(f"{where}: says no source; name a picture there, or by --source")
-    if merged.meant == "redirect" and merged.driving is None:
+    if ask.meant == "redirect" and ask.driving is None:
         raise TimelineError(f"{where}: says no driving video; name one there, or by --driving")
-    return pair
 
 
 def _pair(
@@ -190,8 +186,8 @@ def _merge(first: Ask, then: Ask) -> Ask:
     )
 
 
-def _with_face(merged: Ask, ask: Ask, pick: Pick | None, request: Request) -> Ask:
+def _with_face(merged: Ask, ask: Ask, pick: Pick | None, line: Ask) -> Ask:
     """The face that the effect names, the marker picks, or the request says."""
     if ask.names_face:
         return replace(merged, face=ask.face, reference=ask.reference)
-    return replace(merged, face=None if pick else request.face or FaceChoice())
+    return replace(merged, face=None if pick else line.face, reference=None)

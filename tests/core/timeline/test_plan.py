@@ -547,8 +547,9 @@ def test_a_missing_source_of_the_request_stops_at_once(tmp_path: Path) -> None:
 def test_source_and_driving_together_need_a_mode(tmp_path: Path) -> None:
     made = timeline(track(clip("a", times(0, 9))))
     both = Request(("a",), put(tmp_path / "f.png"), driving=put(tmp_path / "d.mp4"))
-    with pytest.raises(TimelineError, match="--mode"):
-        plan(made, tmp_path, both)
+    for request in (both, replace(both, clips=())):
+        with pytest.raises(TimelineError, match="--mode"):
+            plan(made, tmp_path, request)
     assert shot(made, tmp_path, replace(both, mode="redirect")).casts[0].mode == "redirect"
 
 
