@@ -49,6 +49,9 @@ class EncodeSettings:
         return folder / f"{name}{self.suffix}"
 
 
+BOTTOM_FIRST = (3, 5)
+"""FFmpeg's field orders whose bottom field is shown first."""
+_UNMARKED = {"dnxhd": "DNxHR", "libx265": "HEVC"}
 _MILLISECOND = Fraction(1, 1000)
 _ENCODERS = {
     "h264": "libx264",
@@ -95,7 +98,6 @@ _PRORES = {
     "4444": "4444",
     "XQ": "4444xq",
 }
-_DNXHR_MATRICES = ("bt709", "bt2020nc", "bt2020c", "gbr")
 # Encoders whose streams, or the containers used here, say that samples have full range.
 _TELL_RANGE = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "ffv1", "mjpeg")
 _DNXHR = {
@@ -132,15 +134,20 @@ def choose_codec(info: MediaInfo, codec: Codec) -> tuple[EncodeSettings, tuple[s
 def nearest_format(wanted: SampleLayout, offered: Iterable[str]) -> str:
     """The pixel format that keeps most of a layout: colour model, opacity, chroma, depth."""
 
+    chroma = (wanted.chroma_width_shift, wanted.chroma_height_shift)
+    if wanted.kind == "grey":
+        chroma = (9, 9)  # there is none to lose
+
     def loss(name: str) -> tuple[int | bool, ...]:
         layout = packing_of(name).layout
         wide = layout.chroma_width_shift + layout.chroma_height_shift
-        fine = wanted.chroma_width_shift + wanted.chroma_height_shift
+        fine = chroma[0] + chroma[1]
         return (
+            layout.kind == "grey" != wanted.kind,
             layout.kind != wanted.kind and wanted.kind != "grey",
             wanted.has_alpha and not layout.has_alpha,
-            max(0, layout.chroma_width_shift - wanted.chroma_width_shift)
-            + max(0, layout.chroma_height_shift - wanted.chroma_height_shift),
+            max(0, layout.chroma_width_shift - chroma[0])
+            + max(0, layout.chroma_height_shift - chroma[1]),
             max(0, wanted.depth - layout.depth),
             layout.kind != wanted.kind,
             layout.has_alpha != wanted.has_alpha,
@@ -235,13 +242,11 @@ def _options(
     info: MediaInfo, encoder: str, pixel_format: str, notes: list[str]
 ) -> tuple[tuple[str, str], ...]:
     if encoder == "libx264":
-        return _x26x(info)
+        return (*_x26x(info), *_fields(info))
     if encoder == "libx265":
         return (*_x26x(info), ("x265-params", _x265_parameters(info)))
     if encoder == "ffv1":
-        size = (info.height, info.width) if info.rotation % 180 else (info.width, info.height)
-        slices = _ffv1_slices(*size, pixel_format)
-        return ("level", "3"), ("g", "1"), ("slices", str(slices)), ("slicecrc", "1")
+        return _ffv1_options(info, pixel_format)
     if encoder == "prores_ks":
         return _prores_options(info, pixel_format)
     if encoder == "dnxhd":
@@ -264,6 +269,12 @@ def _x26x(info: MediaInfo) -> tuple[tuple[str, str], ...]:
     return ("preset", "medium"), ("crf", str(crf)), *((("g", "1"),) if intra else ())
 
 
+def _fields(info: MediaInfo) -> tuple[tuple[str, str], ...]:
+    if not info.interlaced:
+        return ()
+    return (("x264-params", "bff=1" if info.field_order in BOTTOM_FIRST else "tff=1"),)
+
+
 def _x265_parameters(info: MediaInfo) -> str:
     parameters = ["log-level=error"]
     if info.mastering is not None:
@@ -275,20 +286,33 @@ def _x265_parameters(info: MediaInfo) -> str:
     return ":".join(parameters)
 
 
-def _ffv1_slices(width: int, height: int, pixel_format: str) -> int:
-    """Slices that can be coded side by side; small and odd pictures do not take every number."""
-    for slices in (16, 9, 4):
-        trial = av.CodecContext.create("ffv1", "w")
-        assert isinstance(trial, av.VideoCodecContext)
-        trial.width, trial.height, trial.pix_fmt = width, height, pixel_format
-        trial.time_base = Fraction(1, 25)
-        trial.options = {"level": "3", "slices": str(slices)}
-        try:
-            trial.open()
-        except FFmpegError:
-            continue
-        return slices
-    return 1
+def _ffv1_options(info: MediaInfo, pixel_format: str) -> tuple[tuple[str, str], ...]:
+    """Version 3, in as many slices as the size takes (all cores work, a damage stays small)."""
+    if packing_of(pixel_format).layout.chroma_width_shift == 2:
+        # Version 3 loses the last column of chroma where widths are no multiple of four.
+        return ("level", "1"), ("g", "1")
+    size = (info.height, info.width) if info.rotation % 180 else (info.width, info.height)
+    options = ("level", "3"), ("g", "1"), ("slicecrc", "1")
+    for slices in ("16", "9", "4"):
+        if _opens("ffv1", *size, pixel_format, (*options, ("slices", slices))):
+            return (*options, ("slices", slices))
+    return options
+
+
+def _opens(
+    encoder: str, width: int, height: int, pixel_format: str, options: tuple[tuple[str, str], ...]
+) -> bool:
+    """Whether an encoder takes pictures of that size with these options."""
+    trial = av.CodecContext.create(encoder, "w")
+    assert isinstance(trial, av.VideoCodecContext)
+    trial.width, trial.height, trial.pix_fmt = width, height, pixel_format
+    trial.time_base = Fraction(1, 25)
+    trial.options = dict(options)
+    try:
+        trial.open()
+    except FFmpegError:
+        return False
+    return True
 
 
 def _prores_options(info: MediaInfo, pixel_format: str) -> tuple[tuple[str, str], ...]:
@@ -328,7 +352,7 @@ def colour_written(info: MediaInfo, encoder: str, pixel_format: str) -> ColourSp
     lines = info.width if info.rotation % 180 else info.height
     colour = colour_after(info.colour, own, target, lines)
     meant = guess(colour, lines, target)
-    if encoder == "dnxhd" and meant.matrix not in _DNXHR_MATRICES:
+    if encoder == "dnxhd" and meant.matrix not in ("bt709", "gbr"):
         colour = replace(colour, matrix="bt709")  # players believe its header, which says so
     if target.kind == "yuv" and meant.full_range and encoder not in _TELL_RANGE:
         colour = replace(colour, full_range=False)
@@ -339,8 +363,10 @@ def _note_colour(info: MediaInfo, encoder: str, pixel_format: str, notes: list[s
     colour = colour_written(info, encoder, pixel_format)
     if colour.full_range is False and info.colour.full_range and info.layout.kind == "yuv":
         notes.append("the codec has limited range only; full-range samples are converted")
-    if encoder == "dnxhd" and colour.matrix == "bt709" != info.colour.matrix:
-        notes.append("DNxHR knows BT.709 and BT.2020 only; colours are converted to BT.709")
+    if info.interlaced and encoder in _UNMARKED:
+        notes.append(f"{_UNMARKED[encoder]} is written without marking its fields")
+    if encoder == "dnxhd" and colour.matrix == "bt709" != info.colour.matrix != "unknown":
+        notes.append("DNxHR knows the matrix of BT.709 only; colours are converted to it")
 
 
 def _note_hdr(info: MediaInfo, encoder: str, notes: list[str]) -> None:

@@ -11,8 +11,9 @@ import av.filter
 from av.codec.context import Flags
 from av.error import FFmpegError
 
+from reenact_core.errors import MediaError
 from reenact_core.frames import Picture
-from reenact_core.media.codecs import EncodeSettings, colour_written
+from reenact_core.media.codecs import BOTTOM_FIRST, EncodeSettings, colour_written
 from reenact_core.media.convert import stored_planes
 from reenact_core.media.layouts import packing_of, write_planes
 from reenact_core.media.probe import MediaInfo
@@ -24,8 +25,7 @@ from reenact_core.timing import FrameRange
 
 # Encoders and containers that count frames by their rate and know no other time.
 _COUNTING = ("mpeg4", "mpeg2video", "mpeg1video", "avi")
-_INTERLACING = ("libx264", "libx265", "mpeg2video", "prores_ks", "dnxhd", "mpeg4")
-_BOTTOM_FIRST = (3, 5)
+_INTERLACING = ("libx264", "mpeg2video", "prores_ks", "mpeg4")
 
 
 class FrameMaker:
@@ -60,7 +60,7 @@ class _FieldMarker:
     """Marks frames as interlaced, which PyAV can do by a filter only."""
 
     def __init__(self, info: MediaInfo) -> None:
-        self._mode = "bff" if info.field_order in _BOTTOM_FIRST else "tff"
+        self._mode = "bff" if info.field_order in BOTTOM_FIRST else "tff"
         self._graph: av.filter.Graph | None = None
 
     def mark(self, frame: av.VideoFrame) -> av.VideoFrame:
@@ -110,7 +110,14 @@ class Writer:
 
     def write(self, picture: Picture) -> None:
         """Encode and mux one picture, and the sound up to it."""
-        self._mux(self._stream.encode(self._maker.make(picture)))
+        frame = self._maker.make(picture)
+        size = (self._stream.codec_context.width, self._stream.codec_context.height)
+        if (frame.width, frame.height) != size:
+            raise MediaError(
+                f"{self._path}: frame {picture.index} is {frame.width}x{frame.height},"
+                f" the file is {size[0]}x{size[1]}"
+            )
+        self._mux(self._stream.encode(frame))
 
     def flush(self) -> None:
         """Everything that the encoder still holds, and the rest of the sound."""

@@ -44,7 +44,7 @@ def info_of(picture: Picture, path: Path, count: int = 4) -> MediaInfo:
 
 
 @pytest.mark.parametrize("name", LOSSLESS)
-@pytest.mark.parametrize("size", [(64, 48), (53, 37)])
+@pytest.mark.parametrize("size", [(64, 48), (53, 37), (203, 119)])
 def test_ffv1_gives_every_sample_back(tmp_path: Path, name: str, size: tuple[int, int]) -> None:
     full = name.startswith("yuvj")
     picture = make_picture(name, size, replace(HD, full_range=full))
@@ -78,7 +78,8 @@ def test_tags_times_and_sound_are_the_sources(tmp_path: Path, codec: Codec) -> N
     source = write_clip(tmp_path / "a.mov", TAGGED)
     info, new = probe(source), probe(rewrite(source, tmp_path, codec))
     assert (new.frame_count, new.rate, new.variable_rate) == (24, TAGGED.rate, False)
-    assert new.colour == info.colour
+    # The header of DNxHR names no other matrix; the samples are converted.
+    assert new.colour == replace(info.colour, matrix="bt709" if codec == "dnxhr" else "bt2020nc")
     assert (new.width, new.height, new.rotation) == (info.width, info.height, 90)
     assert new.pixel_aspect == info.pixel_aspect
     assert new.timecode == "00:59:59;20"
@@ -128,7 +129,7 @@ def test_fields_stay_fields(tmp_path: Path, top_first: bool, order: int, codec: 
         for number in range(4):
             encoder.write(replace(picture, pts=number, index=number))
     found = probe(target)
-    assert found.interlaced or codec in ("dnxhr", "ffv1")
+    assert found.interlaced == (codec != "dnxhr") or codec == "ffv1"
     assert found.field_order in (order, order + 2) or codec == "dnxhr"
     assert top_first == (order == 2)
 
@@ -176,7 +177,7 @@ def test_dnxhr_converts_the_matrix_that_it_cannot_name(tmp_path: Path) -> None:
     new = rewrite(source, tmp_path, "dnxhr")
     assert probe(new).colour.matrix == "bt709"
     error = np.abs(to_rgb(all_frames(new)[0]) - to_rgb(all_frames(source)[0]))
-    assert error.mean() * 255 < 1.5
+    assert error.mean() * 255 < 2.5
 
 
 def test_chroma_is_upsampled_for_prores(tmp_path: Path) -> None:
@@ -317,7 +318,7 @@ def test_a_picture_of_another_size_is_refused(tmp_path: Path) -> None:
     info = probe(write_clip(tmp_path / "a.mp4", Clip(count=1)))
     settings, _ = choose_codec(info, "h264")
     with (
-        pytest.raises(MediaError, match="b.mp4"),
+        pytest.raises(MediaError, match="frame 0 is 32x32, the file is 96x64"),
         open_encoder(tmp_path / "b.mp4", info, FrameRange(0, 1, info.rate), settings) as encoder,
     ):
         encoder.write(make_picture("yuv420p", (32, 32), HD))
@@ -330,14 +331,14 @@ def test_at_most_a_few_pictures_wait(tmp_path: Path) -> None:
 
     info = probe(write_clip(tmp_path / "a.mp4", Clip(count=80)))
     settings, _ = choose_codec(info, "ffv1")
-    alive: weakref.WeakSet[object] = weakref.WeakSet()
+    seen: list[weakref.ref[object]] = []
     most = 0
     frames = FrameRange(0, 80, info.rate)
     with open_encoder(tmp_path / "b.mp4", info, frames, settings, behind=3) as encoder:
         for picture in decode(info, frames, ahead=3):
-            alive.add(picture.planes[0].base if picture.planes[0].base is not None else picture)
+            seen.append(weakref.ref(picture.planes[0]))
             encoder.write(picture)
             del picture
             gc.collect()
-            most = max(most, len(alive))
+            most = max(most, sum(plane() is not None for plane in seen))
     assert most <= 12
