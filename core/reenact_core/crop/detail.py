@@ -64,7 +64,7 @@ def _alike(difference: Image) -> Image:
     """(h, w) from a difference (h, w, 3): 1 where it is small all around, 0 where it is not."""
     strongest = np.abs(difference).max(axis=2)
     # The strongest difference near by counts: the rim of an eye must not be lit by the skin.
-    near = cv2.dilate(strongest, np.ones((3, 3), np.uint8))
+    near = np.asarray(cv2.dilate(strongest, np.ones((3, 3), np.uint8)), dtype=np.float32)
     rough = np.sqrt(_blurred(near * near, 1.5))
     unlike = np.clip((rough - ALIKE) / (UNLIKE - ALIKE), 0.0, 1.0)
     return np.asarray(1.0 - unlike * unlike * (3.0 - 2.0 * unlike), dtype=np.float32)

@@ -149,7 +149,7 @@ def _tone(face: Image, plate_crop: Image, mask: Image) -> tuple[Floats, Floats, 
     A mouth that is open in one face only must not tint the other's skin: what differs in spite of
     the match counts little (iteratively reweighted least squares, Geman and McClure 1987).
     """
-    new, old = (pixels.reshape(-1, 3) @ OPPONENT.T for pixels in (face, plate_crop))
+    new, old = _opponent(face), _opponent(plate_crop)
     weight = mask.reshape(-1).astype(np.float64)
     left = old - new
     left = left - np.median(left[weight >= 0.5 * weight.max()], axis=0)
@@ -162,6 +162,11 @@ def _tone(face: Image, plate_crop: Image, mask: Image) -> tuple[Floats, Floats, 
         gain, offset = (old_spread + 0.01) / (spread + 0.01), old_centre - centre
         left = old - (gain * (new - centre) + centre + offset)
     return gain, centre, offset
+
+
+def _opponent(pixels: Image) -> Floats:
+    """(N, 3) of the pixels on the opponent axes."""
+    return np.asarray(pixels.reshape(-1, 3) @ OPPONENT.T, dtype=np.float64)
 
 
 def _moments(values: Floats, share: Floats) -> tuple[Floats, Floats]:
