@@ -107,7 +107,6 @@ def _animate(job: Job, output: Output) -> RenderedShot:
         crop=job.crop,
         codec=job.codec,
         paste_back=job.paste_back,
-        strength=settings.motion.strength,
     )
     with closing(run) as events:
         passing = shown(events, 1, output.progress)

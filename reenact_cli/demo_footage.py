@@ -11,9 +11,11 @@ import numpy as np
 import opentimelineio as otio
 from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
+from PIL import Image
 
-from reenact_cli.demo_sound import RATE
+from reenact_cli.demo_sound import RATE, voice
 from reenact_core.files import written_whole
+from reenact_training.synthetic.plate import PlateFace, render_plate
 
 Pixels = NDArray[np.uint8]
 
@@ -29,18 +31,60 @@ _AUDIO_BLOCK = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Footage:
-    """The demo's files."""
+class Take:
+    """One drawn person in a room."""
 
-    timeline: Path
-    portrait: Path
-    """The new face of the first shot."""
-    performance: Path
-    """What the face of the second shot is to do."""
+    name: str
+    """Of the file, without its suffix."""
+    person: int
+    """Seed of who it is."""
+    acting: int
+    """Seed of what they do."""
+    room: int
+    """Seed of where."""
 
 
-def make_timeline(folder: Path) -> otio.schema.Timeline:
-    """Two shots of `folder`, each asking for a new face, over their own sound."""
+TAKES = (
+    Take("close_up", 8000, 7, 5),
+    Take("answer", 6000, 35, 2),
+    Take("performance", 4000, 14, 7),
+)
+"""The clips: two for the timeline, and one whose performance the second of them is given."""
+
+PORTRAIT = Take("portrait", 3000, 34, 9)
+PORTRAIT_SIZE = 512
+
+
+def draw_take(take: Take) -> Iterator[Pixels]:
+    """The frames of a take, (HEIGHT, WIDTH, 3) R'G'B'; the same on every machine."""
+    face = PlateFace(WIDTH / 2, 0.48 * HEIGHT, 0.46 * HEIGHT, take.person, take.acting)
+    return render_plate(take.room, WIDTH, HEIGHT, FRAMES, [face], rate=float(FRAME_RATE))
+
+
+def write_portrait(path: Path) -> None:
+    """A picture of the person who is to act in the first shot.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    size = PORTRAIT_SIZE
+    face = PlateFace(size / 2, 0.51 * size, 0.46 * size, PORTRAIT.person, PORTRAIT.acting)
+    picture = next(iter(render_plate(PORTRAIT.room, size, size, 1, [face])))
+    with written_whole(path) as partial:
+        Image.fromarray(picture).save(partial)
+
+
+def write_take(path: Path, take: Take, frames: Iterable[Pixels]) -> None:
+    """The frames of a take with a voice of its own.
+
+    Raises:
+        OutputError: the folder cannot be written or is full.
+    """
+    write_clip(path, frames, voice(float(FRAMES / FRAME_RATE), take.person))
+
+
+def make_timeline() -> otio.schema.Timeline:
+    """Two shots, each asking for a new face, over their own sound; media beside the timeline."""
     timeline = otio.schema.Timeline("two_shots")
     pictures = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video)
     sound = otio.schema.Track("A1", kind=otio.schema.TrackKind.Audio)

@@ -19,7 +19,7 @@ from reenact_cli.show import mute, print_json, say
 from reenact_core import __version__
 from reenact_core.errors import ReenactError
 
-COMMANDS = ("render", "animate", "track", "inspect", "doctor")
+COMMANDS = ("demo", "render", "animate", "track", "inspect", "synth", "doctor")
 """In the order of `reenact --help`; each lives in the file of its name."""
 
 INTERRUPTED = 130

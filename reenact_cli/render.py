@@ -47,25 +47,25 @@ class Job:
 
     timeline: Path
     out: Path
-    source: Path | None
-    source_time: float | None
-    driving: Path | None
-    mode: Mode | None
-    clips: tuple[str, ...]
-    face: FaceChoice | None
-    tracks: tuple[Path, ...]
-    relink: Literal["add", "swap", "track"]
-    handles: int | None
-    scheme: Scheme | None
-    root: tuple[Path, ...]
-    restart: bool
-    dry_run: bool
-    codec: "Codec"
-    checkpoint: str | None
-    tracker: Literal["embedded", "facexlib"]
-    device: str
-    precision: Precision
-    settings_file: Path | None
+    source: Path | None = None
+    source_time: float | None = None
+    driving: Path | None = None
+    mode: Mode | None = None
+    clips: tuple[str, ...] = ()
+    face: FaceChoice | None = None
+    tracks: tuple[Path, ...] = ()
+    relink: Literal["add", "swap", "track"] = "add"
+    handles: int | None = None
+    scheme: Scheme | None = None
+    root: tuple[Path, ...] = ()
+    restart: bool = False
+    dry_run: bool = False
+    codec: "Codec" = "match"
+    checkpoint: str | None = None
+    tracker: Literal["embedded", "facexlib"] = "embedded"
+    device: str = "auto"
+    precision: Precision = "auto"
+    settings_file: Path | None = None
 
 
 @click.command("render")
@@ -151,13 +151,18 @@ def command(ctx: click.Context, /, output: Output, **given: Any) -> None:
         table = plan_table(_plan(job, read_timeline(job.timeline)))
         print_result(table, plan_lines(table), as_json=output.as_json)
         return
-    result = _render(job, output)
+    result = render_job(job, output)
     table = result_table(result)
     print_result(table, result_lines(table), as_json=output.as_json)
     ctx.exit(exit_status(result))
 
 
-def _render(job: Job, output: Output) -> "RunResult":
+def render_job(job: Job, output: Output) -> "RunResult":
+    """Render what is asked for and write the timeline and `run.json`.
+
+    Raises:
+        ReenactError: the timeline, the networks, the device or the folder cannot be used.
+    """
     from reenact_cli.out_folder import spare_inputs
     from reenact_core.devices import choose_compute
     from reenact_core.engine.run_record import RunFacts

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -43,6 +43,28 @@ def counted(items: Iterable[Item], total: int, stage: str, style: ProgressStyle)
     for number, item in enumerate(items, 1):
         yield item
         lines.progress({"event": "progress", "stage": stage, "done": number, "total": total})
+
+
+@contextmanager
+def ticking(stage: str, style: ProgressStyle) -> Iterator[Callable[[int, int], None]]:
+    """A function to be called with what is done and the total, which shows both."""
+    if _chosen(style) != "tqdm":
+        lines = _Lines(_chosen(style) == "json")
+
+        def tell(done: int, total: int) -> None:
+            lines.progress({"event": "progress", "stage": stage, "done": done, "total": total})
+
+        yield tell
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc=stage, file=sys.stderr, leave=False) as bar:
+
+        def draw(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield draw
 
 
 def print_result(result: dict[str, Any], lines: Iterable[str], *, as_json: bool) -> None:

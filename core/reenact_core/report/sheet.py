@@ -22,7 +22,7 @@ RULE = (52, 56, 64)
 
 MARGIN = 28
 GAP = 6
-LABEL_WIDTH = 116
+LABEL_WIDTH = 132
 TITLE_HEIGHT = 64
 HEADING_HEIGHT = 62
 FOOT_HEIGHT = 22
@@ -37,6 +37,8 @@ class Strip:
     """Stands to the left of the row; a line break is allowed."""
     pictures: tuple[Pixels, ...]
     """One a column; all strips of a band have equally many."""
+    beside: Pixels | None = None
+    """A small picture under the label, as of the face that is put in."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,11 +116,20 @@ def _draw_band(sheet: Image.Image, draw: Any, band: Band, top: int, tile_width: 
     for strip in band.strips:
         height = _tile_height(strip, tile_width)
         draw.multiline_text((MARGIN, top + 4), strip.label, FAINT, _font(15), spacing=4)
+        if strip.beside is not None:
+            lines = strip.label.count("\n") + 1
+            _paste_beside(sheet, strip.beside, top + 10 + 20 * lines, top + height)
         for left, picture in zip(_columns(band, tile_width), strip.pictures, strict=True):
             sheet.paste(Image.fromarray(_fit(picture, tile_width, height)), (left, top))
         top += height + GAP
     for left, moment in zip(_columns(band, tile_width), band.moments, strict=True):
         draw.text((left + 2, top), moment, FAINT, _font(13))
+
+
+def _paste_beside(sheet: Image.Image, picture: Pixels, top: int, bottom: int) -> None:
+    side = min(LABEL_WIDTH - 16, bottom - top)
+    if side > 0:
+        sheet.paste(Image.fromarray(_fit(picture, side, side)), (MARGIN, top))
 
 
 def _columns(band: Band, tile_width: int) -> Iterator[int]:
