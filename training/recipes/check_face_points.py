@@ -4,7 +4,7 @@
 
 CLIPS is a folder of videos with a `reference_faces.json`: for every video and frame number the
 faces' `box`, five `points` (eyes, nose tip, mouth corners, image left first) and `pose` in degrees
-as MediaPipe gives them. OUT receives the contact sheet. The footage is only measured, never trained on.
+as MediaPipe gives them. OUT receives the contact sheet. The footage is measured, never trained on.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -34,12 +35,15 @@ from reenact_training.synthetic.motion import angles
 
 YAW_BINS = ((0, 15), (15, 30), (30, 50), (50, 90))
 
+Picture = NDArray[Any]
+"""(H, W, 3) uint8, R'G'B'."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RealFace:
     """One reference face: its crop, and what is known about it in pixels of the crop."""
 
-    crop: NDArray[np.uint8]
+    crop: Picture
     points: NDArray[np.float64]
     box: NDArray[np.float64]
     pose: tuple[float, float, float]
@@ -47,8 +51,8 @@ class RealFace:
 
 
 def cut(
-    frame: NDArray[np.uint8], box: list[float], side_factor: float
-) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    frame: Picture, box: list[float], side_factor: float
+) -> tuple[Picture, NDArray[np.float64]]:
     """The square crop about a box, and its frame-to-crop map (2, 3)."""
     left, top, right, bottom = box
     side = side_factor * max(right - left, bottom - top)
@@ -87,9 +91,7 @@ def reference_faces(folder: Path, per_clip: int, side_factor: float) -> Iterator
                 yield _real_face(name, frame, face, side_factor)
 
 
-def _real_face(
-    name: str, frame: NDArray[np.uint8], face: dict[str, list[float]], side: float
-) -> RealFace:
+def _real_face(name: str, frame: Picture, face: dict[str, list[float]], side: float) -> RealFace:
     crop, to_crop = cut(frame, face["box"], side)
     linear, offset = to_crop[:, :2], to_crop[:, 2]
     points = np.array(face["points"]) @ linear.T + offset
@@ -98,9 +100,11 @@ def _real_face(
     return RealFace(crop, points, box, (yaw, pitch, roll), name)
 
 
-def _frames(path: Path, wanted: list[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+def _frames(path: Path, wanted: list[int]) -> Iterator[tuple[int, Picture]]:
     if path.suffix in (".jpg", ".png"):
-        yield wanted[0], cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+        still = cv2.imread(str(path))
+        if still is not None:
+            yield wanted[0], cv2.cvtColor(still, cv2.COLOR_BGR2RGB)
         return
     with av.open(str(path)) as container:
         for number, frame in enumerate(container.decode(video=0)):
@@ -119,9 +123,7 @@ def five_points(reading: FaceReading) -> NDArray[np.float64]:
     return ((five + 1) * INPUT_SIZE / 2).double().numpy()
 
 
-def draw(
-    face: RealFace, points: NDArray[np.float64], box: NDArray[np.float64]
-) -> NDArray[np.uint8]:
+def draw(face: RealFace, points: NDArray[np.float64], box: NDArray[np.float64]) -> Picture:
     """The crop, enlarged, with the 79 points, the reference points and both boxes."""
     factor = 2
     picture = cv2.resize(face.crop, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
@@ -176,7 +178,8 @@ def _box_difference(
     shift = (both[0] - both[1]) / sides[:, None]
     growth = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]) / sides
     return {
-        "shift_x": round(float(np.median(shift[:, 0])), 3), "shift_y": round(float(np.median(shift[:, 1])), 3),
+        "shift_x": round(float(np.median(shift[:, 0])), 3),
+        "shift_y": round(float(np.median(shift[:, 1])), 3),
         "size": round(float(np.median(growth)), 3), "spread": round(float(shift.std()), 3),
     }  # fmt: skip
 

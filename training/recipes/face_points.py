@@ -80,7 +80,8 @@ def run_train(arguments: argparse.Namespace) -> None:
         if pooled
         else batches_afresh(settings.batch, run.step, device)
     )
-    started, sums = time.monotonic(), {}
+    started = time.monotonic()
+    sums: dict[str, float] = {}
     for step, terms in train(run, settings, batches, until=started + 60 * arguments.minutes):
         for name, value in terms.items():
             sums[name] = sums.get(name, value) * 0.98 + value * 0.02

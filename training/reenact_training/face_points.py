@@ -182,7 +182,7 @@ def train(
             reading = run.net(images.contiguous(memory_format=torch.channels_last))
         terms = loss(reading, truth)
         run.optimiser.zero_grad()
-        torch.stack(list(terms.values())).sum().backward()
+        torch.autograd.backward(torch.stack(list(terms.values())).sum())
         torch.nn.utils.clip_grad_norm_(run.net.parameters(), 5.0)
         run.optimiser.step()
         run.step += 1

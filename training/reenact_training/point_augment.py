@@ -101,7 +101,8 @@ def _low_resolution(image: Tensor, generator: Generator) -> Tensor:
     """Crops from small faces, blurred ones and blocky ones; in groups of four alike."""
     size = image.shape[-1]
     groups = []
-    for group in image.split(4):
+    for start in range(0, len(image), 4):
+        group = image[start : start + 4]
         small = int(24 + (size - 24) * uniform(generator, 1).pow(0.7))
         kind = float(uniform(generator, 1))
         if kind < 0.5:

@@ -1,9 +1,9 @@
 """Points, head rotation and expression of a face crop: the network, and the scheme of its points.
 
 The 79 points, image left first on a face that looks at the camera: 0-16 the jaw from ear to ear
-through the chin, 17-26 the brows, 27-35 the nose (27-30 its bridge down to the tip, 31-35 its base),
-36-47 the eyes, 48-67 the mouth (48-59 outer, 60-67 inner edge of the lips), 68-76 the hairline from
-temple to temple, 77-78 the pupils. All are places on the head: where the head turns them out of
+through the chin, 17-26 the brows, 27-35 the nose (27-30 its bridge down to the tip, 31-35 its
+base), 36-47 the eyes, 48-67 the mouth (48-59 outer, 60-67 inner edge of the lips), 68-76 the
+hairline from temple to temple, 77-78 the pupils. All are places on the head: where the head turns them out of
 sight, they are behind it, not on its outline.
 """
 

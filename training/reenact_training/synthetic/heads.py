@@ -35,10 +35,12 @@ LAYOUT: tuple[tuple[Bump, ...], ...] = (
 """How people differ in where things are: movements of the material at one standard deviation."""
 
 RELIEF: tuple[tuple[float, float, float, float, float], ...] = (
-    (0.0, 0.17, 0.045, 0.05, 0.07), (0.0, 0.04, 0.030, 0.05, 0.07), (0.0, 0.43, 0.030, 0.12, 0.06),
-    (0.45, 0.42, 0.055, 0.15, 0.14), (0.36, 0.12, 0.035, 0.12, 0.10), (0.15, -0.13, 0.018, 0.12, 0.05),
-    (0.18, 0.0, 0.014, 0.07, 0.06), (0.0, -0.33, 0.030, 0.20, 0.13), (0.30, 0.26, 0.050, 0.12, 0.11),
-    (0.0, -0.80, 0.040, 0.40, 0.25), (0.0, 0.315, 0.015, 0.08, 0.04), (0.05, 0.18, 0.020, 0.03, 0.04),
+    (0.0, 0.17, 0.045, 0.05, 0.07), (0.0, 0.04, 0.030, 0.05, 0.07),
+    (0.0, 0.43, 0.030, 0.12, 0.06), (0.45, 0.42, 0.055, 0.15, 0.14),
+    (0.36, 0.12, 0.035, 0.12, 0.10), (0.15, -0.13, 0.018, 0.12, 0.05),
+    (0.18, 0.0, 0.014, 0.07, 0.06), (0.0, -0.33, 0.030, 0.20, 0.13),
+    (0.30, 0.26, 0.050, 0.12, 0.11), (0.0, -0.80, 0.040, 0.40, 0.25),
+    (0.0, 0.315, 0.015, 0.08, 0.04), (0.05, 0.18, 0.020, 0.03, 0.04),
     (0.0, 0.58, 0.050, 0.20, 0.10), (0.10, 0.22, 0.020, 0.03, 0.03),
 )  # fmt: skip
 """How people differ in depth: centre x, y, share of the radius, spread x, y, mirrored."""
@@ -76,13 +78,13 @@ class Identity:
     solid_colour: Tensor
     """(N, 7, 3) linear colour."""
     glasses: Tensor
-    """(N, 9): worn, centre x, y, half width, half height, corner, rim, darkness of the glass, glare."""
+    """(N, 9): worn, centre x, y, half width, half height, corner, rim, darkness of the lens, glare."""
     rim_colour: Tensor
     """(N, 3) linear."""
     clothes: Tensor
     """(N, 6): two linear colours."""
     build: Tensor
-    """(N, 4): half width of the neck, of the shoulders, height of the collar, pattern of the cloth."""
+    """(N, 4): half width of the neck, of the shoulders, height of the collar, pattern of cloth."""
 
     def __len__(self) -> int:
         return len(self.axes)
@@ -169,16 +171,19 @@ def _solids(
     lock = long * chosen(generator, count, 0.8)
     bun = chosen(generator, count, 0.12) * (1 - long) * (hair.volume > 0.04)
     brim = hair.cloth[:, 0] * chosen(generator, count, 0.5)
+    back = (1.10 + 0.35 * full, length, 0.75 * one)
+    strand = (0.20 + 0.16 * full, length * 0.95, 0.36 * one)
+    bun_y = uniform(generator, count, low=-1.8, high=-0.4)
+    bun_z = uniform(generator, count, low=0.6, high=1.5)
     rows = [
         (-ear_x, one * 0.20, one * 0.12, flare, 0.40 * ear, 0.24 * ear),
         (ear_x, one * 0.20, one * 0.12, flare, 0.40 * ear, 0.24 * ear),
-        (zero, length * 0.45 - 0.25, one * 0.55, long * (1.10 + 0.35 * full), long * length, long * 0.75),
-        (-side, length * 0.5, one * -0.02, lock * (0.20 + 0.16 * full), lock * length * 0.95, lock * 0.36),
-        (side, length * 0.5, one * -0.02, lock * (0.20 + 0.16 * full), lock * length * 0.95, lock * 0.36),
-        (zero, uniform(generator, count, low=-1.8, high=-0.4), uniform(generator, count, low=0.6, high=1.5),
-         bun * 0.5, bun * 0.45, bun * 0.45),
+        (zero, length * 0.45 - 0.25, one * 0.55, *(long * value for value in back)),
+        (-side, length * 0.5, one * -0.02, *(lock * value for value in strand)),
+        (side, length * 0.5, one * -0.02, *(lock * value for value in strand)),
+        (zero, bun_y, bun_z, bun * 0.5, bun * 0.45, bun * 0.45),
         (zero, one * -0.86, one * -1.35, brim * 0.85, brim * 0.07, brim * 0.62),
-    ]  # fmt: skip
+    ]
     values = torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
     hairs = hair.colour.pow(2.2)
     cloth = hair.cloth[:, 1:].pow(2.2)
@@ -195,7 +200,8 @@ def _glasses(generator: Generator, count: int) -> tuple[Tensor, Tensor]:
     values = [
         worn, uniform(generator, count, low=0.45, high=0.50),
         uniform(generator, count, low=0.02, high=0.14), half_width, height,
-        uniform(generator, count, low=0.3, high=1.0), uniform(generator, count, low=0.012, high=0.06),
+        uniform(generator, count, low=0.3, high=1.0),
+        uniform(generator, count, low=0.012, high=0.06),
         dark, uniform(generator, count, high=0.25),
     ]  # fmt: skip
     metal = uniform(generator, count, 1, low=0.02, high=0.6).expand(-1, 3)
@@ -235,7 +241,7 @@ def sample_identity(
         lips=_lips(generator, count, tone), skin=skin,
         solid_centre=centre, solid_axes=half_axes, solid_colour=colours,
         glasses=glasses, rim_colour=rim,
-        clothes=uniform(generator, count, 6, low=0.05, high=0.95).pow(2.2),
+        clothes=_clothes(generator, count),
         build=torch.stack(
             [
                 uniform(generator, count, low=0.60, high=0.86),
@@ -265,6 +271,16 @@ def _eyes(generator: Generator, count: int) -> Tensor:
 
 _EYE = (0.37, 0.28, 0.02)
 _LIPS = (0.026, 0.031)
+
+
+def _clothes(generator: Generator, count: int) -> Tensor:
+    """Two colours (N, 6), linear; most of them muted."""
+    colour = uniform(generator, count, 2, 3, low=0.05, high=0.92)
+    grey = colour.mean(2, keepdim=True)
+    muted = uniform(generator, count, 2, 1).pow(0.7)
+    return (colour + (grey - colour) * muted).flatten(1).pow(2.2)
+
+
 _IRIS = torch.tensor(
     [[0.09, 0.04, 0.02], [0.05, 0.025, 0.015], [0.16, 0.08, 0.03], [0.14, 0.22, 0.32],
      [0.12, 0.20, 0.12], [0.22, 0.26, 0.28]]

@@ -38,7 +38,7 @@ _LID_X = (-0.38, 0.35)
 
 @functools.cache
 def still_points() -> Tensor:
-    """Material coordinates (79, 2) of all points that expressions do not redraw; NaN for the rest."""
+    """Material coordinates (79, 2) of the points that expressions do not redraw; else NaN."""
     mirror = np.array([-1.0, 1.0, 1.0])
     jaw, brow = np.array(_JAW), np.array(_BROW)
     material = np.full((79, 2), np.nan)

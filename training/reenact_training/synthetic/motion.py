@@ -1,6 +1,7 @@
 """Random performances: where a head is, how it is turned and what the face does, frame by frame."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 import torch
@@ -47,7 +48,7 @@ def rotation_matrix(yaw: Tensor, pitch: Tensor, roll: Tensor) -> Tensor:
     zero, one = torch.zeros_like(yaw), torch.ones_like(yaw)
 
     def matrix(*rows: Tensor) -> Tensor:
-        return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
+        return torch.stack(rows, dim=-1).reshape(*yaw.shape, 3, 3)
 
     cos, sin = yaw.cos(), yaw.sin()
     about_y = matrix(cos, zero, -sin, zero, one, zero, sin, zero, cos)
@@ -75,11 +76,11 @@ def _smooth(values: Tensor, width: float) -> Tensor:
 
 
 def wander(generator: Generator, channels: int, frames: int, width: float) -> Tensor:
-    """Smooth random curves (channels, frames) of unit spread that change in about `width` frames."""
+    """Smooth random curves (channels, frames) of unit spread that turn in about `width` frames."""
     margin = int(4 * width) + 1
     rough = torch.randn(channels, frames + 2 * margin, generator=generator)
     curve = _smooth(rough, width)[:, margin : margin + frames]
-    return curve * (2 * width * 3.14159**0.5) ** 0.5
+    return curve * math.sqrt(2 * width * math.sqrt(math.pi))
 
 
 def _moves(generator: Generator, channels: int, frames: int, rate: float, every: float) -> Tensor:
@@ -154,9 +155,11 @@ def sample_motion(
     zoom = zoom * torch.exp(0.04 * wander(generator, 1, frames, rate)[0])
     sway = wander(generator, 2, frames, rate) * torch.tensor([0.10, 0.05])[:, None]
     body = torch.cat([0.35 * _smooth(yaw[None], 0.4 * rate), sway])
+    expression = _expression(generator, frames, rate)
+    expression[:, 10:12] *= 1 - 0.6 * calm
     offset = place.T + torch.tensor([0.0, -0.12]) + 0.08 * torch.stack([yaw, pitch], dim=1)
     return Motion(
-        rotation_matrix(yaw, pitch, roll), zoom, offset, _expression(generator, frames, rate),
+        rotation_matrix(yaw, pitch, roll), zoom, offset, expression,
         body.T.contiguous(),
     )  # fmt: skip
 

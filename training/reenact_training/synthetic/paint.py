@@ -44,7 +44,7 @@ def paint(identity: Identity, expression: Tensor, opened: Tensor, soft: Tensor) 
     """
     material, between = close_mouth(expression, opened)
     maps = sample_map(identity.texture, material)
-    albedo, gloss, cover = maps.split([3, 1, 1], dim=1)
+    albedo, gloss, cover = maps[:, :3], maps[:, 3:4], maps[:, 4:]
     albedo, gloss = _lips(identity, material, albedo, gloss, soft)
     albedo, gloss = _eyes(identity, expression, material, albedo, gloss, soft)
     albedo, gloss = _mouth(expression, opened, between, albedo, gloss)

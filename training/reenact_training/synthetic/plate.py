@@ -110,7 +110,8 @@ def _shifted(back: Tensor, shift: Tensor, width: int, height: int) -> Tensor:
     share_x, share_y = left - x, top - y
     part = back[..., y : y + height + 1, x : x + width + 1]
     across = part[..., :-1] * (1 - share_x) + part[..., 1:] * share_x
-    return across[..., :-1, :] * (1 - share_y) + across[..., 1:, :] * share_y
+    seen: Tensor = across[..., :-1, :] * (1 - share_y) + across[..., 1:, :] * share_y
+    return seen
 
 
 def _lay_over(linear: Tensor, person: Identity, motion: Motion, scene: Scene) -> None:
@@ -159,13 +160,15 @@ def _window(generator: Generator, picture: Tensor, x: Tensor, y: Tensor, aspect:
     left = aspect * float(uniform(generator, 1, low=0.02, high=0.10))
     right, top, bottom = left + 0.30 * aspect, 0.08, 0.66
     sky = torch.tensor([0.80, 0.90, 0.98]).view(1, 3, 1, 1) * (1.05 - 0.3 * y)
-    trees = noise(generator, 1, 1, tuple(picture.shape[-2:]), (8, 14)) * 0.06 + y > 0.47
+    trees = noise(generator, 1, 1, (len(y), y.shape[1]), (8, 14)) * 0.06 + y > 0.47
     green = torch.tensor([0.36, 0.50, 0.30]).view(1, 3, 1, 1).expand_as(picture)
     view = torch.where(trees, green, sky)
     inside = _box(x, y, left, top, right, bottom)
     outer = _box(x, y, left - 0.025, top - 0.025, right + 0.025, bottom + 0.025)
     middle = (left + right) / 2
-    bars = _box(x, y, middle - 0.010, top, middle + 0.010, bottom) + _box(x, y, left, 0.36, right, 0.378)
+    bars = _box(x, y, middle - 0.010, top, middle + 0.010, bottom) + _box(
+        x, y, left, 0.36, right, 0.378
+    )
     white = torch.full_like(picture, 0.86)
     picture = picture + (white - picture) * outer
     picture = picture + (view - picture) * inside
@@ -187,7 +190,9 @@ def _shelf(generator: Generator, picture: Tensor, x: Tensor, y: Tensor, aspect: 
             book = _box(x, y, place, floor - tall, min(place + thick - 0.004, right), floor)
             picture = picture + (colour - picture) * book
             place += thick if float(uniform(generator, 1)) < 0.92 else 0.10
-        picture = picture + (wood - picture) * _box(x, y, left - 0.02, floor, right + 0.02, floor + 0.022)
+        picture = picture + (wood - picture) * _box(
+            x, y, left - 0.02, floor, right + 0.02, floor + 0.022
+        )
     return picture
 
 

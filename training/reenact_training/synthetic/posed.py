@@ -26,9 +26,9 @@ class Posed:
     """The surfaces of F frames. Directions are written as material coordinates are."""
 
     forward: Tensor
-    """(F, 3, G, G) of a slit-opened material point: its shift in the disc, the stretch of its radius."""
+    """(F, 3, G, G) of a slit-opened material point: its shift in the disc, its radius' stretch."""
     fields: Tensor
-    """(F, 7, G, G) of a direction: radius, slit-opened material point (2), normal (3), ambient light."""
+    """(F, 7, G, G) of a direction: radius, slit-opened material point (2), normal (3), ambience."""
 
 
 def pose_surface(identity: Identity, expression: Tensor) -> Posed:
@@ -83,7 +83,8 @@ def opened_to_space(identity: Identity, posed: Posed, opened: Tensor, material: 
     Args:
         material: the same points before the mouth was opened; they give the radius
     """
-    shift, stretch = sample_map(posed.forward, opened).split([2, 1], dim=1)
+    moved = sample_map(posed.forward, opened)
+    shift, stretch = moved[:, :2], moved[:, 2:]
     direction = to_direction(opened + shift.permute(0, 2, 1))
     radius = stretch * sample_map(identity.radius, material)
     return direction * radius.permute(0, 2, 1)

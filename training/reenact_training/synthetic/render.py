@@ -12,7 +12,12 @@ from reenact_training.synthetic.heads import SOLIDS, Identity
 from reenact_training.synthetic.light import cast_shadow, develop, shade, soften
 from reenact_training.synthetic.motion import Motion, rotation_matrix
 from reenact_training.synthetic.paint import paint
-from reenact_training.synthetic.posed import Posed, landmarks_in_space, pose_surface
+from reenact_training.synthetic.posed import (
+    Posed,
+    landmarks_in_space,
+    opened_to_space,
+    pose_surface,
+)
 from reenact_training.synthetic.scene import Scene
 from reenact_training.synthetic.surface import sample_map, to_plane, unit
 from reenact_training.synthetic.trace import (
@@ -107,10 +112,9 @@ def render(
         noise_seed: of the camera's noise, the only thing drawn by chance here
     """
     frames = len(motion)
-    identity, scene = (
-        value if len(value) == frames else value[torch.zeros(frames, dtype=torch.long)]
-        for value in (identity, scene)
-    )
+    every = torch.zeros(frames, dtype=torch.long)
+    identity = identity if len(identity) == frames else identity[every]
+    scene = scene if len(scene) == frames else scene[every]
     generator = torch.Generator().manual_seed(noise_seed)
     grain = torch.randn(frames, 1, size, size, generator=generator)
     parts = [
@@ -299,10 +303,11 @@ def _body_layers(
     shift = torch.cat([motion.body[:, 1:], zero[:, None]], dim=1)
     foot = torch.tensor(_NECK_FOOT, device=device) + shift
     neck_width, shoulders, collar, pattern = identity.build.unbind(1)
-    cloth, other = identity.clothes.split(3, dim=1)
+    cloth, other = identity.clothes[:, :3], identity.clothes[:, 3:]
     depth, normal, height = trace_column(rays, top, foot, neck_width)
-    dressed = height > (1 - collar)[:, None, None, None]
-    albedo = torch.where(dressed, other[..., None, None], identity.skin[..., None, None])
+    dressed = ((height - (1 - collar)[:, None, None, None]) / 0.03 + 0.5).clamp(0, 1)
+    skin = identity.skin[..., None, None]
+    albedo = skin + (other[..., None, None] - skin) * dressed
     under_chin = 0.45 + 0.55 * (height / 0.5).clamp(0, 1)
     lit = shade(
         scene, albedo, normal, torch.full_like(depth, 0.3), under_chin * 0.9, under_chin * 0.8
@@ -359,14 +364,15 @@ def _worn(identity: Identity, rays: Rays, layers: Layers) -> Layers:
     qx, qy = (x - cx).abs() - half_x + corner, (y - cy).abs() - half_y + corner
     outside = (qx.clamp_min(0).square() + qy.clamp_min(0).square()).sqrt()
     distance = outside + torch.maximum(qx, qy).clamp_max(0) - corner
-    bridge = (x < cx - half_x) & ((y - cy + 0.3 * half_y).abs() < rim)
+    bar_side = 1.05 * identity.axes[:, 0, None, None, None]
+    level = (y - cy + 0.3 * half_y).abs()
+    bridge = ((x < cx - half_x) | ((x > cx + half_x) & (x < bar_side))) & (level < rim)
     seen = (depth < layers.depth + 0.15) & (rays.direction[:, 2:] > 0.1)
     frame = ((distance.abs() < rim) | bridge) & seen
     lens = (distance < 0) & seen & ~frame
     sheen = glare * ((x * 0.7 - y + 3) * 2.0).frac().sub(0.5).abs().mul(2).pow(6)
     tinted = layers.colour * (1 - dark) + sheen * 0.5
     colour = torch.where(lens, tinted, layers.colour)
-    bar_side = 1.05 * identity.axes[:, 0, None, None, None]
     way = rays.direction[:, :1]
     steep = torch.where(way.abs() < 0.02, torch.full_like(way, 0.02), way)
     side_depth = (-bar_side * steep.sign() - rays.origin[:, :1]) / steep
@@ -491,8 +497,6 @@ def _carried(clip: HeadClip, i: slice, j: slice, grid: Tensor) -> tuple[Tensor, 
 
 def _surface_carried(clip: HeadClip, i: slice, j: slice) -> Tensor:
     """View coordinates (1, 3, H, W) in frame j of the surface that frame i shows."""
-    from reenact_training.synthetic.posed import opened_to_space
-
     identity, expression = clip.identity[j], clip.motion.expression[j]
     posed = pose_surface(identity, expression)
     size = clip.material.shape[-1]

@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 
 from reenact_training.synthetic.chance import chosen, fractal, noise, normal, pick, uniform
 from reenact_training.synthetic.motion import wander
+from reenact_training.synthetic.surface import unit
 
 PARTS_OF_OCCLUDER = 5
 
@@ -52,7 +53,7 @@ def _directions(generator: Generator, count: int) -> Tensor:
     height = -uniform(generator, count, 2, low=-0.3, high=1.2)
     front = -uniform(generator, count, 2, low=0.15, high=1.3)
     direction = torch.stack([side, height, front], dim=-1)
-    return direction / direction.norm(dim=-1, keepdim=True)
+    return unit(direction, -1)
 
 
 def _lights(generator: Generator, count: int) -> tuple[Tensor, Tensor]:

@@ -31,7 +31,7 @@ class Hair:
     colour: Tensor
     """(N, 3) R'G'B'."""
     line: Tensor
-    """(N, 4): height of the hairline over the forehead, recession at the temples, parting, raggedness."""
+    """(N, 4): height of the hairline, recession at the temples, parting, raggedness."""
     volume: Tensor
     """(N,) thickness in head units; 0 is bald."""
     beard: Tensor
