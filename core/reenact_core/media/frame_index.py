@@ -73,6 +73,26 @@ def as_counted(index: FrameIndex) -> FrameIndex:
     return FrameIndex(index.times, _array([]), False, index.last_duration)
 
 
+def by_decoding(index: FrameIndex, decoded: Sequence[int | None]) -> FrameIndex:
+    """The index of a file whose packets do not tell its frames, from the decoded frames' times.
+
+    Two fields in two packets, raw streams without times, times in the order of decoding.
+    """
+    times = [time for time in decoded if time is not None]
+    rising = all(before < after for before, after in pairwise(times))
+    if times and rising and len(times) == len(decoded):
+        return FrameIndex(_array(times), _array([]), True, None)
+    if len(decoded) == len(index.times):
+        return index
+    step = int(np.median(np.diff(index.times))) if len(index.times) > 1 else 1
+    if len(decoded) * 2 == len(index.times):
+        step *= 2  # every packet was a field
+    start = int(index.times[0]) if len(index.times) else 0
+    return as_counted(
+        FrameIndex(start + step * _array(range(len(decoded))), _array([]), False, step)
+    )
+
+
 def find_rate(
     times: Times, time_base: Fraction, mean: Fraction | None, guess: Fraction | None
 ) -> tuple[Fraction, bool]:

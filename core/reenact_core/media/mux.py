@@ -98,7 +98,7 @@ class Writer:
         options = {"movflags": "+write_colr"} if settings.muxer in ("mov", "mp4") else {}
         with ExitStack() as stack:
             self._container = av.open(
-                str(self._path), "w", format=settings.muxer, container_options=options
+                str(self._path.absolute()), "w", format=settings.muxer, container_options=options
             )
             stack.push(self._close_container)
             self._stream = self._add_stream(time_base)
@@ -223,7 +223,7 @@ class PictureFiles:
         frame = self._maker.make(picture)
         frame.pts = 0
         with av.open(
-            str(frame_path(self._pattern, number)), "w", format="image2", options={"update": "1"}
+            str(frame_path(self._pattern, number).absolute()), "w", format="image2pipe"
         ) as file:
             stream = file.add_stream(
                 self._settings.encoder, rate=1, options=dict(self._settings.options)

@@ -19,6 +19,7 @@ from reenact_core.media.frame_index import (
     FrameIndex,
     Times,
     as_counted,
+    by_decoding,
     find_rate,
     read_index,
 )
@@ -135,7 +136,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
     """
     _check_file(path)
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        container = av.open(str(path.absolute()), metadata_errors="replace")
     except (FFmpegError, OSError) as error:
         raise MediaError(
             f"{path}: is no media file that FFmpeg can read, or it is cut off before its index;"
@@ -183,6 +184,8 @@ def _probe_video(path: Path, container: InputContainer) -> MediaInfo:
         frame = first_frame(path, fresh)
         if index.undelayed and stream.codec_context.has_b_frames and not _in_order(path):
             index = as_counted(index)
+        if not index.ordered:
+            index = by_decoding(index, _decoded_times(path))
         index = _shown_from(index, frame)
     if not len(index.times):
         raise MediaError(f"{path}: holds no frames")
@@ -346,6 +349,23 @@ def _in_order(path: Path) -> bool:
             if len(times) >= _ORDER_CHECK:
                 break
     return times == sorted(times)
+
+
+def _decoded_times(path: Path) -> list[int | None]:
+    """The times of all frames as they leave the decoder, for the few files that need it."""
+    times: list[int | None] = []
+    with opened(path) as container:
+        stream = video_stream(path, container)
+        stream.codec_context.thread_type = "AUTO"
+        try:
+            for packet in container.demux(stream):
+                try:
+                    times += [frame.pts for frame in packet.decode()]
+                except InvalidDataError:
+                    continue
+        except FFmpegError:
+            pass  # the file breaks off here; what was read counts
+    return times
 
 
 def _timecode(container: InputContainer) -> str | None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -145,12 +146,12 @@ def sound_packets(path: Path) -> list[list[tuple[Fraction, bytes]]]:
 
 def decoded_samples(path: Path) -> tuple[Fraction, NDArray[np.int64]]:
     """When the first track's first sample sounds, after edit lists, and all its samples."""
-    parts: list[NDArray[np.int64]] = []
+    parts: list[NDArray[Any]] = []
     start: Fraction | None = None
     with av.open(str(path)) as source:
         for frame in source.decode(audio=0):
             if start is None and frame.pts is not None:
-                start = frame.pts * Fraction(frame.time_base)
+                start = frame.pts * Fraction(1, frame.sample_rate)
             parts.append(frame.to_ndarray().reshape(-1, frame.layout.nb_channels)[:, 0])
     return start or Fraction(0), np.concatenate(parts).astype(np.int64)
 

@@ -24,7 +24,8 @@ def smooth(width: int, height: int, cell: int = 8) -> NDArray[np.float32]:
     """Random colours, a new one every `cell` pixels, and slopes between them."""
     random = np.random.default_rng(0).random((height // cell + 2, width // cell + 2, 3))
     small = random.astype(np.float32) * 0.6 + 0.2
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC))
+    large = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(large, dtype=np.float32)
 
 
 def blank(pixel_format: str, width: int, height: int, colour: ColourSpec) -> Picture:

@@ -29,6 +29,7 @@ CLIPS = [
     ("mpeg4.avi", Clip(codec="mpeg4", count=40, noise=30, options={"g": "12", "bf": "2"})),
     ("varied.mp4", Clip(count=20, noise=30, options={"g": "5"},
                         times=tuple(1001 * (n + n // 3) for n in range(20)))),
+    ("raw.h264", Clip(options=OPEN_GOP, count=30, noise=30)),
     ("intra.mov", Clip(codec="prores_ks", pixel_format="yuv422p10le", count=12)),
     ("table.mp4", Clip(options=OPEN_GOP, count=160, noise=30, size=(48, 32))),
 ]  # fmt: skip

@@ -96,7 +96,7 @@ def test_a_range_from_the_middle_has_its_own_timecode_and_times(
     source = write_clip(tmp_path / "a.mov", TAGGED)
     new = probe(rewrite(source, tmp_path, codec, 10, 21))
     assert new.timecode == "01:00:00;00"
-    assert (new.frame_count, new.rate, new.start_time) == (11, TAGGED.rate, 0)
+    assert (new.frame_count, new.rate, new.start_time) == (11, TAGGED.rate, Fraction(0))
     if codec == "ffv1":
         for part, wanted in zip(
             all_frames(tmp_path / "shot.mp4"), all_frames(source, 10, 21), strict=True
@@ -233,6 +233,22 @@ def test_a_still_becomes_a_film(tmp_path: Path) -> None:
             encoder.write(picture)
     found = probe(target)
     assert (found.frame_count, found.rate) == (7, frames.rate)
+
+
+@pytest.mark.parametrize("name", ["50%d off", "a:b", "ü ñ 人", "-x", "%"])
+def test_names_of_every_kind_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path(name)
+    folder.mkdir()
+    source = write_clip(tmp_path / "a.mp4", Clip(count=4, sound=("aac",)))
+    plain = folder / f"{name}.mp4"
+    source.rename(plain)
+    for codec in ("prores", "png"):
+        target = rewrite(plain, folder, codec)
+        assert probe(target).frame_count == 4
+        assert len(all_frames(target)) == 4
 
 
 def test_nothing_is_left_of_a_file_that_failed(tmp_path: Path) -> None:
