@@ -89,9 +89,12 @@ def make_plan(edit: Edit, request: Request, *, probe: Probe | None = None) -> Pl
     """
     _check_request(request)
     desk = _Desk(edit, request, _cached(probe or _real_probe()))
-    places = walk(edit.timeline, desk.length_of)
+    try:
+        places = walk(edit.timeline, desk.length_of)
+        chosen = choose(edit.timeline, places, request)
+    except TimelineError as error:
+        raise TimelineError(f"{edit.path}: {error}") from error
     ids = dict(zip(map(id, places), shot_ids(place.clip.name for place in places), strict=True))
-    chosen = choose(edit.timeline, places, request)
     shots, refused = [], []
     notes = [*edit.notes, *shared_names(chosen), *passed_over(places, chosen)]
     for item in _without_hidden_twins(chosen):
