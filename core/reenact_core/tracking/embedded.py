@@ -22,7 +22,7 @@ Grey = NDArray[np.uint8]
 
 SMALL_STEPS = 3.0
 """What an agreeing window of the smallest sizes counts for, against one of the others."""
-SAME_FACE = 0.35
+SAME_FACE = 0.3
 """Windows of several cascades are one face from this overlap on (IoU)."""
 AROUND = 1.8
 """Side of the square in which a second opinion is asked, in sides of the face's box."""
@@ -46,12 +46,26 @@ class View:
     """Side of the cascade's smallest window, in pixels."""
     doubt: float
     """Agreeing windows that leave a doubt of 1/e."""
+    says_place: float
+    """Weight of its box among those of other views. The profile cascade fires on frontal faces
+    too, but its window lies right only on profiles."""
 
 
-FRONT = View("haarcascade_frontalface_alt2.xml", False, 1.1, (0.0, 0.090), 0.935, 20, 9.0)
-LEFT = View("haarcascade_profileface.xml", False, 1.2, (-0.155, 0.110), 0.890, 20, 9.0)
-RIGHT = View("haarcascade_profileface.xml", True, 1.2, (0.155, 0.110), 0.890, 20, 9.0)
-SECOND = View("haarcascade_frontalface_default.xml", False, 1.1, (0.0, 0.088), 0.900, 24, 14.0)
+FRONT = View("haarcascade_frontalface_alt2.xml", False, 1.1, (0.0, 0.090), 0.935, 20, 9.0, 1.0)
+LEFT = View("haarcascade_profileface.xml", False, 1.2, (-0.125, 0.088), 0.800, 20, 9.0, 0.1)
+RIGHT = View("haarcascade_profileface.xml", True, 1.2, (0.125, 0.088), 0.800, 20, 9.0, 0.1)
+SECOND = View("haarcascade_frontalface_default.xml", False, 1.1, (0.0, 0.088), 0.90, 24, 14.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one view found."""
+
+    box: Box
+    """Of the face, not of the cascade's window."""
+    score: float
+    weight: float
+    """Of the box, against other sights of the face."""
 
 
 class EmbeddedDetector:
@@ -70,26 +84,24 @@ class EmbeddedDetector:
         grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
         least = self._smallest * max(grey.shape)
         found = [
-            face for view in (FRONT, LEFT, RIGHT) for face in self._search(grey, view, least, None)
+            sight
+            for view in (FRONT, LEFT, RIGHT)
+            for sight in self._search(grey, view, least, None)
         ]
-        opinions = [other for face in joined(found) for other in self._second(grey, face)]
+        opinions = [sight for face in joined(found) for sight in self._second(grey, face.box)]
         return joined([*found, *opinions])
 
-    def _second(self, grey: Grey, face: FaceDetection) -> Iterator[FaceDetection]:
+    def _second(self, grey: Grey, face: Box) -> Iterator[Sight]:
         """What the second cascade finds where a face was found, in about its size."""
-        side = max(face.box.width, face.box.height)
-        around = face.box.scaled(AROUND).clip(grey.shape[1], grey.shape[0])
+        around = face.scaled(AROUND).clip(grey.shape[1], grey.shape[0])
         left, top = int(around.left), int(around.top)
         part = grey[top : int(around.bottom), left : int(around.right)]
-        for other in self._search(part, SECOND, 0.75 * side, 1.35 * side):
-            box = other.box
-            yield FaceDetection(
-                Box(box.left + left, box.top + top, box.right + left, box.bottom + top), other.score
-            )
+        for sight in self._search(part, SECOND, 0.75 * face.width, 1.4 * face.width):
+            box = sight.box
+            moved = Box(box.left + left, box.top + top, box.right + left, box.bottom + top)
+            yield Sight(moved, sight.score, sight.weight)
 
-    def _search(
-        self, grey: Grey, view: View, least: float, most: float | None
-    ) -> Iterator[FaceDetection]:
+    def _search(self, grey: Grey, view: View, least: float, most: float | None) -> Iterator[Sight]:
         """Faces of one view whose box is from `least` to `most` pixels wide."""
         smallest = max(view.side, round(least / view.size))
         largest = min(grey.shape) if most is None else min(*grey.shape, round(most / view.size))
@@ -105,7 +117,7 @@ class EmbeddedDetector:
         )
         for window, count in zip(np.reshape(windows, (-1, 4)), np.ravel(agreeing), strict=True):
             score = _score(float(window[2]), float(count), view)
-            yield FaceDetection(_box(window, view, grey.shape[1]), score)
+            yield Sight(_box(window, view, grey.shape[1]), score, score * view.says_place)
 
 
 def _load(file: str) -> cv2.CascadeClassifier:
@@ -139,24 +151,22 @@ def _box(window: NDArray[np.int32], view: View, picture_width: int) -> Box:
     return Box(x - half, y - half, x + half, y + half)
 
 
-def joined(found: Sequence[FaceDetection]) -> list[FaceDetection]:
-    """Detections of one face made one: boxes averaged by score, doubts multiplied."""
-    groups: list[list[FaceDetection]] = []
-    for face in sorted(found, key=lambda face: -face.score):
+def joined(found: Sequence[Sight]) -> list[FaceDetection]:
+    """Sights of one face made one: boxes averaged by weight, doubts multiplied."""
+    groups: list[list[Sight]] = []
+    for sight in sorted(found, key=lambda sight: -sight.score):
         for group in groups:
-            if group[0].box.overlap(face.box) >= SAME_FACE:
-                group.append(face)
+            if group[0].box.overlap(sight.box) >= SAME_FACE:
+                group.append(sight)
                 break
         else:
-            groups.append([face])
+            groups.append([sight])
     return [_one(group) for group in groups]
 
 
-def _one(group: Sequence[FaceDetection]) -> FaceDetection:
-    scores = np.array([face.score for face in group])
-    edges = np.array(
-        [[face.box.left, face.box.top, face.box.right, face.box.bottom] for face in group]
-    )
-    mean = (edges * scores[:, None]).sum(axis=0) / scores.sum()
-    doubt = float(np.prod(1.0 - scores))
+def _one(group: Sequence[Sight]) -> FaceDetection:
+    weights = np.array([sight.weight for sight in group])
+    edges = np.array([[s.box.left, s.box.top, s.box.right, s.box.bottom] for s in group])
+    mean = (edges * weights[:, None]).sum(axis=0) / weights.sum()
+    doubt = float(np.prod([1.0 - sight.score for sight in group]))
     return FaceDetection(Box(*(float(edge) for edge in mean)), min(0.999, 1.0 - doubt))
