@@ -109,10 +109,10 @@ def measure(given: argparse.Namespace, out: Path) -> Verdict:
 def _performer(*, networks: bool) -> Performer:
     if networks:
         from reenact_core.devices import Compute
-        from reenact_core.engine.network_performer import network_performer
+        from reenact_core.engine.performers import performer_of
         from reenact_core.models.load import load_models
 
-        return network_performer(load_models(), Settings(), Compute())
+        return performer_of(load_models(), Settings(), Compute())
     from tests.core.engine.test_render import InvertingPerformer
 
     return InvertingPerformer()

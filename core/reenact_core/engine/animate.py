@@ -66,7 +66,6 @@ class Animation:
     out: Path
     """The file to write; for picture files the folder."""
     scheme: Scheme = "subtle"
-    strength: float = 1.0
     crop: CropMode = "auto"
     """`none`: source and driving are face crops already; no face is looked for."""
     paste_back: bool = False
@@ -98,7 +97,6 @@ def animate(
     crop: CropMode = "auto",
     codec: Codec = "match",
     paste_back: bool = False,
-    strength: float = 1.0,
 ) -> Generator[Event, None, None]:
     """Give the motion of a driving video to the face of a picture; the last event is `ShotDone`.
 
@@ -113,15 +111,13 @@ def animate(
     Raises:
         ReenactError: a file cannot be used, a face is missing, the result cannot be written.
     """
-    from reenact_core.engine.network_performer import network_performer
+    from reenact_core.engine.performers import performer_of
 
-    job = Animation(
-        Path(source), Path(driving), Path(out), scheme, strength, crop, paste_back, codec
-    )
+    job = Animation(Path(source), Path(driving), Path(out), scheme, crop, paste_back, codec)
     settings = settings or Settings()
     compute = compute or choose_compute()
     models = models or load_models(compute=compute)
-    performer = network_performer(models, settings, compute)
+    performer = performer_of(models, settings, compute)
     yield from perform_animation(job, performer, settings, detector or EmbeddedDetector())
 
 
@@ -160,7 +156,7 @@ def _driving(path: Path) -> Footage:
 
 
 def _shot(job: Animation, clip: Footage) -> Shot:
-    cast = Cast(FaceChoice(), "recast", job.source, None, None, job.scheme, job.strength)
+    cast = Cast(FaceChoice(), "recast", job.source, None, None, job.scheme)
     name = job.out.stem
     return Shot(name, name, (), clip.source, clip.frames, Fraction(0), (cast,))
 
@@ -240,9 +236,7 @@ def _move(
     for number in range(len(acting.faces)):
         for part in true_stretches(acting.actor == number):
             crops = Crops(acting.faces[number].crops, acting.record[part.start : part.stop])
-            take = Take(
-                str(part.start), portrait.pixels, crops, job.scheme, job.strength, "relative"
-            )
+            take = Take(str(part.start), portrait.pixels, crops, job.scheme, 1.0, "relative")
             takes[take.take_id] = (take, part.start)
     total = len(acting.actor)
     results = workshop.performer.perform([take for take, _ in takes.values()])

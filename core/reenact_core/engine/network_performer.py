@@ -13,21 +13,14 @@ import torch
 from torch import Tensor
 
 from reenact_core.devices import Compute, out_of_memory_named
-from reenact_core.engine.keypoint_performer import KeypointPerformer
-from reenact_core.engine.performer import Crops, Floats, NewFace, Performer, Take
-from reenact_core.errors import CheckpointError
+from reenact_core.engine.performer import Crops, Floats, NewFace, Take
 from reenact_core.models.carry_over import FaceState
 from reenact_core.models.compact import Compact, FaceSource
-from reenact_core.models.face_points import load_face_points
 from reenact_core.models.head_chart import Pose
-from reenact_core.models.integrators.fomm import Fomm
-from reenact_core.models.load import Models
-from reenact_core.models.paper import Paper
 from reenact_core.motion.batched import prepare_source, read_faces, step_inputs
 from reenact_core.motion.lanes import LaneSettings, ShotLanes, run_lanes
 from reenact_core.motion.recurrent import Carry, Recurrence, Reenacted, StepInput
 from reenact_core.motion.transfer import MotionSettings, nearest_frame, smooth
-from reenact_core.settings import Settings
 from reenact_core.timeline.plan import Scheme
 
 CHUNK = 8
@@ -128,24 +121,6 @@ class NetworkPerformer:
         """(..., 256, 256, 3) as (..., 3, 256, 256) on the device."""
         moved = torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, -1, -3)))
         return moved.to(self.compute.device, self.compute.dtype)
-
-
-def network_performer(models: Models, settings: Settings, compute: Compute) -> Performer:
-    """The performer of a checkpoint.
-
-    Raises:
-        CheckpointError: it holds networks that no performer knows.
-    """
-    network = models.network
-    if isinstance(network, Compact):
-        return NetworkPerformer(network, settings.motion, settings.lanes, compute)
-    if isinstance(network, Paper | Fomm):
-        reader = load_face_points(compute=compute)
-        return KeypointPerformer(network, reader, settings.motion, compute)
-    raise CheckpointError(
-        f"{models.path}: holds the networks of `{models.architecture}`; a checkpoint of `compact`, "
-        "`paper` or `fomm` is needed to render"
-    )
 
 
 def _step(recurrence: Recurrence, inputs: StepInput, carry: Carry) -> tuple[Reenacted, Carry]:

@@ -12,6 +12,7 @@ from reenact_core.engine.digest import key_of, sequence_files
 from reenact_core.engine.events import Event, Progress, ShotDone, ShotFailed
 from reenact_core.engine.finish import write_shot
 from reenact_core.engine.footage import Footage
+from reenact_core.engine.out_folder import spare_inputs
 from reenact_core.engine.prepare import PreparedShot, prepare_shot
 from reenact_core.engine.resume import open_run
 from reenact_core.engine.workshop import Workshop
@@ -53,11 +54,13 @@ def render_plan(
         tracks: tracks files, each used for the video that it names.
 
     Raises:
-        OutputError: the folder cannot be written, or another run works in it.
+        OutputError: the folder cannot be written, another run works in it, or a result would
+            overwrite what the run reads.
         CheckpointError: the networks are of a kind that cannot render.
     """
-    from reenact_core.engine.network_performer import network_performer
+    from reenact_core.engine.performers import performer_of
 
+    spare_inputs(plan, out)
     with open_run(out, restart=restart) as folder:
         workshop = Workshop(
             folder,
@@ -65,7 +68,7 @@ def render_plan(
             codec,
             detector or EmbeddedDetector(),
             tracker,
-            network_performer(models, settings, compute),
+            performer_of(models, settings, compute),
             f"{folder.digests.of_file(models.path)} {compute.precision}",
             settings.lanes.width if compute.device != "cpu" else 1,
             tuple(tracks),
