@@ -77,8 +77,8 @@ def frame_seconds(info: MediaInfo, frames: FrameRange) -> NDArray[np.float64]:
     """When each frame of a range is shown, in seconds by the file's own clock."""
     numbers = np.arange(frames.start, frames.stop)
     if info.still or info.numbers:
-        return np.asarray(numbers / float(frames.rate))
-    return np.asarray(info.times[numbers] * float(info.time_base))
+        return np.asarray(numbers / float(frames.rate), np.float64)
+    return np.asarray(info.times[numbers] * float(info.time_base), np.float64)
 
 
 def write_crops(pictures: Iterator[Picture], faces: Sequence[CutFace]) -> Iterator[int]:
