@@ -59,7 +59,7 @@ def schema_carried(item: Any) -> str | None:
 
 def _changed(value: Any, change: Change) -> Any:
     """A typed object with `change` applied to all that hangs in a typed place of it."""
-    if not isinstance(value, dict) or "OTIO_SCHEMA" not in value:
+    if not isinstance(value, dict) or not isinstance(value.get("OTIO_SCHEMA"), str):
         return value
     value = dict(value)
     for kind in CARRIERS.keys() & value.keys():

@@ -15,8 +15,8 @@ from reenact_core.timeline.carried import schema_carried
 from reenact_core.timeline.media_paths import Places, check_inside, is_relative, locate
 from reenact_core.timeline.plan import Source
 from reenact_core.timeline.references import original
-from reenact_core.timeline.spans import Span, span_of, to_frames, to_uneven_frames
-from reenact_core.timing import FrameRange, snap_rate
+from reenact_core.timeline.spans import Span, exact_rate, span_of, to_frames, to_uneven_frames
+from reenact_core.timing import FrameRange
 
 
 class MediaFacts(Protocol):
@@ -154,7 +154,7 @@ def counting_rate(clip: Any, reference: Any, rate: Fraction) -> Fraction:
     written = reference.available_range or clip.source_range
     if written is None:
         return rate
-    said = snap_rate(written.start_time.rate)
+    said = exact_rate(written.start_time.rate)
     return said if round(said) == round(rate) else rate
 
 
@@ -201,15 +201,14 @@ def _times(facts: MediaFacts) -> tuple[Fraction, ...] | None:
 
 def _sequence(reference: Any, places: Places, probe: Probe) -> ClipMedia:
     step, first = reference.frame_step, reference.start_frame
-    if reference.rate <= 0 or step < 1 or first < 0:
+    if step < 1 or first < 0:
         raise TimelineError(
-            f"its image sequence has rate {reference.rate}, step {step}, start frame {first}; "
-            "mend them"
+            f"its image sequence has step {step} and start frame {first}; mend them"
         )
     path = sequence_pattern(reference, places)
     _check_there(image_path(path, first))
     facts = probe(path, first_number=first, number_step=step)
-    rate = snap_rate(reference.rate) / step
+    rate = exact_rate(reference.rate) / step
     return ClipMedia(
         path=path,
         rate=rate,

@@ -6,9 +6,9 @@ from fractions import Fraction
 
 from reenact_core.errors import TimelineError
 from reenact_core.timeline.clip_media import ClipMedia
-from reenact_core.timeline.spans import Span, to_frames
+from reenact_core.timeline.spans import Span, exact_rate, to_frames
 from reenact_core.timeline.walk import Place
-from reenact_core.timing import FrameRange, snap_rate
+from reenact_core.timing import FrameRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def _still(place: Place, seen: Span) -> Fit:
     written = place.clip.source_range
     if written is None:
         raise TimelineError("it is a picture without a length; give the clip a source range")
-    rate = snap_rate(written.duration.rate)
+    rate = exact_rate(written.duration.rate)
     frames = FrameRange(*to_frames(seen, seen.start, rate), rate)
     frozen = (
         "it is a picture under a freeze: one frame is rendered; remove the freeze to see motion"
@@ -120,7 +120,7 @@ def _shifts(
         note = f"its source range counts from 0 and its media from {frame}; taken from there"
         yield start, (note,)
     written = place.clip.source_range
-    said = snap_rate(written.start_time.rate) if written is not None else media.clock
+    said = exact_rate(written.start_time.rate) if written is not None else media.clock
     if said != media.clock and round(said) == round(media.clock):
         note = f"its source range says {float(said):g} frames a second; taken as frame numbers"
         yield own.start * said / media.clock - own.start, (note,)

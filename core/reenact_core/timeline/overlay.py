@@ -12,9 +12,8 @@ from opentimelineio.opentime import RationalTime, TimeRange
 from reenact_core.timeline.effects import NAME, VERSION
 from reenact_core.timeline.plan import RenderedShot
 from reenact_core.timeline.references import result_of
-from reenact_core.timeline.spans import Span, span_of
+from reenact_core.timeline.spans import Span, exact_rate, span_of
 from reenact_core.timeline.walk import Place, holds_results, walk
-from reenact_core.timing import snap_rate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,7 +166,7 @@ def _gap(piece: _Piece, at: Fraction) -> Any:
 
 
 def _time_range(start: Fraction, length: Fraction, rate: float) -> Any:
-    exact = snap_rate(rate)
+    exact = exact_rate(rate)
     return TimeRange(
         RationalTime(float(start * exact), rate), RationalTime(float(length * exact), rate)
     )

@@ -25,9 +25,14 @@ def original_key(clip: Any) -> str:
     """The key of what was shot: the active reference, or the one that our output stands in for.
 
     Raises:
-        TimelineError: the active reference is our output, and its original is gone.
+        TimelineError: no reference is active, or the active one is our output, whose original is
+            gone.
     """
     references, active = clip.media_references(), str(clip.active_media_reference_key)
+    if active not in references:
+        raise TimelineError(
+            f'its active media reference "{active}" is not among the ones it has; relink the clip'
+        )
     record = result_of(references.get(active))
     if record is not None:
         key = str(record.get("original_key", ORIGINAL if active == DEFAULT else DEFAULT))

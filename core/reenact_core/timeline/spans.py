@@ -46,16 +46,22 @@ def seconds(time: Any) -> Fraction:
     Raises:
         TimelineError: a time without a rate, or one that is no number.
     """
-    value, rate = float(time.value), float(time.rate)
-    if not isfinite(value) or not isfinite(rate) or rate <= 0:
-        raise TimelineError(f"a time of {value} at {rate} frames a second cannot be used; mend it")
+    value = float(time.value)
+    if not isfinite(value):
+        raise TimelineError(f"a time of {value} frames cannot be used; mend it")
     whole = Fraction(int(value)) if value.is_integer() else Fraction(value).limit_denominator(10**5)
-    return whole / _exact(rate)
+    return whole / exact_rate(time.rate)
 
 
 @lru_cache(maxsize=64)
-def _exact(rate: float) -> Fraction:
-    """`snap_rate`, remembered: a timeline has many times and few rates."""
+def exact_rate(rate: float) -> Fraction:
+    """The exact rate that a timeline's rounded one means; a timeline has few, and many times.
+
+    Raises:
+        TimelineError: it is not above 0, or no number.
+    """
+    if not isfinite(rate) or rate <= 0:
+        raise TimelineError(f"a rate of {rate} frames a second cannot be used; mend it")
     return snap_rate(rate)
 
 

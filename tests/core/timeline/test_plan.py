@@ -324,6 +324,14 @@ def test_missing_media_are_refused_and_the_others_go_on(tmp_path: Path) -> None:
     assert "gone.mov is missing" in found.refused[1].reason
 
 
+def test_an_active_reference_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    edit = saved(one(times(0, 9)), tmp_path)
+    text = edit.path.read_text().replace('_key": "DEFAULT_MEDIA"', '_key": "proxy"')
+    edit.path.write_text(text)
+    found = make_plan(read_timeline(edit.path), NONE, probe=Prober())
+    assert '"proxy"' in found.refused[0].reason
+
+
 def test_generated_media_are_refused(tmp_path: Path) -> None:
     made = otio.schema.Clip(
         "bars", otio.schema.GeneratorReference("b", "SMPTEBars"), times(0, 9), effects=[recast()]

@@ -48,6 +48,7 @@ def message(path: Path) -> str:
         ('{"OTIO_SCHEMA": "Foo.1"}', "UnknownSchema"),
         ('{"OTIO_SCHEMA": "Timeline.x"}', "not a timeline"),
         ('{"OTIO_SCHEMA": "Timeline.1", "tracks": 3}', "not a timeline"),
+        ('{"OTIO_SCHEMA": "Track.1", "children": [{"OTIO_SCHEMA": 3}]}', "not a timeline"),
     ],
 )
 def test_what_is_no_timeline(tmp_path: Path, content: str | bytes, words: str) -> None:
