@@ -1,32 +1,34 @@
 """The faces of a clip: cuts, detections, association, smoothing."""
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reenact_core.frames import Picture
 from reenact_core.geometry import Box
 from reenact_core.media.colour import to_rgb8
 from reenact_core.timing import FrameRange
-from reenact_core.tracking.associate import Patience, Thread, confidences, grow_threads
+from reenact_core.tracking.associate import Patience, Thread, grow_threads
 from reenact_core.tracking.cuts import find_cuts, signature
-from reenact_core.tracking.detect import Detector, FaceDetection
+from reenact_core.tracking.detect import Detector
 from reenact_core.tracking.follow import Step, follow
 from reenact_core.tracking.place import Place, place_of
+from reenact_core.tracking.points import network_reader, read_points
 from reenact_core.tracking.reduced import ReducedFrames, reduced_frames
-from reenact_core.tracking.shape import edges_of, points_of, roll_of, shapes_along
-from reenact_core.tracking.smooth import Move, Sighting, smooth_path, solve_path
+from reenact_core.tracking.settle import Look, Settling, settled
 from reenact_core.tracking.track import FaceTrack
-
-Floats = NDArray[np.float64]
 
 BEST_MOMENTS = 3
 """The best detections of a track decide whether it is a face: at least so many,"""
 BEST_SHARE = 0.15
 """and this share of the frames searched, since who tries often is lucky at times."""
+OPINION = 0.08
+"""By so much the network that reads points can raise or lower the score."""
+ASKED = 6
+"""Detections about which it is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class TrackSettings:
 
     work_side: int = 640
     """Longer side, in pixels, of the reduced frames that are searched; 160 to 4096."""
+    points: Literal["network", "average"] = "network"
+    """Landmarks: 79, read by the face points network, or five of the average face in the box."""
     detect_every: int = 4
     """Every so many frames are searched for faces; flow leads between them."""
     smooth_seconds: float = 0.04
@@ -117,9 +121,22 @@ def find_in_shot(
         max(2, round(settings.lost_seconds * rate)), max(2, round(settings.unseen_seconds * rate))
     )
     threads = grow_threads(shot, detections, follow_in_store, patience)
-    believed = [thread for thread in threads if is_believed(thread, searched, settings)]
-    tracks = [track_of(thread, frames, settings) for thread in believed]
+    look = _look_in(store, settings)
+    believed = [thread for thread in threads if is_believed(thread, searched, settings, look)]
+    how = Settling(
+        settings.smooth_seconds * rate,
+        max(1.0, settings.unseen_seconds * rate / 2),
+        settings.least_confidence,
+    )
+    tracks = [settled(thread, frames.start, frames.rate, how, look) for thread in believed]
     return without_shadows([track for track in tracks if track is not None])
+
+
+def _look_in(store: ReducedFrames, settings: TrackSettings) -> Look:
+    """What reads the points of faces in a store."""
+    if settings.points == "average":
+        return lambda places: {}
+    return lambda places: read_points(store.rgb, places, network_reader()) if places else {}
 
 
 def searched_frames(shot: range, every: int) -> list[int]:
@@ -128,77 +145,33 @@ def searched_frames(shot: range, every: int) -> list[int]:
     return sorted({shot.start, *regular, shot.stop - 1})
 
 
-def is_believed(thread: Thread, searched: Sequence[int], settings: TrackSettings) -> bool:
+def is_believed(
+    thread: Thread, searched: Sequence[int], settings: TrackSettings, look: Look
+) -> bool:
     """Whether enough was seen of a face to call it one.
 
     Cascades fire on patterns too, and always on the same ones in a still background, so many weak
-    hits prove little. A face is, at its best moments, beyond doubt.
+    hits prove little. A face is, at its best moments, beyond doubt; where the detector is almost
+    sure, the network that reads the points is asked too.
     """
+    score = best_score(thread, searched)
+    if abs(score - settings.least_score) >= OPINION:
+        return score >= settings.least_score
+    best = sorted(thread.hits, key=lambda frame: -thread.hits[frame].score)[:ASKED]
+    readings = look([(frame, place_of(thread.hits[frame].box)) for frame in sorted(best)])
+    if not readings:
+        return score >= settings.least_score
+    sure = float(np.median([reading.confidence for reading in readings.values()]))
+    return score + OPINION * float(np.clip((sure - 2.5) / 2, -1, 1)) >= settings.least_score
+
+
+def best_score(thread: Thread, searched: Sequence[int]) -> float:
+    """The mean score of a thread's best detections; 0 where there are too few."""
     first, last = min(thread.hits), max(thread.hits)
     chances = sum(first <= frame <= last for frame in searched)
     count = max(BEST_MOMENTS, round(BEST_SHARE * chances))
     best = sorted((face.score for face in thread.hits.values()), reverse=True)[:count]
-    return len(best) >= min(2, len(searched)) and sum(best) / len(best) >= settings.least_score
-
-
-def track_of(thread: Thread, frames: FrameRange, settings: TrackSettings) -> FaceTrack | None:
-    """A thread as a track: its path solved and smoothed, its unsure ends cut off."""
-    rate = float(frames.rate)
-    sure = confidences(thread, max(1.0, settings.unseen_seconds * rate / 2))
-    seen = np.flatnonzero(sure >= settings.least_confidence)
-    if len(seen) == 0:
-        return None
-    tremor = settings.smooth_seconds * rate
-    path = smooth_path(solved(thread), tremor)
-    shapes = smooth_path(
-        shapes_along(len(path), _from_first(thread.hits, thread.first)), 2 * tremor
-    )
-    part = slice(int(seen[0]), int(seen[-1]) + 1)
-    start = frames.start + thread.first + part.start
-    shown = FrameRange(start, start + part.stop - part.start, frames.rate)
-    return _track(path[part], shapes[part], sure[part], shown, settings.least_confidence)
-
-
-def _from_first(hits: Mapping[int, FaceDetection], first: int) -> dict[int, FaceDetection]:
-    return {frame - first: face for frame, face in hits.items()}
-
-
-def _track(
-    path: Floats, shapes: Floats, sure: Floats, frames: FrameRange, least: float
-) -> FaceTrack:
-    boxes = np.full((len(path), 4), np.nan)
-    landmarks = np.full((len(path), 5, 2), np.nan)
-    for index in np.flatnonzero(sure >= least):
-        boxes[index] = edges_of(path[index], shapes[index])
-        landmarks[index] = points_of(path[index], shapes[index])
-    return FaceTrack(1, frames, boxes, landmarks, np.where(sure >= least, sure, 0.0))
-
-
-def solved(thread: Thread) -> Floats:
-    """The thread's path (T, 4), from its hits and steps."""
-    hits = _from_first(thread.hits, thread.first)
-    sightings = {frame: _sighting(face) for frame, face in hits.items()}
-    moves = {
-        frame - thread.first: [_move(change, quality, thread, frame) for change, quality in steps]
-        for frame, steps in thread.steps.items()
-    }
-    return solve_path(len(thread.places), sightings, moves)
-
-
-def _sighting(face: FaceDetection) -> Sighting:
-    place = place_of(face.box, roll_of(face))
-    size = float(np.exp(place[2]))
-    far = 0.05 / max(face.score, 0.1)
-    # Cascades find faces that are turned by up to twenty degrees, and do not say by how much.
-    roll = 0.25 if face.roll is None and face.landmarks is None else 0.05
-    return Sighting(place, np.array([far * size, far * size, 1.2 * far, roll]))
-
-
-def _move(change: Place, quality: float, thread: Thread, frame: int) -> Move:
-    size = float(np.exp(thread.places[frame - thread.first][2]))
-    doubt = 1.0 - min(1.0, quality)
-    far = 0.006 + 0.15 * doubt**2
-    return Move(change, np.array([far * size, far * size, far, far]))
+    return sum(best) / len(best) if len(best) >= min(2, len(searched)) else 0.0
 
 
 def without_shadows(tracks: Sequence[FaceTrack]) -> list[FaceTrack]:

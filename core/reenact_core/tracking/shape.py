@@ -1,10 +1,9 @@
-"""How a face fills its place: the box's aspect and where the five points lie in it.
+"""How a face fills its place: the box's aspect and where its points lie, relative to the place.
 
-Detectors that see landmarks say it where they look; between their looks it changes steadily. The
-others leave it at the square box and the average face.
+What is known in some frames is led steadily from one to the next.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +13,20 @@ from reenact_core.tracking.place import Place, place_of
 
 Floats = NDArray[np.float64]
 
-MEAN_SHAPE = np.concatenate([[0.0], (MEAN_FIVE_POINTS - 0.5).ravel()])
-"""(11,): logarithm of height over width, then five points in an upright face of size 1."""
+MEAN_FIVE = (MEAN_FIVE_POINTS - 0.5).ravel()
+"""(10,) the five points of the average face, relative to its place."""
 
 
-def shape_of(face: FaceDetection) -> Floats:
-    """The shape (11,) that a detection shows."""
-    aspect = float(np.log(max(face.box.height, 1e-3) / max(face.box.width, 1e-3)))
+def aspect_of(face: FaceDetection) -> Floats:
+    """The logarithm (1,) of a detected box's height over its width."""
+    return np.array([np.log(max(face.box.height, 1e-3) / max(face.box.width, 1e-3))])
+
+
+def five_of(face: FaceDetection) -> Floats:
+    """The five points (10,) that a detection shows, relative to its place."""
     if face.landmarks is None:
-        return np.concatenate([[aspect], MEAN_SHAPE[1:]])
-    place = place_of(face.box, roll_of(face))
-    return np.concatenate([[aspect], _upright(face.landmarks, place).ravel()])
+        return MEAN_FIVE
+    return relative(face.landmarks, place_of(face.box, roll_of(face)))
 
 
 def roll_of(face: FaceDetection) -> float:
@@ -37,29 +39,37 @@ def roll_of(face: FaceDetection) -> float:
     return float(np.degrees(np.arctan2(across[1], across[0])))
 
 
-def shapes_along(length: int, seen: Mapping[int, FaceDetection]) -> Floats:
-    """The shape in every frame (length, 11), led steadily from detection to detection."""
-    frames = sorted(seen)
-    known = np.array([shape_of(seen[frame]) for frame in frames])
+def along(
+    length: int, seen: Mapping[int, FaceDetection], value: Callable[[FaceDetection], Floats]
+) -> Floats:
+    """What detections show, in every frame: (length, K)."""
+    return spread(length, {frame: value(face) for frame, face in seen.items()})
+
+
+def spread(length: int, known: Mapping[int, Floats]) -> Floats:
+    """Values (K,) known in some frames, led steadily from one to the next: (length, K)."""
+    frames = sorted(known)
+    columns = np.array([known[frame] for frame in frames]).T
     every = np.arange(length)
-    return np.stack([np.interp(every, frames, column) for column in known.T], axis=1)
+    return np.stack([np.interp(every, frames, column) for column in columns], axis=1)
 
 
-def edges_of(place: Place, shape: Floats) -> Floats:
-    """Left, top, right and bottom (4,) of the box of that shape at a place."""
-    size, ratio = float(np.exp(place[2])), float(np.exp(shape[0]))
+def relative(points: Floats, place: Place) -> Floats:
+    """Points (N, 2) in pixels as (2 N,) in sizes of the face, upright, from its centre."""
+    return np.asarray(((points - place[:2]) @ _turn(-place[3]).T / np.exp(place[2])).ravel())
+
+
+def placed(points: Floats, place: Place) -> Floats:
+    """Relative points (2 N,) as (N, 2) in pixels."""
+    return np.asarray(points.reshape(-1, 2) @ _turn(place[3]).T * np.exp(place[2]) + place[:2])
+
+
+def edges_of(place: Place, aspect: float) -> Floats:
+    """Left, top, right and bottom (4,) of the box at a place; see `aspect_of`."""
+    size, ratio = float(np.exp(place[2])), float(np.exp(aspect))
     width = 2 * size / (1 + ratio)
     half = np.array([width, width * ratio]) / 2
     return np.concatenate([place[:2] - half, place[:2] + half])
-
-
-def points_of(place: Place, shape: Floats) -> Floats:
-    """The five points (5, 2) of that shape at a place."""
-    return np.asarray(shape[1:].reshape(5, 2) @ _turn(place[3]).T * np.exp(place[2]) + place[:2])
-
-
-def _upright(points: Floats, place: Place) -> Floats:
-    return np.asarray((points - place[:2]) @ _turn(-place[3]).T / np.exp(place[2]))
 
 
 def _turn(radians: float) -> Floats:

@@ -52,8 +52,9 @@ def solve_path(
         path = _tridiagonal(diagonal, beside, right)
         for frame, seen in sightings.items():
             off = np.abs(seen.place - path[frame]) / seen.error
-            # All numbers of one sighting are right or wrong together.
-            trust[frame] = min(1.0, 2.5 / max(float(off.max()), 1e-6))
+            # Place and size of one sighting are right or wrong together.
+            trust[frame, :3] = min(1.0, 2.5 / max(float(off[:3].max()), 1e-6))
+            trust[frame, 3] = min(1.0, 2.5 / max(float(off[3]), 1e-6))
     return path
 
 

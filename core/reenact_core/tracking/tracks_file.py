@@ -21,7 +21,7 @@ from reenact_core.files import written_whole
 from reenact_core.geometry import Box
 from reenact_core.timing import FrameRange
 from reenact_core.tracking.place import place_of
-from reenact_core.tracking.shape import MEAN_SHAPE, points_of
+from reenact_core.tracking.shape import MEAN_FIVE, placed
 from reenact_core.tracking.track import FaceTrack
 
 VERSION = 1
@@ -221,7 +221,7 @@ def _lie_in(points: Floats, box: Floats) -> bool:
 
 
 def _average(box: Floats) -> Floats:
-    return points_of(place_of(Box(*(float(edge) for edge in box))), MEAN_SHAPE)
+    return placed(MEAN_FIVE, place_of(Box(*(float(edge) for edge in box))))
 
 
 def _confidence(listed: Any, boxes: Floats, start: int, where: str) -> Floats:

@@ -17,7 +17,7 @@ from reenact_core.tracking.track import FaceTrack
 from tests.core.tracking.moving import RATE, Cast, Knowing, Patch, frame_pixels, picture_of
 
 SIZE = (320, 240)
-SETTINGS = TrackSettings(work_side=320)
+SETTINGS = TrackSettings(work_side=320, points="average")
 
 
 def follow(
