@@ -231,7 +231,7 @@ def upsample_chroma(stored: Picture, window: Window, number: int) -> Rgb:
     shift_y = layout.chroma_height_shift if layout.kind == "yuv" else 0
     if not shift_x and not shift_y:
         return plane[top:bottom, left:right].astype(np.float32)
-    phase_x, phase_y = _phases(stored)
+    phase_x, phase_y = chroma_phases(stored)
     first_x, last_x, scale_x, from_x = _span(left, right, shift_x, phase_x, plane.shape[1])
     first_y, last_y, scale_y, from_y = _span(top, bottom, shift_y, phase_y, plane.shape[0])
     part = np.ascontiguousarray(plane[first_y:last_y, first_x:last_x], dtype=np.float32)
@@ -260,7 +260,7 @@ def _span(
     return first, max(last, first + 1), scale, place
 
 
-def _phases(stored: Picture) -> tuple[float, float]:
+def chroma_phases(stored: Picture) -> tuple[float, float]:
     """Luma pixels between a chroma sample and the first pixel that it covers."""
     layout = stored.layout
     x, y = _SITING[_tags(stored).chroma_location]
@@ -332,7 +332,7 @@ def _sampled(
 def average_chroma(values: Rgb, stored: Picture, window: Window) -> Rgb:
     """Chroma samples of a window from a value for each of its pixels; a stored picture."""
     rows, columns = _plane_window(stored, window, 1)
-    phase_x, phase_y = _phases(stored)
+    phase_x, phase_y = chroma_phases(stored)
     layout = stored.layout
     values = _averaged(values, rows, window[1], layout.chroma_height_shift, phase_y)
     return _averaged(values.T, columns, window[0], layout.chroma_width_shift, phase_x).T

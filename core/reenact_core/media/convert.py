@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from reenact_core.frames import ColourSpec, Picture, SampleLayout, Samples
 from reenact_core.media.colour import (
     OutOfRange,
     average_chroma,
+    chroma_phases,
     from_rgb,
     guess,
     stored_picture,
@@ -83,25 +85,56 @@ def _opacity(stored: Picture, layout: SampleLayout) -> Samples:
 
 def _rescaled(stored: Picture, layout: SampleLayout, number: int) -> Samples:
     """One plane of colour in another depth and size."""
-    own = stored.layout
-    plane: Samples = stored.planes[number]
-    chroma = own.kind == "yuv" and number > 0
-    if chroma and (own.chroma_width_shift, own.chroma_height_shift) != (
-        layout.chroma_width_shift,
-        layout.chroma_height_shift,
-    ):
-        window = (0, 0, stored.width, stored.height)
-        full = upsample_chroma(stored, window, number)
-        plane = average_chroma(full, replace(stored, layout=layout), window)
-    elif own.depth == layout.depth:
+    deep = _deepened(stored, layout, number)
+    if stored.layout.kind != "yuv" or number == 0:
+        return deep
+    own = (stored.layout.chroma_width_shift, stored.layout.chroma_height_shift)
+    wanted = (layout.chroma_width_shift, layout.chroma_height_shift)
+    if own == wanted:
+        return deep
+    if wanted[0] <= own[0] and wanted[1] <= own[1]:
+        return _enlarged(stored, layout, deep)
+    planes = [deep if plane == number else stored.planes[plane] for plane in range(3)]
+    window = (0, 0, stored.width, stored.height)
+    full = upsample_chroma(replace(stored, planes=tuple(planes)), window, number)
+    return _codes(average_chroma(full, replace(stored, layout=layout), window), layout)
+
+
+def _deepened(stored: Picture, layout: SampleLayout, number: int) -> Samples:
+    """One plane of colour in another depth, of its own size."""
+    own, plane = stored.layout, stored.planes[number]
+    if own.depth == layout.depth:
         return plane
-    whole = guess(stored.colour, stored.height, own).full_range
-    factor = 2.0 ** (layout.depth - own.depth)
-    if not whole:
-        return _codes(plane * factor, layout)
+    if not guess(stored.colour, stored.height, own).full_range:
+        if layout.depth > own.depth:
+            return plane.astype(np.uint16) << (layout.depth - own.depth)
+        return _codes(plane * 2.0 ** (layout.depth - own.depth), layout)
     factor = ((1 << layout.depth) - 1) / ((1 << own.depth) - 1)
-    middle = (1 << own.depth - 1, 1 << layout.depth - 1) if chroma else (0, 0)
+    chroma = own.kind == "yuv" and number > 0
+    middle = (1 << (own.depth - 1), 1 << (layout.depth - 1)) if chroma else (0, 0)
     return _codes((plane.astype(np.float32) - middle[0]) * factor + middle[1], layout)
+
+
+def _enlarged(stored: Picture, layout: SampleLayout, plane: Samples) -> Samples:
+    """A plane of chroma with more samples, each bilinear at its own place."""
+    place, target = chroma_phases(stored), chroma_phases(replace(stored, layout=layout))
+    own = (stored.layout.chroma_width_shift, stored.layout.chroma_height_shift)
+    steps = (
+        2.0 ** (layout.chroma_width_shift - own[0]),
+        2.0 ** (layout.chroma_height_shift - own[1]),
+    )
+    first = [(target[axis] - place[axis]) / (1 << own[axis]) for axis in (0, 1)]
+    height, width = plane_size(stored.width, stored.height, layout, 1)
+    matrix = np.array([[steps[0], 0, first[0]], [0, steps[1], first[1]]])
+    return np.asarray(
+        cv2.warpAffine(
+            np.ascontiguousarray(plane),
+            matrix,
+            (width, height),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+    )
 
 
 def _codes(values: Samples, layout: SampleLayout) -> Samples:

@@ -150,8 +150,8 @@ def decoded_samples(path: Path) -> tuple[Fraction, NDArray[np.int64]]:
     start: Fraction | None = None
     with av.open(str(path)) as source:
         for frame in source.decode(audio=0):
-            if start is None and frame.pts is not None:
-                start = frame.pts * Fraction(1, frame.sample_rate)
+            if start is None and frame.pts is not None and frame.time_base:
+                start = frame.pts * Fraction(frame.time_base)
             parts.append(frame.to_ndarray().reshape(-1, frame.layout.nb_channels)[:, 0])
     return start or Fraction(0), np.concatenate(parts).astype(np.int64)
 
