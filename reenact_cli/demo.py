@@ -69,4 +69,4 @@ def draw_footage(folder: Path, output: Output) -> None:
             demo_footage.write_take(path, take, passing)
     demo_footage.write_portrait(folder / f"{demo_footage.PORTRAIT.name}.png")
     with written_whole(folder / TIMELINE) as partial:
-        demo_footage.make_timeline().to_json_file(str(partial))
+        demo_footage.make_timeline(folder).to_json_file(str(partial))

@@ -83,8 +83,11 @@ def write_take(path: Path, take: Take, frames: Iterable[Pixels]) -> None:
     write_clip(path, frames, voice(float(FRAMES / FRAME_RATE), take.person))
 
 
-def make_timeline() -> otio.schema.Timeline:
-    """Two shots, each asking for a new face, over their own sound; media beside the timeline."""
+def make_timeline(folder: Path) -> otio.schema.Timeline:
+    """Two shots of `folder`, each asking for a new face, over their own sound.
+
+    Media are named by their absolute place, as editors do; the files that act, beside the timeline.
+    """
     timeline = otio.schema.Timeline("two_shots")
     pictures = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video)
     sound = otio.schema.Track("A1", kind=otio.schema.TrackKind.Audio)
@@ -94,12 +97,12 @@ def make_timeline() -> otio.schema.Timeline:
         "answer": {"mode": "redirect", "driving": "performance.mp4"},
     }
     for name, ask in asks.items():
-        clip = _clip(name)
+        clip = _clip(folder, name)
         clip.effects.append(
             otio.schema.Effect(effect_name="reenact", metadata={"reenact": {"version": 1, **ask}})
         )
         pictures.append(clip)
-        sound.append(_clip(name))
+        sound.append(_clip(folder, name))
     return timeline
 
 
@@ -125,7 +128,7 @@ def write_clip(path: Path, frames: Iterable[Pixels], sound: NDArray[np.float32])
         container.mux(audio.encode(None))
 
 
-def _clip(name: str) -> otio.schema.Clip:
+def _clip(folder: Path, name: str) -> otio.schema.Clip:
     rate = float(FRAME_RATE)
     available = otio.opentime.TimeRange(
         otio.opentime.RationalTime(0, rate), otio.opentime.RationalTime(FRAMES, rate)
@@ -134,7 +137,8 @@ def _clip(name: str) -> otio.schema.Clip:
         otio.opentime.RationalTime(HANDLE, rate),
         otio.opentime.RationalTime(FRAMES - 2 * HANDLE, rate),
     )
-    media = otio.schema.ExternalReference(target_url=f"{name}.mp4", available_range=available)
+    url = (folder.resolve() / f"{name}.mp4").as_uri()
+    media = otio.schema.ExternalReference(target_url=url, available_range=available)
     return otio.schema.Clip(name, media_reference=media, source_range=shown)
 
 

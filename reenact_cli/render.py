@@ -163,7 +163,6 @@ def render_job(job: Job, output: Output) -> "RunResult":
     Raises:
         ReenactError: the timeline, the networks, the device or the folder cannot be used.
     """
-    from reenact_cli.out_folder import spare_inputs
     from reenact_core.devices import choose_compute
     from reenact_core.engine.run_record import RunFacts
     from reenact_core.engine.timeline_run import checkpoint_facts, conclude
@@ -173,7 +172,6 @@ def render_job(job: Job, output: Output) -> "RunResult":
     began, started = time.monotonic(), datetime.now(UTC)
     edit = read_timeline(job.timeline, work=job.out)
     settings, plan = _settings(job, edit), _plan(job, edit)
-    spare_inputs(plan, job.out)
     compute = choose_compute(job.device, job.precision)
     models = models_named(job.checkpoint, compute)
     outcomes = _run(job, plan, models, settings, compute, output)
