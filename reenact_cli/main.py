@@ -8,6 +8,7 @@ the object on stdout.
 import errno
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
@@ -79,7 +80,7 @@ def run(arguments: Sequence[str]) -> int:
         return _told(error.exit_code, "usage", error.format_message(), as_json)
     except BaseException as error:
         if debug and not isinstance(error, SystemExit):
-            raise
+            traceback.print_exc()
         return status_of(error, as_json)
 
 

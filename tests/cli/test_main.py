@@ -88,6 +88,14 @@ def test_an_error_is_one_sentence_and_its_exit_status(
     assert told.err.startswith("Error: ") and told.err.count("\n") == 1
 
 
+def test_debug_shows_the_traceback_and_keeps_the_status(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["inspect", str(tmp_path / "none.mp4"), "--debug"]) == 4
+    told = capsys.readouterr().err
+    assert "Traceback" in told and told.splitlines()[-1].startswith("Error: ")
+
+
 @pytest.mark.parametrize(("page", "made"), [("cli.md", cli_page), ("settings.md", settings_page)])
 def test_the_reference_pages_are_what_the_code_says(
     repository: Path, page: str, made: Callable[[], str]
