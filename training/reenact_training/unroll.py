@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from reenact_core.models.carry_over import FaceState
 from reenact_core.models.compact import Compact, FaceSource
-from reenact_core.models.flow_prior import DrivingMotion, FlowPrior, Measure
+from reenact_core.models.flow_prior import DrivingMotion, FlowPrior, Measure, likeness
 from reenact_core.models.head_chart import Pose
 from reenact_core.motion.batched import Driving, Told, rows_of_input, tell
 from reenact_core.motion.recurrent import Carry, Recurrence, StepInput
@@ -134,7 +134,10 @@ def moments(
     count, batch = examples.driving_frames.shape[:2]
     first, states = examples.driving[0], list(examples.driving)
     driving = Driving(
-        FaceState.cat([first] * count), FaceState.cat([first, *states[:-1]]), FaceState.cat(states)
+        FaceState.cat([first] * count),
+        FaceState.cat([first, *states[:-1]]),
+        FaceState.cat(states),
+        likeness(examples.source, examples.driving_frames[0]).repeat(count, 1, 1, 1),
     )
     told = tell(driving, examples.truth.shape[-1])
     motion = _measured(examples.driving_frames, told, measure)

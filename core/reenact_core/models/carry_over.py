@@ -155,16 +155,24 @@ class Transport:
         told: (B, H, W, 2), where the new picture's pixels come from as the keypoints tell it
         driving_told: (B, 2, H, W), the same motion of the driving face, a field in its picture
         turn: (B, 2, 2), scaled rotation from the driving face to the target
+        alike: (B, 1, H, W) in [0, 1], where source and d_0 show the same surroundings, so that
+            motion beside the head is the source's too
     """
 
     chart: Chart
     told: Tensor
     driving_told: Tensor
     turn: Tensor
+    alike: Tensor
 
 
 def transport(
-    chart: Chart, new: FaceState, target: FaceState, earlier: FaceState, driving_told: Tensor
+    chart: Chart,
+    new: FaceState,
+    target: FaceState,
+    earlier: FaceState,
+    driving_told: Tensor,
+    alike: Tensor,
 ) -> Transport:
     """From the driving face's motion to the new face's.
 
@@ -172,9 +180,10 @@ def transport(
         new, target: the new face now and at the earlier moment
         earlier: the driving face at the earlier moment
         driving_told: `told_motion` between the driving face's two moments
+        alike: see `Transport`
     """
     told = _told(chart, new, target)
-    return Transport(chart, told, driving_told, _between(earlier.pose, target.pose))
+    return Transport(chart, told, driving_told, _between(earlier.pose, target.pose), alike)
 
 
 def carry_over(flow: Tensor, by: Transport) -> Tensor:
@@ -185,7 +194,8 @@ def carry_over(flow: Tensor, by: Transport) -> Tensor:
     """
     left = sample(flow - by.driving_told, by.chart.driving)
     left = torch.einsum("bij,bjhw->bhwi", by.turn, left) * by.chart.known[..., None]
-    return by.told + confinement(by.chart.inside, *FLOW_CONFINED)[..., None] * left
+    held = torch.maximum(confinement(by.chart.inside, *FLOW_CONFINED), by.alike[:, 0])
+    return by.told + held[..., None] * left
 
 
 def told_motion(places: Chart, now: FaceState, earlier: FaceState) -> Tensor:

@@ -31,7 +31,9 @@ TEMPERATURE = 1.0 / 255
 FOLDED = 0.25
 """Area that a pixel's surroundings may shrink to, or grow to the inverse of, before it counts as
 folded."""
-FOLD_ERROR = 0.15
+ALIKE = 6 / 255
+"""Mean difference at which two pictures are alike by 1/e."""
+FOLD_ERROR = 0.05
 """Error of a motion that folds outright."""
 
 
@@ -129,9 +131,15 @@ def photometric_error(guess: Tensor, truth: Tensor) -> Tensor:
     return blurred((guess - truth).abs().mean(1, keepdim=True))
 
 
-def blurred(values: Tensor) -> Tensor:
-    """A map (B, 1, S, S) averaged around every pixel by a Gaussian of `ERROR_BLUR`."""
-    sigma = ERROR_BLUR * values.shape[-1] / 256
+def likeness(one: Tensor, other: Tensor) -> Tensor:
+    """Where two pictures show the same thing, (B, 1, S, S) in [0, 1], over a wide neighbourhood."""
+    difference = (one - other).abs().mean(1, keepdim=True)
+    return torch.exp(-((blurred(difference, 4 * ERROR_BLUR) / ALIKE) ** 2))
+
+
+def blurred(values: Tensor, sigma_at_256: float = ERROR_BLUR) -> Tensor:
+    """A map (B, 1, S, S) averaged around every pixel by a Gaussian."""
+    sigma = sigma_at_256 * values.shape[-1] / 256
     reach = max(1, round(3 * sigma))
     line = torch.arange(-reach, reach + 1, device=values.device, dtype=values.dtype)
     kernel = torch.exp(-0.5 * (line / sigma) ** 2)

@@ -21,7 +21,7 @@ from reenact_core.models.carry_over import (
 from reenact_core.models.compact import Compact, FaceSource
 from reenact_core.models.face_points import FaceReading
 from reenact_core.models.face_regions import region_masks
-from reenact_core.models.flow_prior import DrivingMotion, FlowPrior, Measure
+from reenact_core.models.flow_prior import DrivingMotion, FlowPrior, Measure, likeness
 from reenact_core.models.head_chart import facing
 from reenact_core.models.optical_flow import dis_flow
 from reenact_core.motion.recurrent import StepInput
@@ -54,35 +54,57 @@ def step_inputs(
     states: FaceState,
     settings: MotionSettings,
     measure: Measure = dis_flow,
+    resting: FaceState | None = None,
 ) -> Iterator[StepInput]:
     """The input of every step, one a driving frame, in the order given.
 
     Convention:
         driving: chunks (n, 3, S, S) in [0, 1]; the very first frame is d_0
         states: poses and shapes of the same frames, in the same order
+        resting: for every frame the source's face as it is where no motion is added; its pose is
+            that of the footage which the new face goes into. None: as it is in S, in every frame.
     """
-    done, prior = 0, None
+    done, prior, alike = 0, None, source.pixels[:, :1]
     start = earlier = states[:1]
+    resting = resting or source.state.repeat(len(states.pose))
+    rested = resting[:1]
     for chunk in driving:
         count = len(chunk)
         now = states[done : done + count]
         with torch.inference_mode():
-            prior = prior or FlowPrior(chunk[:1], measure)
+            if prior is None:
+                prior, alike = FlowPrior(chunk[:1], measure), likeness(source.pixels, chunk[:1])
             before = FaceState.cat([earlier, now])[:count]
-            faces = Driving(start.repeat(count), before, now)
+            faces = Driving(start.repeat(count), before, now, alike.expand(count, -1, -1, -1))
             told = tell(faces, chunk.shape[-1])
             pairs = zip(torch.split(chunk, 1), torch.split(told.direct, 1), strict=True)
             motion = DrivingMotion.cat([prior.advance(*pair) for pair in pairs])
-            batch = rows_of_input(models, source.repeat(count), faces, told, motion, settings)
-        done, earlier = done + count, now[-1:]
+            rest = resting[done : done + count]
+            rests = Resting(FaceState.cat([rested, rest])[:count], rest)
+            rows = source.repeat(count)
+            batch = rows_of_input(models, rows, faces, told, motion, settings, rests)
+        done, earlier, rested = done + count, now[-1:], rest[-1:]
         yield from batch.unstack()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Driving:
-    """The driving face of every row: in d_0, in the frame before, and now; N faces each."""
+    """The driving face of every row: in d_0, in the frame before, and now; N faces each.
+
+    Convention:
+        alike: (N, 1, S, S) in [0, 1], where d_0 shows the surroundings that the source shows
+    """
 
     start: FaceState
+    before: FaceState
+    now: FaceState
+    alike: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resting:
+    """The source's face where no motion is added, in the frame before and now; N faces each."""
+
     before: FaceState
     now: FaceState
 
@@ -109,15 +131,17 @@ def rows_of_input(
     told: Told,
     motion: DrivingMotion,
     settings: MotionSettings,
+    resting: Resting | None = None,
 ) -> StepInput:
     """Inputs row by row: N sources, N driving moments; with gradients where they are on."""
     size, now = source.pixels.shape[-1], driving.now
-    new = new_state(source.state, driving.start, now, settings)
-    old_new = new_state(source.state, driving.start, driving.before, settings)
+    rests = resting or Resting(source.state, source.state)
+    new = new_state(rests.now, driving.start, now, settings)
+    old_new = new_state(rests.before, driving.start, driving.before, settings)
     places = chart(new, now, size)
-    whole = transport(places, new, source.state, driving.start, told.direct)
+    whole = transport(places, new, source.state, driving.start, told.direct, driving.alike)
     direct, refined = carry_over(motion.direct, whole), carry_over(motion.refined, whole)
-    small = transport(places, new, old_new, driving.before, told.subtle)
+    small = transport(places, new, old_new, driving.before, told.subtle, driving.alike)
     subtle = carry_over(motion.subtle, small)
     errors = sample(motion.errors, places.driving)
     maps = geometry(places, new, source.state, size // 4)
