@@ -19,9 +19,9 @@ class EchoPerformer:
     gain: float = 1.0
     """1 leaves the face as it is; below, its mask can be seen in the result."""
 
-    def nearest(self, face: Floats, among: Crops) -> int:
-        """The crop that differs least."""
-        distances = [float(np.abs(among[i] - face).mean()) for i in range(len(among))]
+    def choose_source(self, own: Crops, driving: Crops) -> int:
+        """The crop that differs least from the first driving one."""
+        distances = [float(np.abs(own[i] - driving[0]).mean()) for i in range(len(own))]
         return int(np.argmin(distances))
 
     def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:

@@ -236,7 +236,7 @@ def _move(
     for number in range(len(acting.faces)):
         for part in true_stretches(acting.actor == number):
             crops = Crops(acting.faces[number].crops, acting.record[part.start : part.stop])
-            take = Take(str(part.start), portrait.pixels, crops, job.scheme, 1.0, "relative")
+            take = Take(str(part.start), portrait.pixels, crops, job.scheme, 1.0, None, "relative")
             takes[take.take_id] = (take, part.start)
     total = len(acting.actor)
     results = workshop.performer.perform([take for take, _ in takes.values()])

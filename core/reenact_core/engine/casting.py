@@ -10,7 +10,7 @@ import numpy as np
 from reenact_core.engine.cut_face import CutFace, frame_seconds
 from reenact_core.engine.driving import Drive, Performance, drive_by_itself, drive_by_time, perform
 from reenact_core.engine.footage import Footage
-from reenact_core.engine.performer import Crops, Floats, Take, Transfer
+from reenact_core.engine.performer import Crops, Floats, Take
 from reenact_core.engine.portrait import find_portrait
 from reenact_core.engine.role import NewFaces, Region, Role
 from reenact_core.engine.spool import Spool, open_spool
@@ -134,12 +134,13 @@ def _takes(
     for number, stretch in enumerate(performance.stretches):
         actor = actors[int(drive.actor[stretch.start])]
         driving = Crops(actor.crops, drive.crop[stretch.start : stretch.stop])
-        source = portrait
-        if source is None:
-            own = Crops(face.crops, np.flatnonzero(face.usable))
-            source = own[scene.workshop.performer.nearest(driving[0], own)]
-        transfer: Transfer = "absolute" if casting.driver is None else "relative"
-        yield Take(f"{name}-{number}", source, driving, cast.scheme, cast.strength, transfer)
+        own = Crops(face.crops, np.arange(stretch.start, stretch.stop))
+        take = f"{name}-{number}"
+        if portrait is not None:
+            yield Take(take, portrait, driving, cast.scheme, cast.strength, None, "absolute")
+            continue
+        source = own[scene.workshop.performer.choose_source(own, driving)]
+        yield Take(take, source, driving, cast.scheme, cast.strength, own, "relative")
 
 
 def _notes(performance: Performance, track: FaceTrack, casting: Casting) -> Iterator[str]:

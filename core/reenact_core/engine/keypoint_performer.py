@@ -43,6 +43,10 @@ class KeypointPerformer:
             readings = [self._read(chunk) for chunk in self._chunks(among, range(len(among)))]
         return int(torch.cat([_unlike(reading, source) for reading in readings]).argmin())
 
+    def choose_source(self, own: Crops, driving: Crops) -> int:
+        """The crop that looks most as the driving face does when it begins."""
+        return self.nearest(driving[0], own)
+
     def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:
         """Every frame of every take, one take after the other, from the best start both ways.
 

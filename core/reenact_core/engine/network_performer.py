@@ -46,11 +46,14 @@ class NetworkPerformer:
     lanes: LaneSettings
     compute: Compute
 
-    def nearest(self, face: Floats, among: Crops) -> int:
-        """The index of the crop whose pose is nearest to that of `face`."""
+    def choose_source(self, own: Crops, driving: Crops) -> int:
+        """The crop that stands best for all of them: of middling turn and expression.
+
+        A blink or a shout would stay in every frame, since only changes are added to S.
+        """
         with out_of_memory_named(self.compute):
-            source = prepare_source(self.models, self._tensor(face))
-            return nearest_frame(self._states(among), source.state)
+            states = self._states(own)
+            return nearest_frame(states, middle(states))
 
     def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:
         """Every frame of every take, the takes of one scheme side by side."""
@@ -71,31 +74,32 @@ class NetworkPerformer:
         """The lanes of a take, entered into `lanes` by their ids."""
         source = prepare_source(self.models, self._tensor(take.source))
         states = self._states(take.driving)
+        resting = self._resting(take, source)
         start = nearest_frame(states, source.state) if self.motion.best_start else 0
-        settings = self._settings(take)
-        forwards = range(start, len(take.driving))
-        backwards = range(start, -1, -1)
-        lanes[f"{take.take_id}>"] = _Lane(take, forwards)
-        ahead = self._inputs(take, source, states[start:], forwards, settings)
+        forwards = _Lane(take, range(start, len(take.driving)))
+        ahead = self._inputs(forwards, source, states[start:], resting[start:])
+        lanes[f"{take.take_id}>"] = forwards
         yield ShotLanes(f"{take.take_id}>", ahead)
         if start > 0:
-            lanes[f"{take.take_id}<"] = _Lane(take, backwards)
-            behind = _reversed(states[: start + 1])
-            yield ShotLanes(
-                f"{take.take_id}<", self._inputs(take, source, behind, backwards, settings)
-            )
+            backwards = _Lane(take, range(start, -1, -1))
+            before, rest = _reversed(states[: start + 1]), _reversed(resting[: start + 1])
+            lanes[f"{take.take_id}<"] = backwards
+            yield ShotLanes(f"{take.take_id}<", self._inputs(backwards, source, before, rest))
 
     def _inputs(
-        self,
-        take: Take,
-        source: FaceSource,
-        states: FaceState,
-        order: range,
-        settings: MotionSettings,
+        self, lane: _Lane, source: FaceSource, states: FaceState, resting: FaceState
     ) -> Iterator[Mapping[int, StepInput]]:
-        chunks = self._chunks(take.driving, order)
-        for inputs in step_inputs(self.models, source, chunks, states, settings):
+        chunks = self._chunks(lane.take.driving, lane.order)
+        settings = self._settings(lane.take)
+        for inputs in step_inputs(self.models, source, chunks, states, settings, resting=resting):
             yield {_FACE: inputs}
+
+    def _resting(self, take: Take, source: FaceSource) -> FaceState:
+        """The source's face in every frame before motion is added: on the head it goes onto."""
+        count = len(take.driving)
+        if take.own is None:
+            return source.state.repeat(count)
+        return FaceState(self._states(take.own).pose, source.state.repeat(count).shape)
 
     def _settings(self, take: Take) -> MotionSettings:
         transfer = take.transfer if self.motion.transfer == "auto" else self.motion.transfer
@@ -152,6 +156,16 @@ def _new_face(face: Reenacted) -> NewFace:
         face.points[0].float().cpu().numpy(),
         face.trust[0, 0].float().cpu().numpy(),
     )
+
+
+def middle(states: FaceState) -> FaceState:
+    """The middling pose and shape of several faces, as one face."""
+    left, _, right = torch.linalg.svd(states.pose.rotation.float().mean(0, keepdim=True))
+    rotation = (left @ right).to(states.shape.dtype)
+    pose = Pose(
+        rotation, states.pose.scale.median()[None], states.pose.offset.median(0).values[None]
+    )
+    return FaceState(pose, states.shape.median(0).values[None])
 
 
 def _reversed(states: FaceState) -> FaceState:

@@ -68,6 +68,9 @@ class Take:
     scheme: Scheme
     strength: float
     """0 to 1: how much of the motion is carried over."""
+    own: Crops | None
+    """redirect: the face that the new one goes onto, frame by frame; its head says where the new
+    head is before it is moved. None: there is none, or it drives itself."""
     transfer: Transfer
     """What is carried over where the settings leave it open."""
 
@@ -75,8 +78,8 @@ class Take:
 class Performer(Protocol):
     """Moves faces."""
 
-    def nearest(self, face: Floats, among: Crops) -> int:
-        """The index of the crop whose pose is nearest to that of `face` (256, 256, 3)."""
+    def choose_source(self, own: Crops, driving: Crops) -> int:
+        """The index of that of a face's own crops that is to be S where `driving` acts."""
         ...
 
     def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:

@@ -47,7 +47,7 @@ def performer(networks: Paper | Fomm, *, best_start: bool = True) -> KeypointPer
 
 
 def take(driving: Crops, scheme: Scheme) -> Take:
-    return Take("a", driving[2], driving, scheme, 1.0, "relative")
+    return Take("a", driving[2], driving, scheme, 1.0, None, "relative")
 
 
 def by_index(results: Iterator[tuple[str, int, NewFace]]) -> dict[int, NewFace]:
