@@ -25,8 +25,10 @@ BEST_MOMENTS = 3
 """The best detections of a track decide whether it is a face: at least so many,"""
 BEST_SHARE = 0.15
 """and this share of the frames searched, since who tries often is lucky at times."""
-OPINION = 0.08
-"""By so much the network that reads points can raise or lower the score."""
+OPINION = 0.15
+"""By so much the network that reads points can raise or lower a score that decides nothing."""
+USUAL = 4.0
+"""Confidence (logit) of the network that speaks neither for nor against a face."""
 ASKED = 6
 """Detections about which it is asked."""
 
@@ -154,15 +156,15 @@ def is_believed(
     hits prove little. A face is, at its best moments, beyond doubt; where the detector is almost
     sure, the network that reads the points is asked too.
     """
-    score = best_score(thread, searched)
-    if abs(score - settings.least_score) >= OPINION:
-        return score >= settings.least_score
+    score, least = best_score(thread, searched), settings.least_score
+    if not least - OPINION <= score < least + OPINION / 5:
+        return score >= least
     best = sorted(thread.hits, key=lambda frame: -thread.hits[frame].score)[:ASKED]
     readings = look([(frame, place_of(thread.hits[frame].box)) for frame in sorted(best)])
     if not readings:
-        return score >= settings.least_score
+        return score >= least
     sure = float(np.median([reading.confidence for reading in readings.values()]))
-    return score + OPINION * float(np.clip((sure - 2.5) / 2, -1, 1)) >= settings.least_score
+    return score + OPINION * float(np.clip((sure - USUAL) / 2, -1, 1)) >= least
 
 
 def best_score(thread: Thread, searched: Sequence[int]) -> float:

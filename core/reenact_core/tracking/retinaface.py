@@ -6,7 +6,7 @@ here its network is built by its class and filled from a file that is named, off
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 
 from reenact_core.errors import CheckpointError
 from reenact_core.tracking.detect import FaceDetection, Pixels, box_from_points
-
-if TYPE_CHECKING:
-    import torch
+from reenact_core.tracking.facexlib_weights import RELEASE, fill, read_weights
 
 RetinaFaceName = Literal["mobile0.25", "resnet50"]
 
@@ -25,7 +23,6 @@ FILES: Mapping[RetinaFaceName, str] = {
     "resnet50": "detection_Resnet50_Final.pth",
 }
 """facexlib's names of its files, best network last."""
-RELEASE = "https://github.com/xinntao/facexlib/releases/download/v0.1.0/"
 LEAST_SCORE = 0.3
 """Detections below are not given; threads weigh the others by score."""
 OVERLAP = 0.4
@@ -73,16 +70,8 @@ def _missing(models: Path, name: RetinaFaceName | None) -> str:
 def _loaded(path: Path, name: RetinaFaceName, device: str) -> Any:
     import torch
 
-    network = _built(name, device)
-    weights = _weights(path)
-    try:
-        network.load_state_dict(weights, strict=True)
-    except (RuntimeError, AttributeError, TypeError) as error:
-        first = str(error).splitlines()[0]
-        raise CheckpointError(
-            f"{path}: these are not the weights of RetinaFace {name}: {first}"
-        ) from error
-    return network.eval().to(torch.device(device))
+    weights = read_weights(path)
+    return fill(_built(name, device), weights, path).to(torch.device(device))
 
 
 def _built(name: RetinaFaceName, device: str) -> Any:
@@ -94,23 +83,6 @@ def _built(name: RetinaFaceName, device: str) -> Any:
         from facexlib.detection.retinaface import RetinaFace
 
         return RetinaFace(network_name=name, device=device)
-
-
-def _weights(path: Path) -> "dict[str, torch.Tensor]":
-    """The tensors of a file, without the prefix that training on several GPUs left."""
-    import pickle
-
-    import torch
-
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise CheckpointError(
-            f"{path}: cannot be read as weights; get the file again from {RELEASE}"
-        ) from error
-    if not isinstance(stored, dict):
-        raise CheckpointError(f"{path}: holds no weights; get the file again from {RELEASE}")
-    return {key.removeprefix("module."): value for key, value in stored.items()}
 
 
 def _detection(row: NDArray[np.float64]) -> FaceDetection:
