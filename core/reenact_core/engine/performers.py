@@ -6,8 +6,9 @@ from reenact_core.engine.network_performer import NetworkPerformer
 from reenact_core.engine.performer import Performer
 from reenact_core.errors import CheckpointError
 from reenact_core.models.compact import Compact
+from reenact_core.models.face_points import load_face_points
 from reenact_core.models.integrators.fomm import Fomm
-from reenact_core.models.load import Models, load_models
+from reenact_core.models.load import Models
 from reenact_core.models.paper import Paper
 from reenact_core.settings import Settings
 
@@ -15,8 +16,8 @@ from reenact_core.settings import Settings
 def performer_of(models: Models, settings: Settings, compute: Compute) -> Performer:
     """Who moves faces with these networks.
 
-    Networks without face points of their own are given those of the checkpoint that comes with
-    reenact, to see where the new faces are.
+    Networks without face points of their own are given those that come with reenact, to see where
+    the new faces are.
 
     Raises:
         CheckpointError: networks that cannot move a face by themselves.
@@ -25,10 +26,8 @@ def performer_of(models: Models, settings: Settings, compute: Compute) -> Perfor
     if isinstance(network, Compact):
         return NetworkPerformer(network, settings.motion, settings.lanes, compute)
     if isinstance(network, Paper | Fomm):
-        reader = load_models(compute=compute).network
-        if not isinstance(reader, Compact):
-            raise CheckpointError("the checkpoint that comes with reenact holds no face points")
-        return KeypointPerformer(network, reader.points, settings.motion, compute)
+        reader = load_face_points(compute=compute)
+        return KeypointPerformer(network, reader, settings.motion, compute)
     raise CheckpointError(
         f"{models.path}: holds the networks of `{models.architecture}`, which cannot render by "
         "themselves; use a checkpoint of compact, paper or fomm"
