@@ -88,6 +88,8 @@ def reference_faces(folder: Path, per_clip: int, side_factor: float) -> Iterator
         wanted = sorted({numbers[int(pick)] for pick in picks})
         for number, frame in _frames(folder / name, wanted):
             for face in entry["frames"][str(number)]:
+                if "points" not in face or "pose" not in face:
+                    continue
                 yield _real_face(name, frame, face, side_factor)
 
 

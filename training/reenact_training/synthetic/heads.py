@@ -78,7 +78,7 @@ class Identity:
     solid_colour: Tensor
     """(N, 7, 3) linear colour."""
     glasses: Tensor
-    """(N, 9): worn, centre x, y, half width, half height, corner, rim, darkness of the lens, glare."""
+    """(N, 9): worn, centre x, y, half width, half height, corner, rim, dark lens, glare."""
     rim_colour: Tensor
     """(N, 3) linear."""
     clothes: Tensor
