@@ -1,6 +1,6 @@
 """What a face detector gives, whatever it is built from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,3 +53,12 @@ def box_from_points(points: NDArray[np.float64]) -> Box:
     x, y = middle - 0.035 * down - sideways * right
     half = length / 0.417 / 2
     return Box(float(x) - half, float(y) - half, float(x) + half, float(y) + half)
+
+
+def without_doubles(found: Sequence[FaceDetection], overlap: float) -> list[FaceDetection]:
+    """The best-scored detections that overlap each other by less than `overlap` (IoU)."""
+    kept: list[FaceDetection] = []
+    for face in sorted(found, key=lambda face: -face.score):
+        if all(face.box.overlap(other.box) < overlap for other in kept):
+            kept.append(face)
+    return kept

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from reenact_core.errors import FaceError
 from reenact_core.geometry import Box
-from reenact_core.tracking.detect import FaceDetection, Pixels
+from reenact_core.tracking.detect import FaceDetection, Pixels, without_doubles
 
 Grey = NDArray[np.uint8]
 
@@ -24,6 +24,10 @@ SMALL_STEPS = 3.0
 """What an agreeing window of the smallest sizes counts for, against one of the others."""
 SAME_FACE = 0.3
 """Windows of several cascades are one face from this overlap on (IoU)."""
+ROLLS = (-32.0, 32.0)
+"""Degrees by which the picture is turned where nothing is found in it as it is."""
+LIKELY = 0.5
+"""Score from which something was found."""
 AROUND = 1.8
 """Side of the square in which a second opinion is asked, in sides of the face's box."""
 
@@ -89,7 +93,22 @@ class EmbeddedDetector:
             for sight in self._search(grey, view, least, None)
         ]
         opinions = [sight for face in joined(found) for sight in self._second(grey, face.box)]
-        return joined([*found, *opinions])
+        faces = joined([*found, *opinions])
+        if any(face.score >= LIKELY for face in faces):
+            return faces
+        return without_doubles([*faces, *self._rolled(grey, least)], SAME_FACE)
+
+    def _rolled(self, grey: Grey, least: float) -> list[FaceDetection]:
+        """Faces that are turned by more than the cascades forgive: the picture is turned back."""
+        faces = []
+        for roll in ROLLS:
+            turned, to_turned = _turned(grey, roll)
+            for sight in self._search(turned, FRONT, least, None):
+                x, y = np.linalg.inv(to_turned[:, :2]) @ (sight.box.centre - to_turned[:, 2])
+                half = sight.box.width / 2
+                box = Box(x - half, y - half, x + half, y + half)
+                faces.append(FaceDetection(box, sight.score, roll))
+        return faces
 
     def _second(self, grey: Grey, face: Box) -> Iterator[Sight]:
         """What the second cascade finds where a face was found, in about its size."""
@@ -118,6 +137,15 @@ class EmbeddedDetector:
         for window, count in zip(np.reshape(windows, (-1, 4)), np.ravel(agreeing), strict=True):
             score = _score(float(window[2]), float(count), view)
             yield Sight(_box(window, view, grey.shape[1]), score, score * view.says_place)
+
+
+def _turned(grey: Grey, roll: float) -> tuple[Grey, NDArray[np.float64]]:
+    """The picture in which faces of that roll (degrees) stand upright, and the map to it (2, 3)."""
+    height, width = grey.shape
+    side = int(np.hypot(height, width))
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), roll, 1.0)
+    turn[:, 2] += [(side - width) / 2, (side - height) / 2]
+    return np.asarray(cv2.warpAffine(grey, turn, (side, side)), np.uint8), np.asarray(turn)
 
 
 def _load(file: str) -> cv2.CascadeClassifier:

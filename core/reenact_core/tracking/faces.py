@@ -164,7 +164,11 @@ def is_believed(
     if not readings:
         return score >= least
     sure = float(np.median([reading.confidence for reading in readings.values()]))
-    return score + OPINION * float(np.clip((sure - USUAL) / 2, -1, 1)) >= least
+    agreed = float(np.clip((sure - USUAL) / 2, -1, 1))
+    # A pattern can look like a face to the network too, but seldom in the right place.
+    if sum(reading.good for reading in readings.values()) < max(3, 0.8 * len(readings)):
+        agreed = min(agreed, 0.0)
+    return score + OPINION * agreed >= least
 
 
 def best_score(thread: Thread, searched: Sequence[int]) -> float:
