@@ -9,7 +9,7 @@ from reenact_core.engine.casting import Casting, Scene, roles_of
 from reenact_core.engine.cutting import crop_bytes, cut_faces, follow_faces
 from reenact_core.engine.events import Progress
 from reenact_core.engine.footage import Footage, clip_footage, driver_footage
-from reenact_core.engine.likeness import likeness_to
+from reenact_core.engine.likeness import likeness_in
 from reenact_core.engine.role import Role
 from reenact_core.engine.spool import require_space
 from reenact_core.engine.workshop import Workshop
@@ -85,7 +85,7 @@ def _chosen(
 ) -> list[FaceTrack]:
     likeness = None
     if choice.reference is not None:
-        likeness = likeness_to(choice.reference, footage, workshop)
+        likeness = likeness_in(footage, choice.reference, workshop)
     return choose_face(tracks, choice, footage.frames, clip=footage.name, likeness=likeness)
 
 

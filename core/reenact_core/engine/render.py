@@ -40,6 +40,7 @@ def render_plan(
     detector: Detector | None = None,
     tracker: str = "embedded",
     tracks: Sequence[Path] = (),
+    installed: Path | None = None,
     restart: bool = False,
 ) -> Generator[Event, None, None]:
     """Render every shot of a plan into a folder.
@@ -52,6 +53,7 @@ def render_plan(
         detector: finds the faces; None: the embedded one.
         tracker: the detector's name.
         tracks: tracks files, each used for the video that it names.
+        installed: folder of the user's own weights; ArcFace there tells faces apart.
 
     Raises:
         OutputError: the folder cannot be written, another run works in it, or a result would
@@ -71,6 +73,7 @@ def render_plan(
             performer_of(models, settings, compute),
             f"{folder.digests.of_file(models.path)} {compute.precision}",
             settings.lanes.width if compute.device != "cpu" else 1,
+            installed,
             tuple(tracks),
         )
         yield from render_shots(plan, workshop)

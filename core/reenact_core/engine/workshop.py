@@ -25,5 +25,7 @@ class Workshop:
     """The checkpoint's SHA-256; part of what determines a result."""
     width: int = 1
     """Lanes that the performer runs side by side."""
+    installed: Path | None = None
+    """Folder of the weights that the user has installed, for telling faces apart."""
     given_tracks: tuple[Path, ...] = ()
     """Tracks files made or corrected by hand, each for the video that it names."""
