@@ -21,9 +21,10 @@ POOL_PIECE = 256
 """Crops in one file of a pool."""
 TELLING_PAIRS = (
     (62, 66), (61, 67), (63, 65), (51, 57), (48, 54), (48, 66), (54, 66), (33, 51), (57, 8),
-    (37, 41), (38, 40), (43, 47), (44, 46), (19, 37), (24, 44), (21, 39), (22, 42), (39, 77), (42, 78),
+    (37, 41), (38, 40), (43, 47), (44, 46), (19, 37), (24, 44), (21, 39), (22, 42), (39, 77),
+    (42, 78),
 )  # fmt: skip
-"""Pairs of points whose distance tells the expression: small, and lost among errors of the whole."""
+"""Pairs of points whose distance tells the expression, and is small beside errors of place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,7 +228,7 @@ def sample_identity(
     skin = tone.pow(2.2)
     hollow = _hollow(radius)
     grown = interpolate(cover[:, None], size=(grid, grid), mode="area")
-    lumps = 1 + 0.25 * noise(generator, count, 1, (grid, grid), (14, 14))
+    lumps = (1 + 0.16 * noise(generator, count, 1, (grid, grid), (12, 12))).clamp(0.6, 1.4)
     radius = radius + hair.volume.view(-1, 1, 1, 1) * grown.pow(1.5) * lumps
     gloss = uniform(generator, count, 1, 1, 1, low=0.1, high=0.9) * (1 - cover[:, None])
     gloss = (gloss + 0.5 * cover[:, None]).expand(-1, 1, -1, -1)
@@ -237,14 +237,14 @@ def sample_identity(
     return Identity(
         layout=layout, radius=radius, axes=axes,
         texture=torch.cat([albedo, gloss, cover[:, None]], dim=1), hollow=hollow,
-        eye=_eyes(generator, count), iris=_iris(generator, count),
+        eye=_eyes(generator, count), iris=_iris(generator, tone),
         lips=_lips(generator, count, tone), skin=skin,
         solid_centre=centre, solid_axes=half_axes, solid_colour=colours,
         glasses=glasses, rim_colour=rim,
         clothes=_clothes(generator, count),
         build=torch.stack(
             [
-                uniform(generator, count, low=0.60, high=0.86),
+                uniform(generator, count, low=0.54, high=0.76),
                 uniform(generator, count, low=2.1, high=2.9),
                 uniform(generator, count, low=0.0, high=0.5),
                 uniform(generator, count),
@@ -287,8 +287,12 @@ _IRIS = torch.tensor(
 )  # fmt: skip
 
 
-def _iris(generator: Generator, count: int) -> Tensor:
+def _iris(generator: Generator, tone: Tensor) -> Tensor:
+    """Colour and radius (N, 4); light eyes mostly in light faces."""
+    count = len(tone)
     colour = pick(generator, count, _IRIS, torch.tensor([4.0, 4, 2, 2, 1, 1]))
+    brown = pick(generator, count, _IRIS, torch.tensor([5.0, 5, 1.5, 0.1, 0.1, 0.1]))
+    colour = torch.where((tone.mean(1) < 0.6)[:, None], brown, colour)
     return torch.cat([colour, uniform(generator, count, 1, low=0.36, high=0.42)], dim=1)
 
 

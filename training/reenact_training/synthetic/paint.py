@@ -47,7 +47,7 @@ def paint(identity: Identity, expression: Tensor, opened: Tensor, soft: Tensor) 
     albedo, gloss, cover = maps[:, :3], maps[:, 3:4], maps[:, 4:]
     albedo, gloss = _lips(identity, material, albedo, gloss, soft)
     albedo, gloss = _eyes(identity, expression, material, albedo, gloss, soft)
-    albedo, gloss = _mouth(expression, opened, between, albedo, gloss)
+    albedo, gloss = _mouth(expression, opened, between, albedo, gloss, soft)
     return Painted(albedo, gloss, cover, between[:, None], material.permute(0, 3, 1, 2))
 
 
@@ -115,16 +115,22 @@ def _eyes(
 
 
 def _mouth(
-    expression: Tensor, opened: Tensor, between: Tensor, albedo: Tensor, gloss: Tensor
+    expression: Tensor,
+    opened: Tensor,
+    between: Tensor,
+    albedo: Tensor,
+    gloss: Tensor,
+    soft: Tensor,
 ) -> tuple[Tensor, Tensor]:
     x, y = opened.unbind(-1)
     gap = slit(expression, x)
-    inside = (between >= 0).float()
+    # A gap that is thinner than a pixel shows as a darker line, not as specks of teeth.
+    inside = (between >= 0) * ((gap.upper + gap.lower) / (1.5 * soft + 0.004)).clamp(0, 1)
     below_upper = y - (mouth_line(x) - gap.upper)
     over_lower = mouth_line(x) + gap.lower - y
     share = (x / MOUTH_HALF_WIDTH).clamp(-1, 1)
     arch = 1 - 0.5 * share.square()
-    tooth = 0.55 + 0.45 * torch.cos(share * 26).abs().clamp_max(0.6) / 0.6
+    tooth = 0.82 + 0.18 * torch.cos(share * 26).abs().clamp_max(0.6) / 0.6
     upper_edge = 0.024 * arch - (0.010 - gap.upper).clamp_min(0)
     teeth = ((upper_edge - below_upper) / 0.004).clamp(0, 1) * (share.abs() < 0.86)
     lower_teeth = ((0.010 * arch - over_lower) / 0.004).clamp(0, 1) * (share.abs() < 0.66) * 0.75

@@ -15,7 +15,7 @@ from reenact_training.synthetic.heads import Identity, sample_identity
 from reenact_training.synthetic.light import develop
 from reenact_training.synthetic.motion import Motion, sample_motion, wander
 from reenact_training.synthetic.posed import pose_surface
-from reenact_training.synthetic.render import draw, smooth_edges
+from reenact_training.synthetic.render import Layers, draw, draw_body, smooth_edges
 from reenact_training.synthetic.scene import Scene, sample_scene
 from reenact_training.synthetic.trace import FAR
 
@@ -116,21 +116,48 @@ def _shifted(back: Tensor, shift: Tensor, width: int, height: int) -> Tensor:
 
 def _lay_over(linear: Tensor, person: Identity, motion: Motion, scene: Scene) -> None:
     """Draw one head and its body into a picture (1, 3, H, W), in place."""
+    body = _window_of(linear, motion, (-_REACH, 1.3, _REACH, 99.0))
+    if body is not None:
+        _paste(linear, body, draw_body(person, motion, scene, body.grid))
+    head = _window_of(linear, motion, (-1.9, -2.4, 1.9, 3.3))
+    if head is not None:
+        posed = pose_surface(person, motion.expression)
+        _paste(linear, head, draw(person, posed, motion, scene, head.grid))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Window:
+    """A part of a plate."""
+
+    rows: slice
+    columns: slice
+    grid: Tensor
+    """(2, H, W) x and y of its pixels, in halves of the plate's height."""
+
+
+def _window_of(
+    linear: Tensor, motion: Motion, sides: tuple[float, float, float, float]
+) -> _Window | None:
+    """The window with these sides, in head units about the head; None outside the picture."""
     height, width = linear.shape[-2:]
     unit = float(motion.scale) * height / 2
     x, y = (motion.offset[0] * height / 2).tolist()
-    left, right = max(0, int(x - _REACH * unit)), min(width, int(x + _REACH * unit) + 1)
-    top = max(0, int(y - 2.4 * unit))
-    if left >= right or top >= height:
-        return
+    left, top, right, bottom = (
+        min(max(int(middle + side * unit), 0), limit)
+        for side, middle, limit in zip(sides, (x, y, x, y), (width, height) * 2, strict=True)
+    )
+    if left >= right or top >= bottom:
+        return None
     columns = (torch.arange(left, right) + 0.5) * 2 / height
-    rows = (torch.arange(top, height) + 0.5) * 2 / height
+    rows = (torch.arange(top, bottom) + 0.5) * 2 / height
     down, across = torch.meshgrid(rows, columns, indexing="ij")
-    posed = pose_surface(person, motion.expression)
-    layers = draw(person, posed, motion, scene, torch.stack([across, down]))
-    met = layers.depth < FAR / 2
-    under = linear[..., top:, left:right]
-    linear[..., top:, left:right] = smooth_edges(torch.where(met, layers.colour, under), layers)
+    return _Window(slice(top, bottom), slice(left, right), torch.stack([across, down]))
+
+
+def _paste(linear: Tensor, window: _Window, layers: Layers) -> None:
+    under = linear[..., window.rows, window.columns]
+    over = torch.where(layers.depth < FAR / 2, layers.colour, under)
+    linear[..., window.rows, window.columns] = smooth_edges(over, layers)
 
 
 def room(generator: Generator, width: int, height: int, scene: Scene) -> Tensor:
@@ -139,9 +166,9 @@ def room(generator: Generator, width: int, height: int, scene: Scene) -> Tensor:
     y, x = torch.meshgrid(
         torch.linspace(0, 1, tall), torch.linspace(0, wide / tall, wide), indexing="ij"
     )
-    hue = uniform(generator, 3, low=0.25, high=0.55)
+    hue = uniform(generator, 3, low=-0.09, high=0.09) + uniform(generator, 1, low=0.34, high=0.56)
     wall = hue.view(1, 3, 1, 1) * (1.05 - 0.35 * y) * (1 + 0.25 * torch.cos(x * 1.3 + 1))
-    picture = wall + fractal(generator, 1, 1, 64, 4, 2).mean() * 0.0
+    picture = wall
     aspect = wide / tall
     picture = _window(generator, picture, x, y, aspect)
     picture = _shelf(generator, picture, x, y, aspect)

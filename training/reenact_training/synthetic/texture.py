@@ -82,7 +82,8 @@ def sample_hair(generator: Generator, tone: Tensor) -> Hair:
     colour = pick(generator, count, HAIR_COLOURS, _HAIR_WEIGHTS)
     dark = pick(generator, count, HAIR_COLOURS, _DARK_HAIR_WEIGHTS)
     colour = torch.where((tone.mean(1) < 0.6)[:, None], dark, colour)
-    colour = (colour * (1 + normal(generator, count, 3, spread=0.08))).clamp(0.02, 1)
+    shift = normal(generator, count, 1, spread=0.10) + normal(generator, count, 3, spread=0.025)
+    colour = (colour * (1 + shift)).clamp(0.02, 1)
     cloth = torch.cat([covered[:, None], uniform(generator, count, 3, low=0.05, high=0.95)], dim=1)
     return Hair(colour, line, volume, beard, brow, cloth)
 
