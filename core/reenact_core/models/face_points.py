@@ -182,9 +182,9 @@ def face_box(points: Tensor) -> Tensor:
     middle = flat[..., [*JAW, *EYE_LEFT, *EYE_RIGHT], :]
     low, high = middle.amin(-2), middle.amax(-2)
     reach = (eyes[1] - eyes[0]).norm(dim=-1)
-    side = torch.maximum(1.04 * (high[..., 0] - low[..., 0]), 1.50 * reach)
+    side = torch.maximum(0.98 * (high[..., 0] - low[..., 0]), 1.42 * reach)
     centre_x = (low[..., 0] + high[..., 0]) / 2
-    centre_y = eyes[0][..., 1] + 0.34 * (eyes[1][..., 1] - eyes[0][..., 1])
+    centre_y = eyes[0][..., 1] + 0.32 * (eyes[1][..., 1] - eyes[0][..., 1])
     half = side / 2
     return torch.stack([centre_x - half, centre_y - half, centre_x + half, centre_y + half], dim=-1)
 
