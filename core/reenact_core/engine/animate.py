@@ -26,6 +26,7 @@ from reenact_core.engine.animate_output import (
 from reenact_core.engine.cut_face import CutFace, frame_seconds, sample_type, write_crops
 from reenact_core.engine.cutting import crop_bytes, cut_faces, follow_faces
 from reenact_core.engine.digest import Digests
+from reenact_core.engine.driving import nearest_index
 from reenact_core.engine.edges import TrackEdges
 from reenact_core.engine.events import Event, Progress, ShotDone
 from reenact_core.engine.footage import Footage
@@ -219,7 +220,7 @@ def _acting(faces: list[CutFace], clip: Footage) -> _Acting:
         actor[face.track.frames.start + usable] = number
         record[face.track.frames.start + usable] = usable
     known = np.flatnonzero(actor >= 0)
-    nearest = known[np.abs(np.arange(count)[:, None] - known[None]).argmin(axis=1)]
+    nearest = known[nearest_index(known.astype(np.float64), np.arange(count, dtype=np.float64))]
     return _Acting(faces, actor[nearest], record[nearest], true_stretches(actor < 0))
 
 

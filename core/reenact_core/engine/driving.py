@@ -79,7 +79,7 @@ def drive_by_time(
     owner = np.concatenate([np.full(len(actor.seconds), n) for n, actor in enumerate(actors)])
     record = np.concatenate([np.arange(len(actor.seconds)) for actor in actors])
     usable = np.concatenate([actor.usable for actor in actors])
-    nearest = _nearest(known, wanted)
+    nearest = nearest_index(known, wanted)
     # Between two driving faces there may be nobody: the nearest frame must be near indeed.
     near = np.abs(known[nearest] - wanted) <= 1.5 * step
     driven = face.usable & usable[nearest] & near & (wanted < times[-1] + step)
@@ -118,16 +118,16 @@ def _by_actor(drive: Drive) -> list[range]:
 
 
 def _without_holes(drive: Drive, needed: NDArray[np.bool_]) -> Drive:
-    """The drive with frames that are bridged over held from the frame before."""
+    """The drive with frames that are bridged over held from the frame nearest to them."""
     actor, crop = drive.actor.copy(), drive.crop.copy()
-    for index in np.flatnonzero(needed & (actor == NONE)):
-        known = np.flatnonzero(drive.actor != NONE)
-        nearest = known[np.argmin(np.abs(known - index))]
-        actor[index], crop[index] = drive.actor[nearest], drive.crop[nearest]
+    holes, known = np.flatnonzero(needed & (actor == NONE)), np.flatnonzero(actor != NONE)
+    if len(holes):
+        nearest = known[nearest_index(known.astype(np.float64), holes.astype(np.float64))]
+        actor[holes], crop[holes] = drive.actor[nearest], drive.crop[nearest]
     return Drive(actor, crop)
 
 
-def _nearest(times: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.int64]:
+def nearest_index(times: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.int64]:
     """The index of the time nearest to each wanted one; times rise."""
     after = np.clip(np.searchsorted(times, wanted), 1, max(1, len(times) - 1))
     before = after - 1

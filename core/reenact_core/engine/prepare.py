@@ -56,7 +56,7 @@ def prepare_shot(
     require_space(workshop.folder.out, _spool_bytes(wanted, castings, clip, workshop), shot.shot_id)
     faces = yield from cut_faces(shot.shot_id, wanted, workshop, stack)
     roles, notes = roles_of(Scene(shot, clip, faces, workshop, stack), castings)
-    if not roles:
+    if not roles and any(cast.strength > 0 for cast in shot.casts):
         raise FaceError(f"{clip.name}: no new face is to be made; {' '.join(notes)}")
     return PreparedShot(shot, clip, tuple(roles), tuple(notes))
 
@@ -70,7 +70,7 @@ def _castings(
     workshop: Workshop,
 ) -> list[Casting]:
     castings: list[Casting] = []
-    for cast in shot.casts:
+    for cast in (cast for cast in shot.casts if cast.strength > 0):
         chosen = _chosen(tracks, cast.face, clip, workshop)
         driver, actors = None, list[FaceTrack]()
         if cast.mode == "redirect" and cast.driving is not None:

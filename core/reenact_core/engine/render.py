@@ -128,7 +128,6 @@ def _prepare_group(
             if kept is not None:
                 yield ShotDone(kept, kept=True)
                 continue
-            workshop.folder.forget(shot)
             prepared = yield from prepare_shot(shot, workshop, stack)
         except ReenactError as error:
             yield ShotFailed(shot, error)

@@ -67,8 +67,13 @@ class RunFolder:
         return RenderedShot(shot, output, entry["seconds"], entry["faces"], notes)
 
     def record(self, rendered: RenderedShot, key: str, files: list[Path]) -> None:
-        """Remember a finished shot and the files that it consists of."""
+        """Remember a finished shot and the files that it consists of.
+
+        Pictures that an earlier, longer sequence left in the same folder are removed.
+        """
         output = rendered.output
+        if output.first_number is not None:
+            self._remove_old_pictures(rendered.shot, files)
         entry = {
             "key": key,
             "path": output.path.relative_to(self.out).as_posix(),
@@ -84,9 +89,13 @@ class RunFolder:
         }
         write_json(self._entry(rendered.shot), entry)
 
-    def forget(self, shot: Shot) -> None:
-        """Drop what is remembered of a shot, before it is rendered anew."""
-        self._entry(shot).unlink(missing_ok=True)
+    def _remove_old_pictures(self, shot: Shot, files: list[Path]) -> None:
+        entry = _read_json(self._entry(shot)) or {"files": []}
+        folder, new = files[0].parent, set(files)
+        for file in entry["files"]:
+            old = self.out / file["path"]
+            if old.parent == folder and old not in new:
+                old.unlink(missing_ok=True)
 
     def _entry(self, shot: Shot) -> Path:
         return self.work / "shots" / f"{shot.shot_id}.json"

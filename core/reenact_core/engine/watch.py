@@ -8,6 +8,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _LOOK_SECONDS = 0.1
+_WAIT_SECONDS = 5.0
 
 
 class _StoppedError(Exception):
@@ -40,8 +41,9 @@ class Ticker:
 def watched(work: Callable[[Ticker], Result]) -> Generator[int, None, Result]:
     """Run `work` in a thread; yield how much it has ticked, return what it gives.
 
-    Closing the generator makes the work's next tick raise, and waits for the thread. What `work`
-    raises is raised here.
+    Closing the generator makes the work's next tick raise, and waits for the thread, though not for
+    longer than a few seconds: what still computes then ends unheard. What `work` raises is raised
+    here.
     """
     watch = _Watch(work)
     watch.start()
@@ -54,7 +56,7 @@ def watched(work: Callable[[Ticker], Result]) -> Generator[int, None, Result]:
                 yield seen
     finally:
         watch.ticker.stopped.set()
-        watch.join()
+        watch.join(_WAIT_SECONDS)
     if watch.error is not None:
         raise watch.error
     return watch.results.pop()

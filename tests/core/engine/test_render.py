@@ -16,6 +16,8 @@ from reenact_core.engine.render import render_shots
 from reenact_core.errors import FaceError, MediaError
 from reenact_core.timeline.plan import FaceChoice, RenderedShot
 from reenact_core.timing import FrameRange
+from reenact_core.tracking.track import FaceTrack
+from reenact_core.tracking.tracks_file import TracksFile, write_tracks
 from tests.core.engine.shots import (
     frames_of,
     plan_of,
@@ -265,3 +267,40 @@ def test_handles_before_the_shown_frames_hold_the_drivers_first(tmp_path: Path, 
     shown = FrameRange(10, 20, Fraction(25))
     render(tmp_path / "out", plan_of(replace(shot, shown=shown)), recorder)
     assert recorder.played == [0] * 5 + list(range(15))
+
+
+def test_no_strength_leaves_the_clip_as_it_is(tmp_path: Path, clip: Path, portrait: Path) -> None:
+    cast = replace(recast(portrait), strength=0.0)
+    plan = plan_of(shot_of(clip, 0, 10, cast))
+    (shot,) = done_in(render(tmp_path / "out", plan, InvertingPerformer()))
+    assert changed_frames(shot.output.path, clip) == []
+    assert shot.faces == 0
+
+
+def test_tracks_given_by_hand_are_used_for_their_video(
+    tmp_path: Path, clip: Path, portrait: Path
+) -> None:
+    boxes = np.tile([10.0, 10.0, 60.0, 60.0], (30, 1))
+    nothing = np.full((30, 5, 2), np.nan)
+    track = FaceTrack(7, FrameRange(0, 30, Fraction(25)), boxes, nothing, np.ones(30))
+    tracks = tmp_path / "tracks.json"
+    write_tracks(tracks, TracksFile(clip, Fraction(25), (track,)))
+    plan = plan_of(shot_of(clip, 0, 10, recast(portrait, FaceChoice(select=None, track_id=7))))
+    events = render(tmp_path / "out", plan, InvertingPerformer(), tracks=(tracks,))
+    (shot,) = done_in(events)
+    new, old = (frames_of(path)[5][1][0].reshape(HEIGHT, -1) for path in (shot.output.path, clip))
+    columns = np.flatnonzero((new != old).any(axis=0))
+    assert columns.max() < 100
+
+
+def test_pictures_of_an_earlier_longer_sequence_are_removed(
+    tmp_path: Path, clip: Path, portrait: Path
+) -> None:
+    for stop in (12, 8):
+        plan = plan_of(shot_of(clip, 0, stop, recast(portrait)))
+        (shot,) = done_in(render(tmp_path / "out", plan, codec="png"))
+    assert len(list(shot.output.path.parent.iterdir())) == 8
+    assert shot.output.first_number == 1
+    (event,) = render(tmp_path / "out", plan, codec="png")
+    assert isinstance(event, ShotDone)
+    assert event.kept
