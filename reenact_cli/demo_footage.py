@@ -47,11 +47,11 @@ class Take:
 TAKES = (
     Take("close_up", 8000, 7, 5),
     Take("answer", 6000, 35, 2),
-    Take("performance", 4000, 14, 7),
+    Take("performance", 4000, 25, 7),
 )
 """The clips: two for the timeline, and one whose performance the second of them is given."""
 
-PORTRAIT = Take("portrait", 3000, 34, 9)
+PORTRAIT = Take("portrait", 3000, 37, 9)
 PORTRAIT_SIZE = 512
 
 
