@@ -73,24 +73,21 @@ def measure(count: int, *, networks: bool) -> Measure:
 
 
 def repeat(source: Path, target: Path, count: int) -> None:
-    """A clip of the first `count` frames of a source that is shown again and again."""
+    """A clip of at least `count` frames: a source that is shown whole again and again."""
     with av.open(str(target), "w") as out:
         with av.open(str(source)) as first:
             template: Any = first.streams.video[0]
             stream = out.add_stream_from_template(template)
             length = int(template.frames)
             step = int(1 / (template.average_rate * template.time_base))
-        written = 0
-        while written < count:
+        for shift in range(0, count * step, length * step):
             with av.open(str(source)) as file:
                 for packet in file.demux(file.streams.video[0]):
-                    if packet.size and written < count:
-                        shift = written // length * length * step
+                    if packet.size:
                         packet.pts = (packet.pts or 0) + shift
                         packet.dts = (packet.dts or 0) + shift
                         packet.stream = stream
                         out.mux(packet)
-                        written += 1
 
 
 def _render(clip: Path, count: int, networks: bool, send: Any) -> None:
