@@ -1,10 +1,11 @@
 """Measure the face points network on real footage with reference faces, and draw what it sees.
 
-    python training/recipes/check_face_points.py CLIPS OUT [--weights FILE] [--faces 250]
+    python training/recipes/check_face_points.py CLIPS OUT [--weights FILE] [--per-clip 8] [--side 2.0]
 
 CLIPS is a folder of videos with a `reference_faces.json`: for every video and frame number the
 faces' `box`, five `points` (eyes, nose tip, mouth corners, image left first) and `pose` in degrees
-as MediaPipe gives them. OUT receives the contact sheet. The footage is measured, never trained on.
+as MediaPipe gives them, whose pitch is positive upwards. OUT receives the contact sheet. The
+footage is measured, never trained on.
 """
 
 import argparse
@@ -98,8 +99,8 @@ def _real_face(name: str, frame: Picture, face: dict[str, list[float]], side: fl
     linear, offset = to_crop[:, :2], to_crop[:, 2]
     points = np.array(face["points"]) @ linear.T + offset
     box = (np.array(face["box"]).reshape(2, 2) @ linear.T + offset).reshape(4)
-    yaw, pitch, roll = face["pose"]
-    return RealFace(crop, points, box, (yaw, pitch, roll), name)
+    yaw, up, roll = face["pose"]
+    return RealFace(crop, points, box, (yaw, -up, roll), name)
 
 
 def _frames(path: Path, wanted: list[int]) -> Iterator[tuple[int, Picture]]:
@@ -187,7 +188,7 @@ def _box_difference(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description="Measure the face points network")
     parser.add_argument("clips", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--weights", type=Path)

@@ -4,8 +4,9 @@
     python training/recipes/face_points.py train --work DIR --minutes 30 [--device cuda]
 
 `train` reads the pieces of the pool that are in DIR/pool, those that arrive later too; where there
-is none, every batch is rendered afresh. DIR/state.pt holds the run, and the next `train` goes on
-with it. DIR/face_points.safetensors are the weights for the core.
+is none, every batch is rendered afresh. Several `pool` commands with different seeds fill a pool
+side by side. DIR/state.pt holds the run, and the next `train` goes on with it.
+DIR/face_points.safetensors are the weights for the core.
 """
 
 import argparse
@@ -96,7 +97,7 @@ def run_train(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description="Train the face points network")
     parser.add_argument("what", choices=("pool", "train"))
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0, help="first seed of the pool")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import av.error
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -79,7 +80,7 @@ class SynthClip:
         try:
             with av.open(str(self.video)) as container:
                 pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-        except (OSError, av.FFmpegError) as error:
+        except (OSError, av.error.FFmpegError) as error:
             raise MediaError(
                 f"{self.video}: cannot be decoded ({error}); run synth again"
             ) from error
@@ -87,7 +88,7 @@ class SynthClip:
             raise MediaError(
                 f"{self.video}: {len(pictures)} of {self.frames} frames; run synth again"
             )
-        return np.stack(pictures)
+        return np.stack(pictures).astype(np.uint8, copy=False)
 
     def read_truth(self) -> Truth:
         """What is true about the frames.
