@@ -102,9 +102,17 @@ class ClipFormat:
 
 
 def write_clip(
-    path: Path, count: int, cast: Cast | None = None, form: ClipFormat | None = None
+    path: Path,
+    count: int,
+    cast: Cast | None = None,
+    form: ClipFormat | None = None,
+    *,
+    cuts: Sequence[int] = (),
 ) -> Path:
-    """A clip of `count` frames; `cast` says where its faces are (one in the middle by default)."""
+    """A clip of `count` frames; `cast` says where its faces are (one in the middle by default).
+
+    The background changes at every frame of `cuts`.
+    """
     form = form or ClipFormat()
     cast = cast or one_face(form.width, form.height)
     with av.open(str(path), "w") as container:
@@ -115,7 +123,8 @@ def write_clip(
         if sound is not None:
             sound.layout = "mono"
         for number in range(count):
-            pixels = draw(form.width, form.height, cast(number))
+            scene = sum(cut <= number for cut in cuts)
+            pixels = draw(form.width, form.height, cast(number), seed=7 * scene)
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame = frame.reformat(format=form.pixel_format, dst_colorspace="ITU709")
             frame.pts, frame.time_base = number, 1 / form.rate

@@ -304,3 +304,14 @@ def test_pictures_of_an_earlier_longer_sequence_are_removed(
     (event,) = render(tmp_path / "out", plan, codec="png")
     assert isinstance(event, ShotDone)
     assert event.kept
+
+
+def test_a_new_face_stands_at_once_on_both_sides_of_a_cut(tmp_path: Path, portrait: Path) -> None:
+    left = DrawnFace(50, 72, 26)
+    right = DrawnFace(140, 72, 30)
+    media = write_clip(tmp_path / "cut.mkv", 40, lambda n: [left if n < 20 else right], cuts=[20])
+    plan = plan_of(shot_of(media, 0, 40, recast(portrait)))
+    (shot,) = done_in(render(tmp_path / "out", plan, InvertingPerformer()))
+    pairs = zip(frames_of(shot.output.path), frames_of(media), strict=True)
+    changes = [float((new[0].astype(float) != old[0]).mean()) for (_, new), (_, old) in pairs]
+    assert min(changes[18:22]) > 0.8 * max(changes[10:12])
