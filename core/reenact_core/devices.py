@@ -1,7 +1,7 @@
 """The device and precision that networks run on."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -29,6 +29,16 @@ class Compute:
         return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[
             self.precision
         ]
+
+    def reduced(self) -> AbstractContextManager[object]:
+        """In which convolutions and products run in the reduced precision, where there is one.
+
+        Weights stay float32. Geometry must stay outside: pixels have no place in 8 bits.
+        """
+        import torch
+
+        kind, reduced = self.device.partition(":")[0], self.precision != "fp32"
+        return torch.autocast(kind, self.dtype, enabled=reduced)
 
 
 def choose_compute(device: str = "auto", precision: Precision = "auto") -> Compute:

@@ -26,7 +26,7 @@ from reenact_training.flow import lucas_kanade
 from reenact_training.train import TrainSettings, fresh, pooled, train
 
 SIZE, MOMENTS, PEOPLE = 128, 6, 3
-SETTINGS = TrainSettings(steps=3000, rate=5e-4, batch=4)
+SETTINGS = TrainSettings(steps=1200, rate=5e-4, batch=4)
 
 
 def main() -> None:

@@ -124,7 +124,7 @@ class NetworkPerformer:
     def _tensor(self, pixels: Floats) -> Tensor:
         """(..., 256, 256, 3) as (..., 3, 256, 256) on the device."""
         moved = torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, -1, -3)))
-        return moved.to(self.compute.device, self.compute.dtype)
+        return moved.to(self.compute.device, torch.float32)
 
 
 def _step(recurrence: Recurrence, inputs: StepInput, carry: Carry) -> tuple[Reenacted, Carry]:

@@ -8,10 +8,11 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
+from reenact_core.devices import Compute
 from reenact_core.errors import CheckpointError
 from reenact_core.models.carry_over import FaceState
 from reenact_core.models.compact_calibrator import Calibrator
-from reenact_core.models.compact_integrators import GlobalIntegrator, LocalIntegrator
+from reenact_core.models.compact_integrators import GlobalIntegrator, LocalIntegrator, Moved
 from reenact_core.models.compact_settings import CompactSettings
 from reenact_core.models.face_points import INPUT_SIZE, FacePointsNet, FaceReading, fit_pose
 from reenact_core.models.head_chart import to_head
@@ -49,6 +50,7 @@ class Compact(nn.Module):
         self.global_integrator = GlobalIntegrator(self.settings)
         self.local_integrator = LocalIntegrator(self.settings)
         self.calibrator = Calibrator(self.settings)
+        self.compute = Compute()
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> "Compact":
@@ -65,6 +67,11 @@ class Compact(nn.Module):
             raise CheckpointError(f"the weights are not those of `compact`: {sentence}") from error
         return model.eval()
 
+    def run_on(self, compute: Compute) -> None:
+        """Move to a device; networks run in its precision, weights and geometry stay float32."""
+        self.compute = compute
+        self.to(compute.device)
+
     def configuration(self) -> dict[str, Any]:
         """What `from_state` reads from `configuration` in a file's metadata."""
         return asdict(self.settings)
@@ -75,6 +82,16 @@ class Compact(nn.Module):
         reading: FaceReading = self.points(functional.interpolate(crops, side, mode="area"))
         return reading
 
+    def move_globally(
+        self, source: "FaceSource", field: Tensor, maps: Tensor, error: Tensor
+    ) -> Moved:
+        """y^G, equation (1); see `GlobalIntegrator`."""
+        with self.compute.reduced():
+            moved: Moved = self.global_integrator(
+                source.pixels, source.features, field, maps, error
+            )
+        return moved.float()
+
     def state(self, reading: FaceReading) -> FaceState:
         """Pose and shape of the faces that were read."""
         pose = fit_pose(reading, self.points.mean_head)
@@ -82,7 +99,9 @@ class Compact(nn.Module):
 
     def source(self, pixels: Tensor, state: FaceState) -> FaceSource:
         """What depends on the source (1, 3, S, S) alone."""
-        return FaceSource(pixels, self.global_integrator.encoder(pixels), state)
+        with self.compute.reduced():
+            features = self.global_integrator.encoder(pixels)
+        return FaceSource(pixels, features.float(), state)
 
 
 def _settings(values: Mapping[str, Any]) -> CompactSettings:

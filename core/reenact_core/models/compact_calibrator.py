@@ -33,6 +33,10 @@ class Calibrated:
     field: Tensor
     choice: Tensor
 
+    def float(self) -> "Calibrated":
+        """The same in float32, whatever precision it was computed in."""
+        return Calibrated(self.face.float(), self.field.float(), self.choice.float())
+
 
 class Calibrator(nn.Module):
     """C: where to trust which candidate, and a small correction.

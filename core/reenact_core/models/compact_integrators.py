@@ -42,6 +42,12 @@ class Moved:
     trust: Tensor
     painted: Tensor
 
+    def float(self) -> "Moved":
+        """The same in float32, whatever precision it was computed in."""
+        return Moved(
+            self.face.float(), self.field.float(), self.trust.float(), self.painted.float()
+        )
+
 
 class MotionRefiner(nn.Module):
     """The dense motion network: a measured field to a better one, and the trust in it."""

@@ -84,6 +84,13 @@ def load_integrator(
 
 
 def placed(network: nn.Module, compute: Compute) -> nn.Module:
-    """The network on a device, in its precision, for inference."""
+    """The network on a device, in its precision, for inference.
+
+    A network that mixes precisions has a method `run_on` and decides for itself.
+    """
     with out_of_memory_named(compute):
+        run_on = getattr(network, "run_on", None)
+        if run_on is not None:
+            run_on(compute)
+            return network.eval()
         return network.to(device=compute.device, dtype=compute.dtype).eval()

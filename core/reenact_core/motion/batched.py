@@ -145,7 +145,7 @@ def rows_of_input(
     subtle = carry_over(motion.subtle, small)
     errors = sample(motion.errors, places.driving)
     maps = geometry(places, new, source.state, size // 4)
-    moved = models.global_integrator(source.pixels, source.features, direct, maps, errors[:, :1])
+    moved = models.move_globally(source, direct, maps, errors[:, :1])
     return StepInput(
         source.pixels,
         moved.face,

@@ -122,26 +122,29 @@ class Recurrence:
     def local(self, inputs: StepInput, carry: Carry) -> Moved:
         """y_i^L, equation (2)."""
         field = sample(carry.field.permute(0, 3, 1, 2), inputs.subtle).permute(0, 2, 3, 1)
-        moved: Moved = self.models.local_integrator(
-            inputs.source,
-            carry.previous,
-            field,
-            inputs.subtle,
-            inputs.geometry,
-            inputs.errors[:, 1:2],
-            self.temperature,
-        )
-        return moved
+        with self.models.compute.reduced():
+            moved: Moved = self.models.local_integrator(
+                inputs.source,
+                carry.previous,
+                field,
+                inputs.subtle,
+                inputs.geometry,
+                inputs.errors[:, 1:2],
+                self.temperature,
+            )
+        return moved.float()
 
     def calibrate(self, inputs: StepInput, local: Moved) -> Calibrated:
         """y_i, equation (3)."""
         whole = Moved(
             inputs.global_face, inputs.global_field, inputs.global_trust, inputs.global_face
         )
-        calibrated: Calibrated = self.models.calibrator(
-            (whole, local, refine(local, inputs)), inputs.source, inputs.errors, inputs.geometry
-        )
-        return calibrated
+        candidates = whole, local, refine(local, inputs)
+        with self.models.compute.reduced():
+            calibrated: Calibrated = self.models.calibrator(
+                candidates, inputs.source, inputs.errors, inputs.geometry
+            )
+        return calibrated.float()
 
 
 def _finish(

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from reenact_core.devices import Compute
 from reenact_core.models.carry_over import FaceState
 from reenact_core.models.compact import Compact
 from reenact_core.models.compact_settings import CompactSettings
@@ -109,3 +110,15 @@ def test_schemes_differ_once_there_is_motion(network: Compact) -> None:
     ends = [run(network, rows, scheme)[-1] for scheme in ("subtle", "global", "local")]
     assert not torch.allclose(ends[0], ends[1], atol=1e-4)
     assert not torch.allclose(ends[0], ends[2], atol=1e-4)
+
+
+def test_half_precision_stays_near_the_whole(network: Compact) -> None:
+    rows = inputs(network, 5, 3)
+    whole = run(network, rows)
+    network.run_on(Compute("cpu", "bf16"))
+    try:
+        reduced = run(network, inputs(network, 5, 3))
+    finally:
+        network.run_on(Compute())
+    assert all(face.dtype == torch.float32 for face in reduced)
+    assert max(float((a - b).abs().mean()) for a, b in zip(whole, reduced, strict=True)) < 0.01
