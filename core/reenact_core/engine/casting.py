@@ -116,9 +116,8 @@ def _role(
 
 
 def _region(scene: Scene, casting: Casting) -> Region:
-    if casting.driver is None:
-        return "face"
-    return "crop" if scene.clip.info.still else "both"
+    still = casting.driver is not None and scene.clip.info.still
+    return "crop" if still else "faces"
 
 
 def _takes(

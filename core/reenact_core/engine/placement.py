@@ -103,15 +103,13 @@ def _block(
 
 
 def _widened(mask: Floats, role: Role, index: int, settings: Settings) -> Floats:
-    """The mask of the new face with what else the role replaces."""
+    """The mask of the new face with what else is replaced: the old face, or the whole crop."""
     size = len(mask)
     if role.region == "crop":
         return crop_mask(size)
-    if role.region == "both":
-        landmarks = role.face.track.landmarks[index : index + 1]
-        old = role.face.to_crop[index : index + 1].apply(landmarks)[0]
-        return np.maximum(mask, face_mask(old, size, settings.mask))
-    return mask
+    landmarks = role.face.track.landmarks[index : index + 1]
+    old = role.face.to_crop[index : index + 1].apply(landmarks)[0]
+    return np.maximum(mask, face_mask(old, size, settings.mask))
 
 
 def crop_mask(size: int) -> Floats:

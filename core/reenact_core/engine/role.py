@@ -12,9 +12,9 @@ from reenact_core.engine.performer import NewFace, Take
 from reenact_core.engine.spool import Spool, from_samples, to_samples
 from reenact_core.timeline.plan import Cast
 
-Region = Literal["face", "both", "crop"]
-"""What is replaced: the new face (recast); the new and the old one, where the head moves away
-from where it was (redirect); or the whole crop, where nothing else moves (a still picture)."""
+Region = Literal["faces", "crop"]
+"""What is replaced: the new face and the old one, whose chin or mouth may lie elsewhere; or the
+whole crop, where nothing around the head moves (a still picture)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +53,7 @@ class Role:
     takes: tuple[Take, ...]
     """One for each stretch of the performance, in the same order."""
     new: NewFaces
-    region: Region = "face"
+    region: Region = "faces"
 
     @property
     def frames_to_move(self) -> int:
