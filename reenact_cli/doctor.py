@@ -121,6 +121,7 @@ def _checkpoints() -> Iterator[Check]:
     from reenact_core.files import sha256
     from reenact_core.models.catalogue import CATALOGUE, DEFAULT, find_checkpoint
     from reenact_core.models.load import load_models
+    from reenact_core.tracking.likeness import ARCFACE_FILE
     from reenact_core.tracking.retinaface import FILES, installed
 
     known = next(entry for entry in CATALOGUE if entry.id == DEFAULT)
@@ -136,10 +137,15 @@ def _checkpoints() -> Iterator[Check]:
             None if good else "its SHA-256 is not the one that was released; install reenact again"
         )
         yield Check(f"checkpoint {DEFAULT}", found, good, fix=fix)
-    names = [FILES[name] for name in installed(models_folder())]
-    fix = f"--tracker facexlib needs {' or '.join(FILES.values())} in {models_folder()}"
+    folder = models_folder()
+    names = [FILES[name] for name in installed(folder)]
+    fix = f"--tracker facexlib needs {' or '.join(FILES.values())} in {folder}"
     found = ", ".join(names) or "not installed"
-    yield Check("facexlib weights", found, bool(names), False, None if names else fix)
+    yield Check("facexlib RetinaFace", found, bool(names), False, None if names else fix)
+    good = (folder / ARCFACE_FILE).is_file()
+    found = ARCFACE_FILE if good else "not installed; faces are compared more plainly"
+    fix = f"faces are told apart more surely with {ARCFACE_FILE} in {folder}"
+    yield Check("facexlib ArcFace", found, good, False, None if good else fix)
 
 
 def _adapters() -> Iterator[Check]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from reenact_cli.face import read_face
-from reenact_cli.networks import detector_named, models_named
+from reenact_cli.networks import detector_named, models_folder, models_named
 from reenact_cli.options import (
     FILE,
     SCHEMES,
@@ -202,6 +202,7 @@ def _run(
         detector=detector_named(job.tracker, compute.device),
         tracker=job.tracker,
         tracks=job.tracks,
+        installed=models_folder(),
         restart=job.restart,
     )
     with closing(run) as events:
