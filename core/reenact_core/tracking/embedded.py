@@ -143,9 +143,9 @@ def _turned(grey: Grey, roll: float) -> tuple[Grey, NDArray[np.float64]]:
     """The picture in which faces of that roll (degrees) stand upright, and the map to it (2, 3)."""
     height, width = grey.shape
     side = int(np.hypot(height, width))
-    turn = cv2.getRotationMatrix2D((width / 2, height / 2), roll, 1.0)
+    turn = np.array(cv2.getRotationMatrix2D((width / 2, height / 2), roll, 1.0), np.float64)
     turn[:, 2] += [(side - width) / 2, (side - height) / 2]
-    return np.asarray(cv2.warpAffine(grey, turn, (side, side)), np.uint8), np.asarray(turn)
+    return np.asarray(cv2.warpAffine(grey, turn, (side, side)), np.uint8), turn
 
 
 def _load(file: str) -> cv2.CascadeClassifier:
