@@ -56,7 +56,7 @@ def test_a_single_frame_is_its_sighting() -> None:
 
 @pytest.mark.parametrize("frames", [0.0, 0.8, 2.0])
 def test_smoothing_keeps_straight_motion_and_the_ends(frames: float) -> None:
-    path = np.stack([3.0 * np.arange(25)] * 4, axis=1)
+    path = np.stack([3.0 * np.arange(25, dtype=np.float64)] * 4, axis=1)
     np.testing.assert_allclose(smooth_path(path, frames), path, atol=1e-9)
 
 
