@@ -1,6 +1,6 @@
 """Measure the face points network on real footage with reference faces, and draw what it sees.
 
-    python training/recipes/check_face_points.py CLIPS OUT [--weights FILE] [--per-clip 8] [--side 2.0]
+    python training/recipes/check_face_points.py CLIPS OUT [--weights FILE] [--per-clip 8]
 
 CLIPS is a folder of videos with a `reference_faces.json`: for every video and frame number the
 faces' `box`, five `points` (eyes, nose tip, mouth corners, image left first) and `pose` in degrees

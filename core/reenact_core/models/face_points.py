@@ -140,10 +140,10 @@ def _grown(x: Tensor, factor: int) -> Tensor:
 
 
 def _expected_place(heat: Tensor) -> Tensor:
-    """The mean place (B, N, 2) of heat maps (B, N, S, S); the map's rim lies outside the crop."""
+    """The mean place (B, N, 2) of heat maps (B, N, S, S), network coordinates."""
     size = heat.shape[-1]
     share = heat.flatten(2).softmax(-1).view_as(heat)
-    line = torch.linspace(-1.2, 1.2, size, device=heat.device)
+    line = (torch.arange(size, device=heat.device) + 0.5) * (2 / size) - 1
     return torch.stack([(share.sum(2) * line).sum(-1), (share.sum(3) * line).sum(-1)], dim=-1)
 
 
