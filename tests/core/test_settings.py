@@ -84,6 +84,24 @@ def test_what_is_wrong_is_named_with_the_way_out(table: dict[str, object], sente
     assert str(caught.value) == sentence
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("track.detect_every", 0),
+        ("track.work_side", 10**9),
+        ("crop.size", 10**9),
+        ("crop.lift", 9.0),
+        ("mask.grow", -3.0),
+        ("motion.strength", -0.1),
+        ("motion.smoothing", -1.0),
+        ("lanes.width", 0),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_refused(key: str, value: float) -> None:
+    with pytest.raises(SettingsError, match=f"command line: {key.split('.')[0]}: "):
+        settings_for(options={key: value})
+
+
 def test_toml_out_and_in_gives_the_same_settings() -> None:
     changed = Outer(0.25, Inner(scale=1e-6, picture=Path("ü.png"), sizes=(), time=Fraction(1, 3)))
     assert with_table(Outer(), tomllib.loads(to_toml(changed)), "test") == changed

@@ -34,10 +34,12 @@ class CropSettings:
     """The same for its size, where the eye is quicker to see pumping."""
 
     def __post_init__(self) -> None:
-        if self.size < 16:
-            raise ValueError(f"a crop has at least 16 samples a side, got {self.size}")
+        if not 16 <= self.size <= 2048:
+            raise ValueError(f"a crop has 16 to 2048 samples a side, got {self.size}")
         if not 1.0 <= self.margin <= 8.0:
             raise ValueError(f"margin must be in [1, 8], got {self.margin}")
+        if not -1.0 <= self.lift <= 1.0:
+            raise ValueError(f"lift must be in [-1, 1], got {self.lift}")
         if min(self.smoothing_seconds, self.scale_smoothing_seconds) < 0:
             raise ValueError("smoothing must not be negative")
 

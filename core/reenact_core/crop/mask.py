@@ -35,6 +35,8 @@ class MaskSettings:
     """Movements of the outline shorter than this are evened out (`points.smooth_points`)."""
 
     def __post_init__(self) -> None:
+        if not -0.5 <= self.grow <= 2.0:
+            raise ValueError(f"grow must be in [-0.5, 2], got {self.grow}")
         if self.feather <= 0:
             raise ValueError(f"feather must be positive, got {self.feather}")
         if min(self.crown, self.cheeks, self.smoothing_seconds) < 0:

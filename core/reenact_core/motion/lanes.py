@@ -19,7 +19,11 @@ class LaneSettings:
     """How many shots run side by side."""
 
     width: int = 4
-    """Shots that are under way at once; faces of all of them share a batch."""
+    """Shots that are under way at once, 1 to 64; faces of all of them share a batch."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.width <= 64:
+            raise ValueError(f"width must be 1 to 64, got {self.width}")
 
 
 @dataclass(slots=True)

@@ -28,11 +28,14 @@ class MotionSettings:
     strength: float = 1.0
     """0 to 1.5: how much of the driving face's change is taken over."""
     smoothing: float = 1.0
-    """Sigma in frames that poses and landmarks are smoothed by, without lag; 0 leaves them."""
+    """Sigma in frames, up to 100, that poses and landmarks are smoothed by, without lag; 0 leaves
+    them."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1.5:
             raise ValueError(f"strength must lie in [0, 1.5], got {self.strength}")
+        if not 0 <= self.smoothing <= 100:
+            raise ValueError(f"smoothing must lie in [0, 100], got {self.smoothing}")
 
 
 def new_state(
