@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from reenact_core.models.flow_prior import folding, settled
 from reenact_core.models.head_chart import (
     Pose,
     facing,
@@ -22,11 +23,13 @@ from reenact_core.models.head_chart import (
     unproject,
 )
 
-TOLD_CONFINED = (1.1, 1.5)
+TOLD_CONFINED = (1.1, 2.4)
 """Distances from the head's middle, in units of its outline, up to which the motion that keypoints
 tell is whole and from which on there is none."""
-FLOW_CONFINED = (1.5, 2.2)
+FLOW_CONFINED = (1.2, 2.0)
 """The same for what flow adds to it, which knows hair and neck."""
+BELIEVED = 10 / 255
+"""Error at which a flow is believed by 1/e."""
 RIM = 0.95
 """Distance at which a head's rim still shows the head."""
 SHAPE_REACH = 0.25
@@ -186,13 +189,20 @@ def transport(
     return Transport(chart, told, driving_told, _between(earlier.pose, target.pose), alike)
 
 
-def carry_over(flow: Tensor, by: Transport) -> Tensor:
+def carry_over(flow: Tensor, error: Tensor, by: Transport) -> Tensor:
     """Where every pixel of the new picture comes from, (B, H, W, 2) in [-1, 1].
+
+    What flow found beside what keypoints tell is carried over as it is where source and d_0 are
+    alike, and settled elsewhere: on another face its fine noise would tear.
 
     Convention:
         flow: (B, 2, H, W), driving frame to the earlier driving frame, [-1, 1] units
+        error: (B, 1, H, W) in [0, 1], of that flow on the driving frames
     """
-    left = sample(flow - by.driving_told, by.chart.driving)
+    found = flow - by.driving_told
+    calm = settled(found, torch.exp(-error / BELIEVED) * (1 - folding(flow)))
+    left = sample(torch.cat([found, calm], 1), by.chart.driving)
+    left = by.alike * left[:, :2] + (1 - by.alike) * left[:, 2:]
     left = torch.einsum("bij,bjhw->bhwi", by.turn, left) * by.chart.known[..., None]
     held = torch.maximum(confinement(by.chart.inside, *FLOW_CONFINED), by.alike[:, 0])
     return by.told + held[..., None] * left

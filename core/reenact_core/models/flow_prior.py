@@ -31,6 +31,8 @@ TEMPERATURE = 1.0 / 255
 FOLDED = 0.25
 """Area that a pixel's surroundings may shrink to, or grow to the inverse of, before it counts as
 folded."""
+SETTLED = 5.0
+"""Sigma in pixels (at 256) over which a motion is averaged before it goes to another face."""
 ALIKE = 6 / 255
 """Mean difference at which two pictures are alike by 1/e."""
 FOLD_ERROR = 0.05
@@ -129,6 +131,17 @@ def folding(motion: Tensor) -> Tensor:
 def photometric_error(guess: Tensor, truth: Tensor) -> Tensor:
     """Mean absolute difference around every pixel, (B, 1, S, S) in [0, 1]."""
     return blurred((guess - truth).abs().mean(1, keepdim=True))
+
+
+def settled(motion: Tensor, belief: Tensor) -> Tensor:
+    """A field averaged around every pixel by how far it is believed, 0 where nothing is.
+
+    Convention:
+        motion: (B, 2, S, S); belief: (B, 1, S, S) in [0, 1]
+    """
+    weighted = torch.cat([motion * belief, belief], 1)
+    mean = blurred(weighted.flatten(0, 1)[:, None], SETTLED).view_as(weighted)
+    return mean[:, :2] / (mean[:, 2:] + 0.02)
 
 
 def likeness(one: Tensor, other: Tensor) -> Tensor:
