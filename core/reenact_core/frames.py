@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
 Samples = NDArray[Any]
