@@ -47,12 +47,13 @@ def test_every_option_on_a_page_exists(repository: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # minutes on idle cores, many more on busy ones
 def test_the_commands_run_in_their_order(repository: Path, tmp_path: Path) -> None:
     lines = ["reenact demo", *(line for line in commands(repository / "README.md"))]
     for line in lines:
         if not line.startswith("reenact "):
             continue
-        done = reenact(*line.split()[1:], cwd=tmp_path)
+        done = reenact(*line.split()[1:], cwd=tmp_path, seconds=900)
         assert done.returncode == 0, f"{line}\n{done.stderr}"
     assert (tmp_path / "reenact-demo" / "sheet.png").is_file()
     assert (tmp_path / "face.mp4").is_file()

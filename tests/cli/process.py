@@ -14,11 +14,11 @@ Done = subprocess.CompletedProcess[str]
 COMMAND = (sys.executable, "-m", "reenact_cli")
 
 
-def reenact(*arguments: str | Path, cwd: Path | None = None) -> Done:
-    """Run a command line to its end."""
+def reenact(*arguments: str | Path, cwd: Path | None = None, seconds: float = 280) -> Done:
+    """Run a command line to its end, which is expected within so many seconds."""
     command = [*COMMAND, *map(str, arguments)]
     return subprocess.run(
-        command, capture_output=True, text=True, cwd=cwd, timeout=280, env=_environment()
+        command, capture_output=True, text=True, cwd=cwd, timeout=seconds, env=_environment()
     )
 
 

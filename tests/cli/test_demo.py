@@ -38,8 +38,9 @@ def test_the_timeline_has_two_shots_over_their_own_sound(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_demo_goes_from_nothing_to_a_contact_sheet(tmp_path: Path) -> None:
-    done = reenact("demo", "-o", tmp_path / "demo", "--json")
+    done = reenact("demo", "-o", tmp_path / "demo", "--json", seconds=900)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["complete"] and Path(result["sheet"]).stat().st_size > 50_000
