@@ -67,8 +67,13 @@ def measure(count: int, *, networks: bool) -> Measure:
         repeat(PLATE, clip, count)
         work = context.Process(target=_render, args=(clip, count, networks, send))
         work.start()
-        result: Measure = receive.recv()
-        work.join()
+        send.close()
+        try:
+            result: Measure = receive.recv()
+        except EOFError:
+            raise SystemExit(f"the render of {count} frames ended without a result") from None
+        finally:
+            work.join()
     return result
 
 
