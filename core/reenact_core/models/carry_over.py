@@ -28,7 +28,7 @@ TOLD_CONFINED = (1.1, 2.4)
 tell is whole and from which on there is none."""
 FLOW_CONFINED = (1.2, 2.0)
 """The same for what flow adds to it, which knows hair and neck."""
-BELIEVED = 10 / 255
+BELIEVED = 15 / 255
 """Error at which a flow is believed by 1/e."""
 RIM = 0.95
 """Distance at which a head's rim still shows the head."""

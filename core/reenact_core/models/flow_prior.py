@@ -31,7 +31,7 @@ TEMPERATURE = 1.0 / 255
 FOLDED = 0.25
 """Area that a pixel's surroundings may shrink to, or grow to the inverse of, before it counts as
 folded."""
-SETTLED = 5.0
+SETTLED = 4.0
 """Sigma in pixels (at 256) over which a motion is averaged before it goes to another face."""
 ALIKE = 6 / 255
 """Mean difference at which two pictures are alike by 1/e."""
