@@ -43,7 +43,7 @@ class PasteSettings:
 
     detail: float = 1.0
     """Share of the footage's fine detail that is kept where the new face agrees with it, in
-    [0, 1]. It is the plate's own texture: 0 where a new identity must bring its own skin."""
+    [0, 1]. It is the plate's own texture; a recast, which brings its own skin, never takes it."""
     grain: float = 1.0
     """Share of the missing grain that is added, in [0, 1]."""
     dither: Literal["noise", "none"] = "noise"

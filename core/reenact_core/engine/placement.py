@@ -5,7 +5,7 @@ block by block with an overlap, so that memory does not grow with the clip.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 
@@ -45,15 +45,18 @@ class Placement:
     to_crop: NDArray[np.float64]
     weight: float
     """In [0, 1]."""
+    own_skin: bool
+    """The face is another person's: the plate's texture has no place in it."""
 
     def paste_into(self, picture: Picture, settings: Settings) -> Picture:
         """The picture with the face in it."""
+        chosen = replace(settings.paste, detail=0.0) if self.own_skin else settings.paste
         return paste(
             picture,
             self.face,
             self.mask,
             self.to_crop,
-            settings.paste,
+            chosen,
             self.weight,
             plate_crop=self.plate,
         )
@@ -98,6 +101,7 @@ def _block(
             mask_at(index),
             role.face.to_crop.matrix[index],
             float(role.performance.weight[index]),
+            own_skin=role.cast.mode == "recast",
         )
         yield role.face.track.frames.start + index, placement
 

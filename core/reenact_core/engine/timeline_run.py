@@ -111,7 +111,7 @@ def render_timeline(
             one shot is in the result.
     """
     began, started = time.monotonic(), datetime.now(UTC)
-    edit = read_timeline(Path(timeline))
+    edit = read_timeline(Path(timeline), work=Path(out))
     plan = make_plan(edit, request or _request(source, driving, clips))
     settings = settings or settings_for(timeline=edit.settings)
     compute = choose_compute(device, precision)
