@@ -74,7 +74,7 @@ def command(ctx: click.Context, output: Output) -> None:
 
 
 def _python() -> Iterator[Check]:
-    from reenact_core import __version__
+    from reenact_core.version import __version__
 
     yield Check("reenact", __version__, good=True)
     good = sys.version_info >= (3, 11)

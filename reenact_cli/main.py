@@ -17,8 +17,8 @@ from typing import Any, NoReturn
 import click
 
 from reenact_cli.show import mute, print_json, say
-from reenact_core import __version__
 from reenact_core.errors import ReenactError
+from reenact_core.version import __version__
 
 COMMANDS = ("demo", "render", "animate", "track", "inspect", "synth", "doctor")
 """In the order of `reenact --help`; each lives in the file of its name."""

@@ -6,12 +6,12 @@ The names below are imported when they are first used, so that `import reenact_c
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from reenact_core.version import __version__
+
 if TYPE_CHECKING:
     from reenact_core.engine.animate import animate
     from reenact_core.engine.timeline_run import render_timeline
     from reenact_core.models.load import load_integrator, load_models
-
-__version__ = "0.1.0"
 
 __all__ = ["__version__", "animate", "load_integrator", "load_models", "render_timeline"]
 

@@ -88,4 +88,4 @@ class Affine:
         """The maps the other way round."""
         linear = np.linalg.inv(self.matrix[:, :, :2])
         offset = -(linear @ self.matrix[:, :, 2:])
-        return Affine(np.concatenate([linear, offset], axis=2))
+        return Affine(np.concatenate([linear, offset], axis=2, dtype=np.float64))

@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("state", type=Path)
     parser.add_argument("--pool", type=Path)
     parser.add_argument("--make", type=int, default=0, help="ensembles to add to the pool")

@@ -33,7 +33,7 @@ Row = dict[str, float]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--checkpoint", default="compact")
     parser.add_argument("--schemes", nargs="+", default=list(SCHEMES), choices=SCHEMES)

@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reenact_core import __version__
 from reenact_core.devices import Compute
 from reenact_core.engine.digest import key_of, sequence_files
 from reenact_core.engine.events import Event, Progress, ShotDone, ShotFailed
@@ -24,6 +23,7 @@ from reenact_core.timeline.plan import Plan, RenderedShot, Shot, Source
 from reenact_core.timing import FrameRange
 from reenact_core.tracking.detect import Detector
 from reenact_core.tracking.embedded import EmbeddedDetector
+from reenact_core.version import __version__
 
 FORMAT = 1
 """Raised when finished shots of earlier versions must not be kept."""

@@ -8,13 +8,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from reenact_core import __version__
 from reenact_core.devices import Compute
 from reenact_core.engine.digest import Digests, sequence_files
 from reenact_core.engine.events import ShotDone, ShotFailed
 from reenact_core.engine.resume import FOLDER
 from reenact_core.files import write_json
 from reenact_core.timeline.plan import Plan, Shot, Source
+from reenact_core.version import __version__
 
 RUN_FILE = "run.json"
 FORMAT_VERSION = 1

@@ -46,8 +46,9 @@ def test_a_still_picture_does_not_move(measure: Measure) -> None:
 @pytest.mark.parametrize("measure", [dis_flow, lucas_kanade])
 def test_fields_lead_back_to_the_first_frame(measure: Measure) -> None:
     prior = FlowPrior(texture(0), measure)
-    for step in range(1, 6):
-        motion = prior.advance(texture(2.0 * step))
+    for step in range(1, 5):
+        prior.advance(texture(2.0 * step))
+    motion = prior.advance(texture(10.0))
     assert abs(middle(motion.subtle)[:, 0].mean() / PIXEL + 2) < 0.15
     assert abs(middle(motion.summed)[:, 0].mean() / PIXEL + 10) < 0.3
     assert abs(middle(motion.refined)[:, 0].mean() / PIXEL + 10) < 0.2
