@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from reenact_core.errors import CheckpointError
-from reenact_core.models.state_dicts import Shapes, Weights, check_finite, fill
+from reenact_core.models.state_dicts import Shapes, Weights, fill
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,12 @@ def _is_compact(shapes: Shapes) -> bool:
 def _build_compact(weights: Weights) -> nn.Module:
     from reenact_core.models.compact import Compact
 
-    configuration_of(weights)
-    state = weights.read()
-    check_finite(weights.path, state)
+    configuration = configuration_of(weights)
     try:
-        return Compact.from_state(state, weights.metadata)
+        return fill(lambda: Compact.configured(configuration), weights)
     except CheckpointError as error:
+        if str(weights.path) in str(error):
+            raise
         raise CheckpointError(f"{weights.path}: {error}") from error
 
 

@@ -1,6 +1,5 @@
 """The compact configuration: all networks of the shipped checkpoint as one module."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -53,19 +52,20 @@ class Compact(nn.Module):
         self.compute = Compute()
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> "Compact":
-        """The networks from a checkpoint's weights and its configuration.
+    def configured(cls, configuration: Mapping[str, Any]) -> "Compact":
+        """The networks, untrained, of the sizes in a checkpoint's configuration.
 
         Raises:
-            CheckpointError: keys or shapes do not fit the configuration.
+            CheckpointError: the configuration is not one of `compact`.
         """
-        model = cls(_settings(json.loads(metadata.get("configuration", "{}"))))
+        sizes = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in configuration.items()
+        }
         try:
-            model.load_state_dict({key: value.float() for key, value in state.items()})
-        except RuntimeError as error:
-            sentence = " ".join(str(error).split())
-            raise CheckpointError(f"the weights are not those of `compact`: {sentence}") from error
-        return model.eval()
+            return cls(settings_from_json(CompactSettings, sizes))
+        except ValueError as error:
+            raise CheckpointError(f"the configuration of `compact` is wrong: {error}") from error
 
     def run_on(self, compute: Compute) -> None:
         """Move to a device; networks run in its precision, weights and geometry stay float32."""
@@ -73,7 +73,7 @@ class Compact(nn.Module):
         self.to(compute.device)
 
     def configuration(self) -> dict[str, Any]:
-        """What `from_state` reads from `configuration` in a file's metadata."""
+        """What `configured` takes, and a file's metadata hold as `configuration`."""
         return asdict(self.settings)
 
     def read(self, crops: Tensor) -> FaceReading:
@@ -102,16 +102,6 @@ class Compact(nn.Module):
         with self.compute.reduced():
             features = self.global_integrator.encoder(pixels)
         return FaceSource(pixels, features.float(), state)
-
-
-def _settings(values: Mapping[str, Any]) -> CompactSettings:
-    sizes = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-    }
-    try:
-        return settings_from_json(CompactSettings, sizes)
-    except ValueError as error:
-        raise CheckpointError(f"the configuration of `compact` is wrong: {error}") from error
 
 
 def parameter_count(model: nn.Module) -> int:
