@@ -43,7 +43,10 @@ class PasteSettings:
 
     detail: float = 1.0
     """Share of the footage's fine detail that is kept where the new face agrees with it, in
-    [0, 1]. It is the plate's own texture; a recast, which brings its own skin, never takes it."""
+    [0, 1]. It is the plate's own texture."""
+    skin: Literal["auto", "plate", "own"] = "auto"
+    """Whose fine texture the new face wears: `plate` keeps `detail` of the footage's, `own` none
+    of it. `auto` is `plate` in a redirect and `own` in a recast, which brings another skin."""
     grain: float = 1.0
     """Share of the missing grain that is added, in [0, 1]."""
     dither: Literal["noise", "none"] = "noise"

@@ -72,8 +72,9 @@ def tracks_of(footage: Footage, workshop: Workshop) -> Generator[int, None, tupl
         if kept.is_file():
             tracks = read_tracks(kept).tracks
         else:
-            tracks = yield from _find(footage, workshop)
-            write_tracks(kept, TracksFile(footage.source.path, footage.frames.rate, tracks))
+            found = yield from _find(footage, workshop)
+            write_tracks(kept, TracksFile(footage.source.path, footage.frames.rate, found))
+            tracks = read_tracks(kept).tracks  # as rounded as a run that goes on will find them
     if not tracks:
         raise FaceError(
             f"{footage.name}: no face was found in frames {footage.frames.start}-"

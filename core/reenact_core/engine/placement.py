@@ -50,7 +50,9 @@ class Placement:
 
     def paste_into(self, picture: Picture, settings: Settings) -> Picture:
         """The picture with the face in it."""
-        chosen = replace(settings.paste, detail=0.0) if self.own_skin else settings.paste
+        skin = settings.paste.skin
+        own = self.own_skin if skin == "auto" else skin == "own"
+        chosen = replace(settings.paste, detail=0.0) if own else settings.paste
         return paste(
             picture,
             self.face,

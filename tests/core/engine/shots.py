@@ -11,6 +11,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from reenact_core.crop.paste import PasteSettings
 from reenact_core.engine.events import Event
 from reenact_core.engine.performer import Performer
 from reenact_core.engine.render import render_shots
@@ -24,6 +25,9 @@ from reenact_core.timing import FrameRange
 from reenact_core.tracking.detect import FaceDetection, Pixels
 from tests.echo import EchoPerformer
 from tests.synthetic import find_skin
+
+ECHO = Settings(paste=PasteSettings(skin="plate"))
+"""An echo is the plate's own face, so that it comes back sample by sample."""
 
 
 def find_drawn_faces(picture: Pixels) -> list[FaceDetection]:
@@ -67,7 +71,7 @@ def workshop_in(
     with open_run(out, restart=restart) as folder:
         yield Workshop(
             folder,
-            settings or Settings(),
+            settings or ECHO,
             codec,
             find_drawn_faces,
             "drawn",

@@ -13,11 +13,10 @@ from reenact_core.errors import MediaError, ReenactError
 from reenact_core.geometry import Box
 from reenact_core.media.decode import decode
 from reenact_core.media.probe import probe
-from reenact_core.settings import Settings
 from reenact_core.timeline.plan import Shot, Source
 from reenact_core.timing import FrameRange
 from reenact_core.tracking.detect import FaceDetection, Pixels
-from tests.core.engine.shots import find_drawn_faces, plan_of, recast, shot_of
+from tests.core.engine.shots import ECHO, find_drawn_faces, plan_of, recast, shot_of
 from tests.echo import EchoPerformer
 from tests.synthetic import write_portrait
 
@@ -67,9 +66,7 @@ def find_middle(picture: Pixels) -> list[FaceDetection]:
 
 def render(out: Path, shot: Shot) -> ShotDone | ShotFailed:
     with open_run(out) as folder:
-        workshop = Workshop(
-            folder, Settings(), "ffv1", find_middle, "middle", EchoPerformer(), "echo"
-        )
+        workshop = Workshop(folder, ECHO, "ffv1", find_middle, "middle", EchoPerformer(), "echo")
         events = list(render_shots(plan_of(shot), workshop))
     last = events[-1]
     assert isinstance(last, ShotDone | ShotFailed)
