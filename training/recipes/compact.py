@@ -44,7 +44,7 @@ def main() -> None:
     source = (
         pooled(arguments.pool, int(time.time()))
         if arguments.pool
-        else fresh(arguments.first_seed, size=SIZE, moments=MOMENTS)
+        else fresh(arguments.first_seed, size=SIZE, moments=MOMENTS, device=arguments.device)
     )
     train(
         network, arguments.state, source, SETTINGS,
@@ -80,7 +80,7 @@ def fill(pool: Path, first: int, count: int) -> None:
     """Render ensembles into the pool; what is there already stays."""
     pool.mkdir(parents=True, exist_ok=True)
     for seed in range(first, first + count):
-        path = pool / f"{seed:07d}.safetensors"
+        path = pool / f"{seed:07d}.pt"
         if path.exists():
             continue
         partial = path.with_suffix(".partial")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor
 
 from reenact_core.models.carry_over import FaceState
@@ -49,27 +48,34 @@ class Ensemble:
 
     def save(self, path: Path) -> None:
         """Write to one file."""
-        tensors = {name: getattr(self, name).contiguous() for name in self.__slots__}
-        save_file(tensors, path)
+        torch.save({name: getattr(self, name) for name in self.__slots__}, path)
 
     @classmethod
     def load(cls, path: Path) -> "Ensemble":
         """Read what `save` wrote."""
-        return cls(**load_file(path))
+        return cls(**torch.load(path, weights_only=True))
 
 
-def make_ensemble(seed: int, *, people: int, moments: int, size: int) -> Ensemble:
-    """The ensemble of a seed."""
+def make_ensemble(
+    seed: int, *, people: int, moments: int, size: int, device: str = "cpu"
+) -> Ensemble:
+    """The ensemble of a seed, drawn on a device and kept on the CPU."""
     generator = torch.Generator().manual_seed(seed)
     motion = _performance(generator, moments)
     pictures, heads, landmarks = [], [], []
     for person in range(people):
         identity = sample_identity(generator, 1)
         scene = follow(sample_scene(generator, 1, background=size), generator, moments, RATE)
-        clip = render(identity, motion, scene, size, noise_seed=seed * 16 + person)
-        pictures.append((clip.images * 255 + 0.5).to(torch.uint8))
-        heads.append((clip.head_mask * 255 + 0.5).to(torch.uint8))
-        landmarks.append(clip.landmarks)
+        clip = render(
+            identity.to(device),
+            motion.to(device),
+            scene.to(device),
+            size,
+            noise_seed=seed * 16 + person,
+        )
+        pictures.append((clip.images * 255 + 0.5).to(torch.uint8).cpu())
+        heads.append((clip.head_mask * 255 + 0.5).to(torch.uint8).cpu())
+        landmarks.append(clip.landmarks.cpu())
     return Ensemble(
         torch.stack(pictures),
         torch.stack(heads),

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from reenact_core.files import written_whole
 from reenact_core.models.compact import Compact
@@ -18,7 +18,8 @@ def export(network: Compact, state: Path, out: Path, settings: TrainSettings) ->
         The file's metadata hold architecture, configuration, version, licence and how the weights
         came to be.
     """
-    network.load_state_dict(load_file(state / "mean.safetensors"), strict=False)
+    mean = torch.load(state / "mean.pt", map_location="cpu", weights_only=True)
+    network.load_state_dict(mean, strict=False)
     steps = json.loads((state / "run.json").read_text("utf-8"))["step"]
     tensors = {
         name: value.to(torch.float16).contiguous() if value.is_floating_point() else value

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Generator, Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -242,6 +241,8 @@ def _follow(run: Run, settings: FacePointsSettings) -> None:
 
 def export(run: Run, path: Path) -> None:
     """Write the averaged weights as the core reads them."""
+    from safetensors.torch import save_file  # training itself does without
+
     with written_whole(path) as partial:
         weights = {n: v.detach().cpu().contiguous() for n, v in run.kept.state_dict().items()}
         save_file(weights, partial, metadata={"architecture": "face_points"})

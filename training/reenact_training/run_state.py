@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 Tensors = dict[str, Tensor]
@@ -44,10 +43,10 @@ class RunState:
         fresh = folder.with_name(f".{folder.name}-new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
-        save_file(_trained(self.network), fresh / "weights.safetensors")
-        save_file(self.mean, fresh / "mean.safetensors")
+        torch.save(_trained(self.network), fresh / "weights.pt")
+        torch.save(self.mean, fresh / "mean.pt")
         for key in ("exp_avg", "exp_avg_sq"):
-            save_file(self._memory(key), fresh / f"{key}.safetensors")
+            torch.save(self._memory(key), fresh / f"{key}.pt")
         torch.save(self.generator.get_state(), fresh / "random.pt")
         (fresh / "run.json").write_text(json.dumps({"step": self.step}), "utf-8")
         last = folder.with_name(f"{folder.name}.last")
@@ -58,12 +57,10 @@ class RunState:
 
     def load(self, folder: Path) -> None:
         """Continue from what `save` wrote."""
-        self.network.load_state_dict(load_file(folder / "weights.safetensors"), strict=False)
-        self.mean = load_file(folder / "mean.safetensors")
+        self.network.load_state_dict(self._read(folder / "weights.pt"), strict=False)
+        self.mean = self._read(folder / "mean.pt")
         self.step = int(json.loads((folder / "run.json").read_text("utf-8"))["step"])
-        memory = {
-            key: load_file(folder / f"{key}.safetensors") for key in ("exp_avg", "exp_avg_sq")
-        }
+        memory = {key: self._read(folder / f"{key}.pt") for key in ("exp_avg", "exp_avg_sq")}
         for name, parameter in self.network.named_parameters():
             if parameter.requires_grad and name in memory["exp_avg"]:
                 self.optimizer.state[parameter] = {
@@ -71,6 +68,12 @@ class RunState:
                     **{key: values[name] for key, values in memory.items()},
                 }
         self.generator.set_state(torch.load(folder / "random.pt", weights_only=True))
+
+    def _read(self, path: Path) -> Tensors:
+        """Tensors by name, on the device of the network."""
+        device = next(self.network.parameters()).device
+        tensors: Tensors = torch.load(path, map_location=device, weights_only=True)
+        return tensors
 
     def _memory(self, key: str) -> Tensors:
         return {

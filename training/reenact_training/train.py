@@ -111,16 +111,18 @@ def pooled(folder: Path, seed: int) -> Iterator[Ensemble]:
     """Ensembles from a folder that may still grow, at random and without end."""
     chance = random.Random(seed)
     while True:
-        files = sorted(folder.glob("*.safetensors"))
+        files = sorted(folder.glob("*.pt"))
         for _ in range(200):
             yield Ensemble.load(chance.choice(files))
 
 
-def fresh(first_seed: int, *, size: int, moments: int, people: int = 3) -> Iterator[Ensemble]:
+def fresh(
+    first_seed: int, *, size: int, moments: int, people: int = 3, device: str = "cpu"
+) -> Iterator[Ensemble]:
     """New ensembles one after another, made when they are asked for."""
     seed = first_seed
     while True:
-        yield make_ensemble(seed, people=people, moments=moments, size=size)
+        yield make_ensemble(seed, people=people, moments=moments, size=size, device=device)
         seed += 1
 
 

@@ -12,8 +12,6 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from reenact_core.devices import Compute
@@ -199,6 +197,9 @@ def load_face_points(path: Path | None = None, compute: Compute | None = None) -
     Raises:
         CheckpointError: the file is missing or holds other weights.
     """
+    from safetensors import SafetensorError  # training does without
+    from safetensors.torch import load_file
+
     file, place = path or WEIGHTS, compute or Compute()
     try:
         weights = load_file(file, device="cpu")

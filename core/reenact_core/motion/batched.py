@@ -23,7 +23,6 @@ from reenact_core.models.face_points import FaceReading
 from reenact_core.models.face_regions import region_masks
 from reenact_core.models.flow_prior import DrivingMotion, FlowPrior, Measure, likeness
 from reenact_core.models.head_chart import facing
-from reenact_core.models.optical_flow import dis_flow
 from reenact_core.motion.recurrent import StepInput
 from reenact_core.motion.transfer import MotionSettings, new_state, smooth
 
@@ -53,7 +52,7 @@ def step_inputs(
     driving: Iterable[Tensor],
     states: FaceState,
     settings: MotionSettings,
-    measure: Measure = dis_flow,
+    measure: Measure | None = None,
     resting: FaceState | None = None,
 ) -> Iterator[StepInput]:
     """The input of every step, one a driving frame, in the order given.
@@ -63,7 +62,12 @@ def step_inputs(
         states: poses and shapes of the same frames, in the same order
         resting: for every frame the source's face as it is where no motion is added; its pose is
             that of the footage which the new face goes into. None: as it is in S, in every frame.
+        measure: optical flow; None: OpenCV's DIS
     """
+    if measure is None:
+        from reenact_core.models.optical_flow import dis_flow  # OpenCV: training does without
+
+        measure = dis_flow
     done, prior, alike = 0, None, source.pixels[:, :1]
     start = earlier = states[:1]
     resting = resting or source.state.repeat(len(states.pose))
