@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from reenact_training.losses import of_net, perceptual, reconstruction, total
-from reenact_training.unroll import Unrolled
+from reenact_training.unroll import Examples, Unrolled
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +24,16 @@ class ObjectiveSettings:
     """Of the perceptual part, against 1 for the reconstruction."""
     beside_head: float = 0.25
     """Weight of pixels beside the head, against 1 on it."""
+    features: float = 2.0
+    """What mouth and eyes weigh beyond that: small parts that a viewer looks at most."""
 
 
 def objective(
-    unrolled: Unrolled, truth: Tensor, heads: Tensor, settings: ObjectiveSettings
+    unrolled: Unrolled, examples: Examples, settings: ObjectiveSettings
 ) -> dict[str, Tensor]:
-    """L_total = L_L + L_G + L_C, equation (8), and its terms by name; `total` is what is minimised.
-
-    Convention:
-        truth: (T, B, 3, S, S) in [0, 1]; heads: (T, B, 1, S, S) in [0, 1]
-    """
-    weight = settings.beside_head + (1 - settings.beside_head) * heads.flatten(0, 1)
-    wanted = truth.flatten(0, 1) * weight
+    """L_total = L_L + L_G + L_C, equation (8), minimised as `total`, and its terms by name."""
+    weight = importance(examples, settings).flatten(0, 1)
+    wanted = examples.truth.flatten(0, 1) * weight
     losses = {
         name: network_loss(faces.flatten(0, 1) * weight, wanted, settings)
         for name, faces in (
@@ -50,6 +48,12 @@ def objective(
         settings.calibrated_weight * losses["calibrated"],
     )
     return {"total": whole, **losses}
+
+
+def importance(examples: Examples, settings: ObjectiveSettings) -> Tensor:
+    """How much every pixel of the truth counts, (T, B, 1, S, S)."""
+    on_head = settings.beside_head + (1 - settings.beside_head) * examples.heads
+    return on_head + settings.features * examples.features
 
 
 def network_loss(face: Tensor, truth: Tensor, settings: ObjectiveSettings) -> Tensor:

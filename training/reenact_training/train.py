@@ -93,7 +93,7 @@ def train_step(
         network, examples, motion, measure,
         temperature=temperature(state.step, settings), generator=state.generator,
     )  # fmt: skip
-    terms = objective(unrolled, examples.truth, examples.heads, settings.objective)
+    terms = objective(unrolled, examples, settings.objective)
     if not torch.isfinite(terms["total"]):
         raise FloatingPointError(f"step {state.step}: the loss is {terms['total'].item()}")
     state.optimizer.zero_grad(set_to_none=True)

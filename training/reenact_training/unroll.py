@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional
 
 from reenact_core.models.carry_over import FaceState
 from reenact_core.models.compact import Compact, FaceSource
+from reenact_core.models.face_regions import region_masks
 from reenact_core.models.flow_prior import DrivingMotion, FlowPrior, Measure, likeness
 from reenact_core.models.head_chart import Pose
 from reenact_core.motion.batched import Driving, Told, rows_of_input, tell
@@ -27,7 +29,7 @@ class Examples:
 
     Convention:
         source: (B, 3, S, S) in [0, 1]; driving_frames, truth: (T, B, 3, S, S) in [0, 1]
-        heads: (T, B, 1, S, S) in [0, 1]
+        heads, features: (T, B, 1, S, S) in [0, 1], where the head is, and its mouth and eyes
         source_state: B faces; driving: T times B faces
     """
 
@@ -37,6 +39,7 @@ class Examples:
     driving: Sequence[FaceState]
     truth: Tensor
     heads: Tensor
+    features: Tensor
 
     def to(self, device: str) -> "Examples":
         """The same examples on another device."""
@@ -47,6 +50,7 @@ class Examples:
             [state.to(device) for state in self.driving],
             self.truth.to(device),
             self.heads.to(device),
+            self.features.to(device),
         )
 
 
@@ -65,13 +69,14 @@ def draw_examples(ensembles: Sequence[Ensemble], generator: Generator) -> Exampl
     Poses and landmarks are given with the errors that a keypoint detector would make.
     """
     sources, drivers, source_states, driving = [], [], [], []
-    heads = []
+    heads, features = [], []
     for ensemble in ensembles:
         people = len(ensemble.pictures)
         source, driver = torch.randint(people, (2,), generator=generator).tolist()
         sources.append(ensemble.pictures[source].float() / 255)
         drivers.append(ensemble.pictures[driver, 1:].float() / 255)
         heads.append(ensemble.heads[source, 1:, None].float() / 255)
+        features.append(mouth_and_eyes(ensemble.landmarks[source, 1:, :, :2], heads[-1].shape[-1]))
         source_states.append(misread(ensemble.states(source)[:1], generator))
         driving.append(misread(ensemble.states(driver)[1:], generator))
     pictures = torch.stack(sources, 1)
@@ -85,7 +90,19 @@ def draw_examples(ensembles: Sequence[Ensemble], generator: Generator) -> Exampl
         moments,
         pictures[1:],
         torch.stack(heads, 1),
+        torch.stack(features, 1),
     )
+
+
+def mouth_and_eyes(points: Tensor, size: int) -> Tensor:
+    """Where mouth and eyes are and what lies around them, (T, 1, S, S) in [0, 1].
+
+    Convention:
+        points: (T, 79, 2) in [-1, 1]
+    """
+    inside = region_masks(points, size // 4).amax(1, keepdim=True)
+    around = functional.max_pool2d(inside, 7, stride=1, padding=3)
+    return functional.interpolate(around, scale_factor=4, mode="bilinear", align_corners=False)
 
 
 def misread(state: FaceState, generator: Generator) -> FaceState:

@@ -136,6 +136,7 @@ class GlobalIntegrator(nn.Module):
         moved = sample(features, shrink_field(field, features.shape[-1]))
         painted, doubt = self.painter(moved, torch.sigmoid(logit), geometry)
         trust = torch.sigmoid(grow(logit, doubt) + doubt)
+        trust = hold_back(trust) if self.training else trust
         face = trust * sample(source, field) + (1 - trust) * painted
         return Moved(face, field, trust, painted)
 
@@ -185,8 +186,19 @@ class LocalIntegrator(nn.Module):
         kept = torch.sigmoid(grow(keep, doubt))
         painted = kept * sample(previous, subtle) + (1 - kept) * painted
         trust = torch.sigmoid(grow(logit, doubt) + doubt)
+        trust = hold_back(trust) if self.training else trust
         face = trust * sample(source, field) + (1 - trust) * painted
         return Moved(face, field, trust, painted)
+
+
+def hold_back(trust: Tensor) -> Tensor:
+    """Trust lowered in half of the faces, in training, so that the painter learns everywhere.
+
+    Otherwise hardly any of a loss reaches it: most of a face is moved. The calibration net sees
+    the lowered trust beside the face that it made.
+    """
+    ceiling = (1.5 - torch.rand_like(trust[:, :1, :1, :1])).clamp(max=1)
+    return trust * ceiling
 
 
 def shrink_field(field: Tensor, side: int) -> Tensor:
