@@ -113,7 +113,10 @@ def _operating_system(error: OSError, as_json: bool) -> int:
         mute()
         return BROKEN_PIPE
     where = f"{error.filename}: " if error.filename is not None else ""
-    return _failed(BAD_INPUT, "file", f"{where}{error.strerror or error}", as_json)
+    said = str(error.strerror or error)
+    if error.errno == errno.ENOSPC:
+        said = "the disk is full; free some space and run the same command again"
+    return _failed(BAD_INPUT, "file", f"{where}{said}", as_json)
 
 
 def _failed(status: int, code: str, sentence: str, as_json: bool) -> int:

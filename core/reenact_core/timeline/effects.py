@@ -74,7 +74,7 @@ def picks_of(clip: Any, where: str) -> tuple[Pick, ...]:
         TimelineError: an unknown key or a wrong value, named with `where`.
     """
     markers = [m for m in clip.markers if NAME in m.metadata]
-    return tuple(sorted((_pick(m, f"{where}, marker") for m in markers), key=lambda p: p.time))
+    return tuple(sorted((_pick(m, f"{where} marker") for m in markers), key=lambda p: p.time))
 
 
 def ours(item: Any) -> Any:

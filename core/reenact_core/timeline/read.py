@@ -84,7 +84,7 @@ def make_plan(edit: Edit, request: Request, *, probe: Probe | None = None) -> Pl
     `probe` looks at media files; None is `media.probe.probe`.
 
     Raises:
-        TimelineError: nothing is asked for, a name matches no clip, or our metadata is wrong.
+        TimelineError: nothing is asked for, a name matches no clip, or an effect is misplaced.
         MediaError: the request's own source or driving video is missing.
     """
     _check_request(request)
@@ -131,6 +131,8 @@ class _Desk:
     def shot(self, item: Chosen, shot_id: str) -> tuple[Shot, tuple[str, ...]]:
         """A chosen clip as a shot, with notes for the user."""
         place = item.place
+        if item.wrong:
+            raise item.wrong
         if not place.enabled:
             raise TimelineError("it, or its track, is disabled; enable it, or leave it out")
         media: ClipMedia = media_of(place.clip, self.places, self.probe)

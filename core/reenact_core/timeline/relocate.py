@@ -10,6 +10,7 @@ from typing import Any
 
 import opentimelineio as otio
 
+from reenact_core.errors import TimelineError
 from reenact_core.timeline.effects import NAME, VERSION, asks_of
 from reenact_core.timeline.media_paths import is_relative, place_of
 from reenact_core.timeline.plan import RenderedShot, Shot
@@ -72,11 +73,11 @@ def _relative_references(clips: Sequence[Any]) -> Iterator[tuple[Any, str]]:
 
 
 def _asks_relative(clip: Any) -> bool:
-    written = [
-        path
-        for ask in asks_of(clip, clip.name)
-        for path in (ask.source, ask.driving, ask.reference)
-    ]
+    try:
+        asks = asks_of(clip, str(clip.name))
+    except TimelineError:
+        return False  # it was refused, and stays as it is
+    written = [path for ask in asks for path in (ask.source, ask.driving, ask.reference)]
     return any(isinstance(path, str) and is_relative(path) for path in written)
 
 

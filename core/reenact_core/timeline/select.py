@@ -25,6 +25,8 @@ class Chosen:
     which face where the ask does not."""
     named: bool
     """By the command line."""
+    wrong: TimelineError | None = None
+    """What is wrong with what is asked of it, without the clip's name; it has no faces then."""
 
 
 def choose(timeline: Any, places: Sequence[Place], request: Request) -> list[Chosen]:
@@ -34,15 +36,15 @@ def choose(timeline: Any, places: Sequence[Place], request: Request) -> list[Cho
     no clip has one and the request says what to do, all.
 
     Raises:
-        TimelineError: nothing is asked for, a name matches no clip, or the metadata is wrong.
+        TimelineError: nothing is asked for, a name matches no clip, or an effect is misplaced.
     """
     _check_misplaced(timeline.tracks)
-    asked = [asks_of(place.clip, place.where) for place in places]
+    asked = [_asks(place) for place in places]
     if request.clips:
         _check_names(timeline, places, request.clips)
         wanted = [place.clip.name in request.clips for place in places]
     elif any(asked):
-        wanted = [bool(asks) for asks in asked]
+        wanted = [bool(asks) for asks in asked]  # an error is an ask, to be refused aloud
     elif request.source is not None or request.driving is not None:
         wanted = [True] * len(places)
     else:
@@ -52,7 +54,7 @@ def choose(timeline: Any, places: Sequence[Place], request: Request) -> list[Cho
         )
     named = bool(request.clips)
     chosen = [
-        Chosen(place, _faces(place, asks, request, named), named)
+        _chosen(place, asks, request, named)
         for place, asks, want in zip(places, asked, wanted, strict=True)
         if want and (named or (place.enabled and _is_seen(place)))
     ]
@@ -62,6 +64,25 @@ def choose(timeline: Any, places: Sequence[Place], request: Request) -> list[Cho
             f"({sum(wanted)}) are disabled, or nothing of them is seen"
         )
     return chosen
+
+
+def _asks(place: Place) -> tuple[Ask, ...] | TimelineError:
+    """What a clip's effects say, or what is wrong with them."""
+    try:
+        return asks_of(place.clip, f"its effect {NAME}")
+    except TimelineError as error:
+        return error
+
+
+def _chosen(
+    place: Place, asks: tuple[Ask, ...] | TimelineError, request: Request, named: bool
+) -> Chosen:
+    if isinstance(asks, TimelineError):
+        return Chosen(place, (), named, wrong=asks)
+    try:
+        return Chosen(place, _faces(place, asks, request, named), named)
+    except TimelineError as error:
+        return Chosen(place, (), named, wrong=error)
 
 
 def shared_names(chosen: Sequence[Chosen]) -> list[str]:
@@ -81,7 +102,7 @@ def passed_over(places: Sequence[Place], chosen: Sequence[Chosen]) -> list[str]:
     return [
         f"{place.where}: asks, but nothing of it is seen in the edit; it is left out"
         for place in places
-        if place.enabled and not _is_seen(place) and asks_of(place.clip, place.where)
+        if place.enabled and not _is_seen(place) and _asks(place)
     ]
 
 
@@ -135,26 +156,24 @@ def _faces(
         strength=request.strength,
     )
     faces = []
-    for ask, pick in _pair(asks or (Ask(),), picks_of(place.clip, place.where), place.where):
+    for ask, pick in _pair(asks or (Ask(),), picks_of(place.clip, "its")):
         merged = _merge(line, ask) if named else _merge(ask, line)
-        _check_complete(merged, place.where)
+        _check_complete(merged)
         faces.append((_with_face(merged, ask, pick, line), pick))
     return tuple(faces)
 
 
-def _check_complete(ask: Ask, where: str) -> None:
+def _check_complete(ask: Ask) -> None:
     """Refuse an ask where neither effect nor request say what to do."""
     if ask.meant is None and ask.source is not None:
-        raise TimelineError(f"{where}: --source and --driving are both given; say which --mode")
+        raise TimelineError("--source and --driving are both given; say which --mode")
     if ask.meant is None or (ask.meant == "recast" and ask.source is None):
-        raise TimelineError(f"{where}: says no source; name a picture there, or by --source")
+        raise TimelineError("it says no source; name a picture there, or by --source")
     if ask.meant == "redirect" and ask.driving is None:
-        raise TimelineError(f"{where}: says no driving video; name one there, or by --driving")
+        raise TimelineError("it says no driving video; name one there, or by --driving")
 
 
-def _pair(
-    asks: tuple[Ask, ...], picks: tuple[Pick, ...], where: str
-) -> list[tuple[Ask, Pick | None]]:
+def _pair(asks: tuple[Ask, ...], picks: tuple[Pick, ...]) -> list[tuple[Ask, Pick | None]]:
     """Picks go to the asks that name no face, in order; one such ask takes all of them."""
     silent = [ask for ask in asks if not ask.names_face]
     if not picks or not silent:
@@ -163,7 +182,7 @@ def _pair(
         return [(ask, pick) for ask in asks for pick in (picks if not ask.names_face else (None,))]
     if len(silent) != len(picks):
         raise TimelineError(
-            f"{where}: {len(silent)} effects name no face and {len(picks)} markers pick one; "
+            f"{len(silent)} effects name no face and {len(picks)} markers pick one; "
             "give every effect its face, or its marker"
         )
     left = iter(picks)

@@ -36,10 +36,11 @@ def test_tracks_clips_shots_and_refusals(tmp_path: Path) -> None:
     assert 'refused: clip "lost"' in text
 
 
-def test_a_problem_is_said_and_the_rest_shown(tmp_path: Path) -> None:
+def test_a_wrong_ask_is_said_and_the_rest_shown(tmp_path: Path) -> None:
     edit = saved(timeline(track(clip("a", times(0, 24), effects=[ask(sorce="x")]))), tmp_path)
     said = describe(edit, probe=Prober())
-    assert "nearest: source" in said["problem"]
+    assert said["problem"] is None
+    assert "nearest: source" in said["refused"][0]["reason"]
     assert said["tracks"][0]["clips"][0]["asks"] == "wrong, see below"
     assert "nearest: source" in describe_text(said)
 

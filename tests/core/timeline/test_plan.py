@@ -523,8 +523,30 @@ def test_two_markers_for_one_effect_are_two_faces(tmp_path: Path) -> None:
 
 
 def test_two_effects_and_one_marker_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(TimelineError, match="2 effects name no face and 1 markers"):
-        plan(one(times(10, 20), recast(), markers=(pick(5, 6, 12),)), tmp_path)
+    made = one(times(10, 20), recast(), markers=(pick(5, 6, 12),))
+    assert "2 effects name no face and 1 markers" in refusal(made, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"mode": "remix"}, "mode must be recast or redirect"),
+        ({"sorce": "x.png"}, "nearest: source"),
+        ({"version": 2}, "update it"),
+        ({"driving": "d.mp4"}, "recast takes no driving"),
+    ],
+)
+def test_a_wrong_ask_refuses_its_clip_and_no_other(
+    tmp_path: Path, wrong: dict[str, Any], said: str
+) -> None:
+    effects = [ask(**{"mode": "recast", "source": "x.png", **wrong})]
+    made = timeline(
+        track(clip("a", times(0, 9), effects=effects), clip("b", times(0, 9), effects=[recast()]))
+    )
+    found = plan(made, tmp_path)
+    assert [item.clip_name for item in found.shots] == ["b"]
+    assert found.refused[0].reason.startswith('clip "a" on track V1: ')
+    assert said in found.refused[0].reason
 
 
 def test_a_point_outside_the_picture_is_refused(tmp_path: Path) -> None:
@@ -556,8 +578,8 @@ def test_source_and_driving_together_need_a_mode(tmp_path: Path) -> None:
     made = timeline(track(clip("a", times(0, 9))))
     both = Request(("a",), put(tmp_path / "f.png"), driving=put(tmp_path / "d.mp4"))
     for request in (both, replace(both, clips=())):
-        with pytest.raises(TimelineError, match="--mode"):
-            plan(made, tmp_path, request)
+        refused = plan(made, tmp_path, request).refused
+        assert ["say which --mode" in item.reason for item in refused] == [True]
     assert shot(made, tmp_path, replace(both, mode="redirect")).casts[0].mode == "redirect"
 
 
