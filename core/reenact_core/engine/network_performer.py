@@ -20,6 +20,7 @@ from reenact_core.models.head_chart import Pose
 from reenact_core.motion.batched import prepare_source, read_faces, step_inputs
 from reenact_core.motion.lanes import LaneSettings, ShotLanes, run_lanes
 from reenact_core.motion.recurrent import Carry, Recurrence, Reenacted, StepInput
+from reenact_core.motion.source_frame import choose_source_frame, eye_openness
 from reenact_core.motion.transfer import MotionSettings, nearest_frame, smooth
 from reenact_core.timeline.plan import Scheme
 
@@ -47,13 +48,9 @@ class NetworkPerformer:
     compute: Compute
 
     def choose_source(self, own: Crops, driving: Crops) -> int:
-        """The crop that stands best for all of them: of middling turn and expression.
-
-        A blink or a shout would stay in every frame, since only changes are added to S.
-        """
+        """The crop that stands best for all of them."""
         with out_of_memory_named(self.compute):
-            states = self._states(own)
-            return nearest_frame(states, middle(states))
+            return choose_source_frame(self._states(own), self._openness(own))
 
     def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:
         """Every frame of every take, the takes of one scheme side by side."""
@@ -115,6 +112,15 @@ class NetworkPerformer:
             ]
             return smooth(FaceState.cat(states), self.motion.smoothing)
 
+    def _openness(self, crops: Crops) -> Tensor:
+        with torch.inference_mode():
+            return torch.cat(
+                [
+                    eye_openness(chunk, read_faces(self.models, chunk).points)
+                    for chunk in self._chunks(crops, range(len(crops)))
+                ]
+            )
+
     def _chunks(self, crops: Crops, order: range) -> Iterator[Tensor]:
         """Crops (n, 3, 256, 256) in [0, 1], in that order."""
         for start in range(0, len(order), CHUNK):
@@ -156,16 +162,6 @@ def _new_face(face: Reenacted) -> NewFace:
         face.points[0].float().cpu().numpy(),
         face.trust[0, 0].float().cpu().numpy(),
     )
-
-
-def middle(states: FaceState) -> FaceState:
-    """The middling pose and shape of several faces, as one face."""
-    left, _, right = torch.linalg.svd(states.pose.rotation.float().mean(0, keepdim=True))
-    rotation = (left @ right).to(states.shape.dtype)
-    pose = Pose(
-        rotation, states.pose.scale.median()[None], states.pose.offset.median(0).values[None]
-    )
-    return FaceState(pose, states.shape.median(0).values[None])
 
 
 def _reversed(states: FaceState) -> FaceState:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from reenact_core.devices import Compute
-from reenact_core.engine.network_performer import NetworkPerformer, middle
+from reenact_core.engine.network_performer import NetworkPerformer
 from reenact_core.engine.performer import Crops, NewFace, Take
 from reenact_core.engine.spool import open_spool, to_samples
 from reenact_core.models.compact import Compact
@@ -78,12 +78,3 @@ def test_side_by_side_gives_what_one_by_one_gives(network: Compact, crops: Crops
 def test_a_middling_face_is_one_of_a_kind_that_is_frequent(network: Compact, crops: Crops) -> None:
     same = Crops(crops.spool, np.array([2, 2, 2, 5, 2]))
     assert performer(network).choose_source(same, crops) != 3
-
-
-def test_the_middle_of_equal_faces_is_that_face(network: Compact, crops: Crops) -> None:
-    with torch.inference_mode():
-        pixels = torch.from_numpy(crops[1]).permute(2, 0, 1)[None]
-        state = network.state(network.read(pixels))
-    found = middle(state.repeat(3))
-    assert torch.allclose(found.pose.rotation, state.pose.rotation, atol=1e-4)
-    assert torch.allclose(found.shape, state.shape, atol=1e-5)
