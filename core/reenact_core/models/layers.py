@@ -4,34 +4,40 @@
 those load without renaming.
 """
 
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+Norm = Callable[[int], nn.Module]
+"""Gives the normalisation of so many channels; batch norm, unless a method says otherwise."""
+
 
 class SameBlock(nn.Module):
-    """Convolution, batch norm, ReLU at one resolution."""
+    """Convolution, norm, ReLU at one resolution."""
 
-    def __init__(self, channels: int, out_channels: int, *, kernel: int = 3) -> None:
+    def __init__(
+        self, channels: int, out_channels: int, *, kernel: int = 3, norm: Norm = nn.BatchNorm2d
+    ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels, out_channels, kernel, padding=kernel // 2)
-        self.norm = nn.BatchNorm2d(out_channels)
+        self.norm = norm(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.relu(self.norm(self.conv(x)))
 
 
 class DownBlock(SameBlock):
-    """Convolution, batch norm, ReLU, mean over 2 x 2 pixels: (B, C, H, W) to (B, C', H/2, W/2)."""
+    """Convolution, norm, ReLU, mean over 2 x 2 pixels: (B, C, H, W) to (B, C', H/2, W/2)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.avg_pool2d(super().forward(x), 2)
 
 
 class UpBlock(SameBlock):
-    """Every pixel doubled, convolution, batch norm, ReLU: (B, C, H, W) to (B, C', 2H, 2W)."""
+    """Every pixel doubled, convolution, norm, ReLU: (B, C, H, W) to (B, C', 2H, 2W)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(functional.interpolate(x, scale_factor=2))
@@ -40,12 +46,12 @@ class UpBlock(SameBlock):
 class ResBlock(nn.Module):
     """Residual block, normalised before each convolution; the shape stays."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, norm: Norm = nn.BatchNorm2d) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.norm1 = nn.BatchNorm2d(channels)
-        self.norm2 = nn.BatchNorm2d(channels)
+        self.norm1 = norm(channels)
+        self.norm2 = norm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         inner = self.conv1(functional.relu(self.norm1(x)))
@@ -54,10 +60,10 @@ class ResBlock(nn.Module):
 
 
 class _Encoder(nn.Module):
-    def __init__(self, channels: int, widths: list[int]) -> None:
+    def __init__(self, channels: int, widths: list[int], norm: Norm) -> None:
         super().__init__()
         self.down_blocks = nn.ModuleList(
-            DownBlock(a, b) for a, b in pairwise([channels, *widths[1:]])
+            DownBlock(a, b, norm=norm) for a, b in pairwise([channels, *widths[1:]])
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -68,19 +74,19 @@ class _Encoder(nn.Module):
 
 
 class _Decoder(nn.Module):
-    def __init__(self, widths: list[int]) -> None:
+    def __init__(self, widths: list[int], norm: Norm) -> None:
         super().__init__()
         deepest = len(widths) - 1
         self.up_blocks = nn.ModuleList(
-            UpBlock((1 if level == deepest else 2) * widths[level], widths[level - 1])
+            UpBlock((1 if level == deepest else 2) * widths[level], widths[level - 1], norm=norm)
             for level in range(deepest, 0, -1)
         )
 
-    def forward(self, levels: list[Tensor]) -> Tensor:
+    def forward(self, levels: list[Tensor]) -> Iterator[Tensor]:
         x = levels[-1]
         for block, skip in zip(self.up_blocks, reversed(levels[:-1]), strict=True):
             x = torch.cat([block(x), skip], dim=1)
-        return x
+            yield x
 
 
 class Hourglass(nn.Module):
@@ -91,16 +97,28 @@ class Hourglass(nn.Module):
         result: (B, features + channels, H, W)
     """
 
-    def __init__(self, channels: int, *, features: int, blocks: int, max_features: int) -> None:
+    def __init__(
+        self,
+        channels: int,
+        *,
+        features: int,
+        blocks: int,
+        max_features: int,
+        norm: Norm = nn.BatchNorm2d,
+    ) -> None:
         super().__init__()
         widths = [min(max_features, features * 2**level) for level in range(blocks + 1)]
-        self.encoder = _Encoder(channels, widths)
-        self.decoder = _Decoder(widths)
-        self.out_channels = widths[0] + channels
+        self.encoder = _Encoder(channels, widths, norm)
+        self.decoder = _Decoder(widths, norm)
+        self.level_channels = [2 * width for width in widths[-2:0:-1]] + [widths[0] + channels]
+        self.out_channels = self.level_channels[-1]
+
+    def levels(self, x: Tensor) -> list[Tensor]:
+        """What the decoder gives at every resolution: `level_channels` each, the finest last."""
+        return list(self.decoder(self.encoder(x)))
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.decoder(self.encoder(x))
-        return out
+        return self.levels(x)[-1]
 
 
 class AntiAliasDown(nn.Module):

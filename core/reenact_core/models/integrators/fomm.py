@@ -7,12 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from reenact_core.models.generator import EncodedPicture, GeneratedFace, Generator
+from reenact_core.models.integrators.runs import RUN, check_counts, check_pictures
 from reenact_core.models.keypoint_detector import KeypointDetector, Keypoints
 from reenact_core.models.paper_settings import IntegratorSettings
 from reenact_core.models.relative_motion import carry_over, movement_scale
-
-RUN = 16
-"""Frames that `detect` and `reenact` give to the networks at a time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,15 +42,19 @@ class Fomm(nn.Module):
         """Width and height of a picture must be multiples of this."""
         return picture_multiple(self.settings)
 
+    def _check(self, name: str, pictures: Tensor) -> None:
+        channels = self.settings.keypoints.channels
+        check_pictures(name, pictures, channels=channels, multiple=self.multiple)
+
     @torch.no_grad()
     def detect(self, frames: Tensor) -> Keypoints:
         """The keypoints of frames (N, 3, H, W)."""
-        check_pictures("frames", frames, self.settings)
+        self._check("frames", frames)
         return Keypoints.joined([self.kp_detector(run) for run in torch.split(frames, RUN)])
 
     def encode(self, source: Tensor) -> EncodedSource:
         """What depends on the source alone, of pictures (N, 3, H, W) or one picture (1, ...)."""
-        check_pictures("source", source, self.settings)
+        self._check("source", source)
         return EncodedSource(self.generator.encode(source), self.kp_detector(source))
 
     def render(self, source: EncodedSource, keypoints: Keypoints) -> GeneratedFace:
@@ -88,7 +90,7 @@ class Fomm(nn.Module):
         Raises:
             ValueError: shapes that do not belong together.
         """
-        check_pictures("driving", driving, self.settings)
+        self._check("driving", driving)
         check_counts(source, driving_initial, driving)
         encoded, initial = self.encode(source), self.detect(driving_initial)
         targets = self.detect(driving)
@@ -117,33 +119,3 @@ def picture_multiple(settings: IntegratorSettings) -> int:
     detector = (1 << settings.keypoints.blocks) * round(1 / settings.keypoints.scale)
     motion = (1 << settings.motion.blocks) * round(1 / settings.motion.scale)
     return math.lcm(detector, motion, 1 << settings.generator.halvings)
-
-
-def check_pictures(name: str, pictures: Tensor, settings: IntegratorSettings) -> None:
-    """Refuse what the networks cannot take.
-
-    Raises:
-        ValueError: not (N, 3, H, W) in floating point, or sides of the wrong size.
-    """
-    channels, multiple = settings.keypoints.channels, picture_multiple(settings)
-    shape = tuple(pictures.shape)
-    if pictures.ndim != 4 or shape[1] != channels or not pictures.is_floating_point():
-        raise ValueError(
-            f"{name} must be (N, {channels}, H, W) in floating point, got {shape} {pictures.dtype}"
-        )
-    if not shape[0] or shape[2] % multiple or shape[3] % multiple:
-        raise ValueError(
-            f"{name} must hold a picture or more, with sides that are multiples of {multiple}; "
-            f"got {shape}"
-        )
-
-
-def check_counts(source: Tensor, driving_initial: Tensor, driving: Tensor) -> None:
-    """Refuse counts that cannot be paired.
-
-    Raises:
-        ValueError: neither one picture nor as many as there are driving frames.
-    """
-    for name, pictures in (("source", source), ("driving_initial", driving_initial)):
-        if len(pictures) not in (1, len(driving)):
-            raise ValueError(f"{name} must hold 1 or {len(driving)} pictures, got {len(pictures)}")

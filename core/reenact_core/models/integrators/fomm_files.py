@@ -5,18 +5,21 @@ temperature, the padding of the last convolution and the variance of the heat ma
 come from upstream's YAML file or its defaults.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from reenact_core.errors import CheckpointError
 from reenact_core.models.integrators.fomm import Fomm
-from reenact_core.models.layers import low_pass_kernel
+from reenact_core.models.integrators.sizes import (
+    Configuration,
+    agree,
+    count,
+    hourglass_sizes,
+    read_configuration,
+    reduction_scale,
+    section,
+)
 from reenact_core.models.paper_settings import (
-    SCALES,
     DenseMotionSettings,
     GeneratorSettings,
     IntegratorSettings,
@@ -37,8 +40,6 @@ SIGNS = (
     "generator.final.weight",
 )
 """Tensors that FOMM has, and none of its successors all of them in these shapes."""
-
-Configuration = Mapping[str, Any]
 
 
 def load_fomm(path: Path, configuration: Configuration | Path | None = None) -> Fomm:
@@ -87,15 +88,15 @@ def fomm_settings(shapes: Shapes, configuration: Configuration) -> IntegratorSet
         CheckpointError: the configuration says one thing and the weights another.
     """
     found = IntegratorSettings(
-        _keypoints(part(shapes, "kp_detector")),
-        _motion(part(shapes, "generator.dense_motion_network")),
-        _generator(part(shapes, "generator")),
+        keypoint_settings(part(shapes, "kp_detector")),
+        motion_settings(part(shapes, "generator.dense_motion_network")),
+        generator_settings(part(shapes, "generator")),
     )
-    model = _section(configuration, "model_params")
-    common = _section(model, "common_params")
-    detector = {**common, **_section(model, "kp_detector_params")}
-    generator = {**common, **_section(model, "generator_params")}
-    motion = _section(generator, "dense_motion_params")
+    model = section(configuration, "model_params")
+    common = section(model, "common_params")
+    detector = {**common, **section(model, "kp_detector_params")}
+    generator = {**common, **section(model, "generator_params")}
+    motion = section(generator, "dense_motion_params")
     _agree(found, detector, generator, motion)
     return replace(
         found,
@@ -111,18 +112,19 @@ def fomm_settings(shapes: Shapes, configuration: Configuration) -> IntegratorSet
     )
 
 
-def _keypoints(shapes: Shapes) -> KeypointSettings:
-    count, width = shapes["kp.weight"][:2]
+def keypoint_settings(shapes: Shapes) -> KeypointSettings:
+    """The sizes of a keypoint detector, from what stands under `kp_detector`."""
+    number, width = shapes["kp.weight"][:2]
     channels = shapes["predictor.encoder.down_blocks.0.conv.weight"][1]
-    blocks, widest = _hourglass(part(shapes, "predictor"))
+    blocks, widest = hourglass_sizes(part(shapes, "predictor"))
     return KeypointSettings(
-        keypoints=count,
+        keypoints=number,
         channels=channels,
         features=width - channels,
         max_features=widest,
         blocks=blocks,
-        scale=_scale(shapes),
-        jacobian=_jacobian_maps(shapes, count),
+        scale=reduction_scale(shapes),
+        jacobian=_jacobian_maps(shapes, number),
     )
 
 
@@ -132,52 +134,30 @@ def _jacobian_maps(shapes: Shapes, keypoints: int) -> JacobianMaps:
     return "per_keypoint" if shapes["jacobian.weight"][0] == 4 * keypoints else "shared"
 
 
-def _motion(shapes: Shapes) -> DenseMotionSettings:
+def motion_settings(shapes: Shapes) -> DenseMotionSettings:
+    """The sizes of a dense motion network, from what stands under its name."""
     channels = shapes["hourglass.encoder.down_blocks.0.conv.weight"][1]
-    blocks, widest = _hourglass(part(shapes, "hourglass"))
+    blocks, widest = hourglass_sizes(part(shapes, "hourglass"))
     return DenseMotionSettings(
         features=shapes["mask.weight"][1] - channels,
         max_features=widest,
         blocks=blocks,
-        scale=_scale(shapes),
+        scale=reduction_scale(shapes),
         occlusion="occlusion.weight" in shapes,
     )
 
 
-def _generator(shapes: Shapes) -> GeneratorSettings:
-    halvings = _count(shapes, "down_blocks.{}.conv.weight")
+def generator_settings(shapes: Shapes) -> GeneratorSettings:
+    """The sizes of a generator, from what stands under `generator`."""
+    halvings = count(shapes, "down_blocks.{}.conv.weight")
     widths = [shapes[f"down_blocks.{i}.conv.weight"][0] for i in range(halvings)]
     first = shapes["first.conv.weight"][0]
     return GeneratorSettings(
         features=first,
         max_features=max([first, *widths]),
         halvings=halvings,
-        bottleneck=_count(shapes, "bottleneck.r{}.conv1.weight"),
+        bottleneck=count(shapes, "bottleneck.r{}.conv1.weight"),
     )
-
-
-def _hourglass(shapes: Shapes) -> tuple[int, int]:
-    """Blocks and the widest layer; a limit that is never reached makes no difference."""
-    blocks = _count(shapes, "encoder.down_blocks.{}.conv.weight")
-    widths = [shapes[f"encoder.down_blocks.{i}.conv.weight"][0] for i in range(blocks)]
-    return blocks, max(widths)
-
-
-def _scale(shapes: Shapes) -> float:
-    if "down.weight" not in shapes:
-        return 1.0
-    side = shapes["down.weight"][-1]
-    for scale in SCALES[1:]:
-        if len(low_pass_kernel(scale)) == side:
-            return scale
-    raise CheckpointError(f"down.weight: a kernel of {side} pixels belongs to no known scale")
-
-
-def _count(shapes: Shapes, pattern: str) -> int:
-    count = 0
-    while pattern.format(count) in shapes:
-        count += 1
-    return count
 
 
 def _agree(
@@ -202,33 +182,4 @@ def _agree(
         ("num_blocks", motion, found.motion.blocks),
         ("scale_factor", motion, found.motion.scale),
     ]
-    for name, table, value in stated:
-        if name in table and table[name] != value:
-            raise CheckpointError(
-                f"configuration: {name} is {table[name]}, but the weights show {value}; "
-                "give the configuration that belongs to these weights, or none"
-            )
-
-
-def _section(table: Configuration, name: str) -> Configuration:
-    section = table.get(name) or {}
-    if not isinstance(section, Mapping):
-        raise CheckpointError(f"configuration: {name} must be a table, got {section!r}")
-    return section
-
-
-def read_configuration(configuration: Configuration | Path | None) -> Configuration:
-    """A configuration as a table, whichever way it was given.
-
-    Raises:
-        CheckpointError: the YAML file cannot be read, or is no table.
-    """
-    if configuration is None or isinstance(configuration, Mapping):
-        return configuration or {}
-    try:
-        table = yaml.safe_load(configuration.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise CheckpointError(f"{configuration}: no readable YAML ({error})") from error
-    if not isinstance(table, Mapping):
-        raise CheckpointError(f"{configuration}: must hold a table of settings")
-    return table
+    agree(stated)

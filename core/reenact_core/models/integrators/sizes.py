@@ -1,0 +1,79 @@
+"""Sizes of networks read off names and shapes, and held against upstream's configuration."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reenact_core.errors import CheckpointError
+from reenact_core.models.layers import low_pass_kernel
+from reenact_core.models.paper_settings import SCALES
+from reenact_core.models.state_dicts import Shapes
+
+Configuration = Mapping[str, Any]
+
+
+def count(shapes: Shapes, pattern: str) -> int:
+    """How many tensors of a numbered row there are; `pattern` has `{}` for the number."""
+    number = 0
+    while pattern.format(number) in shapes:
+        number += 1
+    return number
+
+
+def hourglass_sizes(shapes: Shapes) -> tuple[int, int]:
+    """Blocks and the widest layer; a limit that is never reached makes no difference."""
+    blocks = count(shapes, "encoder.down_blocks.{}.conv.weight")
+    widths = [shapes[f"encoder.down_blocks.{i}.conv.weight"][0] for i in range(blocks)]
+    return blocks, max(widths)
+
+
+def reduction_scale(shapes: Shapes) -> float:
+    """The scale that a network starts with, by the side of its anti-alias kernel."""
+    if "down.weight" not in shapes:
+        return 1.0
+    side = shapes["down.weight"][-1]
+    for scale in SCALES[1:]:
+        if len(low_pass_kernel(scale)) == side:
+            return scale
+    raise CheckpointError(f"down.weight: a kernel of {side} pixels belongs to no known scale")
+
+
+def section(table: Configuration, name: str) -> Configuration:
+    """A table inside a configuration; empty where there is none."""
+    inner = table.get(name) or {}
+    if not isinstance(inner, Mapping):
+        raise CheckpointError(f"configuration: {name} must be a table, got {inner!r}")
+    return inner
+
+
+def agree(stated: Iterable[tuple[str, Configuration, object]]) -> None:
+    """Compare what upstream's configuration states with what the weights show.
+
+    Args:
+        stated: key, the table that it may stand in, and the value that the weights show.
+    """
+    for name, table, value in stated:
+        if name in table and table[name] != value:
+            raise CheckpointError(
+                f"configuration: {name} is {table[name]}, but the weights show {value}; "
+                "give the configuration that belongs to these weights, or none"
+            )
+
+
+def read_configuration(configuration: Configuration | Path | None) -> Configuration:
+    """A configuration as a table, whichever way it was given.
+
+    Raises:
+        CheckpointError: the YAML file cannot be read, or is no table.
+    """
+    if configuration is None or isinstance(configuration, Mapping):
+        return configuration or {}
+    try:
+        table = yaml.safe_load(configuration.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CheckpointError(f"{configuration}: no readable YAML ({error})") from error
+    if not isinstance(table, Mapping):
+        raise CheckpointError(f"{configuration}: must hold a table of settings")
+    return table
