@@ -1,14 +1,12 @@
 """ARCHITECTURES: how to tell each network from its weights, and how to build it."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from torch import nn
 
 from reenact_core.errors import CheckpointError
-from reenact_core.models.state_dicts import Shapes, Weights, fill
+from reenact_core.models.state_dicts import Shapes, Weights, configuration_of, fill
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +92,3 @@ def find_architecture(
             return architecture
     what = f"the architecture {named}" if named else "weights of no architecture that is known"
     raise CheckpointError(f"{weights.path}: holds {what}; known: {ids}")
-
-
-def configuration_of(weights: Weights) -> dict[str, Any]:
-    """The configuration in a file's metadata; empty where it has none.
-
-    Raises:
-        CheckpointError: it is no JSON object.
-    """
-    try:
-        value = json.loads(weights.metadata.get("configuration", "{}"))
-    except ValueError as error:
-        raise CheckpointError(f"{weights.path}: configuration is no JSON ({error})") from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{weights.path}: configuration must be an object, got {value!r}")
-    return value

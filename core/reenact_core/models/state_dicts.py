@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -105,12 +106,14 @@ def _refuse_bomb(path: Path) -> None:
 
 
 def _flat(loaded: object) -> State:
-    """Upstream's tables `{"generator": {name: tensor}, ...}` as one; other entries are left out."""
+    """Upstream's tables `{"generator": {name: tensor}, ...}` as one; other entries are left out.
+
+    Tensors may stand beside the tables, and numbers beside the tensors, as in monodepth's files.
+    """
     if not isinstance(loaded, Mapping):
         return {}
-    if loaded and all(isinstance(value, Tensor) for value in loaded.values()):
-        return {str(name): tensor for name, tensor in loaded.items()}
-    return {
+    bare = {str(name): tensor for name, tensor in loaded.items() if isinstance(tensor, Tensor)}
+    return bare | {
         f"{part}.{name}": tensor
         for part, table in loaded.items()
         if isinstance(table, Mapping) and all(isinstance(v, Tensor) for v in table.values())
@@ -126,6 +129,21 @@ def part(shapes: Shapes, prefix: str) -> Shapes:
     """The entries under `prefix.`, without it."""
     start = f"{prefix}."
     return {name[len(start) :]: s for name, s in shapes.items() if name.startswith(start)}
+
+
+def configuration_of(weights: Weights) -> dict[str, Any]:
+    """The configuration in a file's metadata; empty where it has none.
+
+    Raises:
+        CheckpointError: it is no JSON object.
+    """
+    try:
+        value = json.loads(weights.metadata.get("configuration", "{}"))
+    except ValueError as error:
+        raise CheckpointError(f"{weights.path}: configuration is no JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{weights.path}: configuration must be an object, got {value!r}")
+    return value
 
 
 def fill(

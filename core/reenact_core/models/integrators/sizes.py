@@ -1,6 +1,7 @@
 """Sizes of networks read off names and shapes, and held against upstream's configuration."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ from reenact_core.models.state_dicts import Shapes
 Configuration = Mapping[str, Any]
 
 
-def count(shapes: Shapes, pattern: str) -> int:
+def count(shapes: Shapes, pattern: str, start: int = 0) -> int:
     """How many tensors of a numbered row there are; `pattern` has `{}` for the number."""
-    number = 0
+    number = start
     while pattern.format(number) in shapes:
         number += 1
-    return number
+    return number - start
 
 
 def hourglass_sizes(shapes: Shapes) -> tuple[int, int]:
@@ -60,6 +61,32 @@ def agree(stated: Iterable[tuple[str, Configuration, object]]) -> None:
                 f"configuration: {name} is {table[name]}, but the weights show {value}; "
                 "give the configuration that belongs to these weights, or none"
             )
+
+
+def choice(configuration: Configuration, name: str, choices: Sequence[object]) -> object:
+    """One of the choices, the first where the configuration is silent."""
+    value = configuration.get(name, choices[0])
+    if value not in choices:
+        known = ", ".join(str(known) for known in choices)
+        raise CheckpointError(f"configuration: {name} must be one of {known}; got {value!r}")
+    return value
+
+
+@contextmanager
+def sized(path: Path, method: str) -> Iterator[None]:
+    """Name the file in whatever goes wrong while sizes are read off its tensors.
+
+    Raises:
+        CheckpointError: sizes that the method cannot have, or a configuration that differs.
+    """
+    try:
+        yield
+    except (KeyError, IndexError, ValueError, TypeError) as error:
+        raise CheckpointError(
+            f"{path}: names as in {method}, but not with sizes that {method} can have ({error})"
+        ) from error
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
 
 
 def read_configuration(configuration: Configuration | Path | None) -> Configuration:

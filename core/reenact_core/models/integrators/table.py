@@ -70,7 +70,18 @@ def _load_fomm(weights: Path | None, configuration: Mapping[str, Any] | Path | N
     return load_fomm(weights, configuration)
 
 
-INTEGRATORS = (IntegratorEntry("fomm", _load_fomm),)
+def _load_tpsmm(weights: Path | None, configuration: Mapping[str, Any] | Path | None) -> Integrator:
+    from reenact_core.models.integrators.tpsmm_files import load_tpsmm
+
+    if weights is None:
+        raise CheckpointError("tpsmm needs a weights file, as vox.pth.tar; none comes with reenact")
+    return load_tpsmm(weights, configuration)
+
+
+INTEGRATORS = (
+    IntegratorEntry("fomm", _load_fomm),
+    IntegratorEntry("tpsmm", _load_tpsmm),
+)
 
 
 def find_integrator(integrator_id: str) -> LoadIntegrator:

@@ -1,13 +1,10 @@
 """FOMM against fixtures made by upstream's own modules."""
 
-import importlib.util
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from reenact_core.models.dense_motion import heat_differences, sparse_motions, warp_by_each
@@ -16,7 +13,7 @@ from reenact_core.models.integrators.fomm_files import fomm_from
 from reenact_core.models.keypoint_detector import Keypoints
 from reenact_core.models.layers import coordinate_grid, resize, warp
 from reenact_core.models.relative_motion import carry_over, movement_scale
-from reenact_core.models.state_dicts import Weights
+from tests.golden import close, read_golden
 
 CASES = ["vox_small", "nonsquare", "no_jacobian_no_occlusion", "full_recipe"]
 MODES = {"absolute": (False, False), "relative": (True, False), "relative_adapt": (True, True)}
@@ -42,40 +39,10 @@ def case(request: pytest.FixtureRequest, shared: Path) -> Case:
 
 
 def read_case(folder: Path) -> Case:
-    meta = json.loads((folder / "meta.json").read_text())
-    state = golden_weights(folder)
-    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    weights = Weights(folder, shapes, {}, lambda: state)
-    fomm = fomm_from(weights, meta["config"])
-    inputs = load_file(folder / "inputs.safetensors")
-    scaled = {k: v / 255 if v.dtype == torch.uint8 else v for k, v in inputs.items()}
-    outputs = load_file(folder / "outputs.safetensors")
-    return Case(fomm, scaled, outputs, meta["scale"]["movement_scale"])
-
-
-def golden_weights(folder: Path) -> dict[str, Tensor]:
-    stored = folder / "weights.safetensors"
-    if stored.exists():
-        return load_file(stored)
-    spec = importlib.util.spec_from_file_location("recipe", folder.parent.parent / "recipe.py")
-    assert spec is not None and spec.loader is not None
-    recipe = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(recipe)
-    manifest, rules = (
-        json.loads((folder / f"{n}.json").read_text()) for n in ("manifest", "recipe")
-    )
-    made: dict[str, Tensor] = recipe.state_dict(
-        manifest, rules, load_file(folder / "extras.safetensors")
-    )
-    return made
-
-
-def close(got: Tensor, expected: Tensor, *, largest: float, mean: float | None = None) -> None:
-    assert got.shape == expected.shape
-    difference = (got - expected).abs()
-    assert difference.max().item() <= largest
-    if mean is not None:
-        assert difference.mean().item() <= mean
+    golden = read_golden(folder)
+    fomm = fomm_from(golden.weights, golden.meta["config"])
+    scale = golden.meta["scale"]["movement_scale"]
+    return Case(fomm, golden.inputs, golden.outputs, scale)
 
 
 def test_keypoints_and_jacobians_are_upstreams(case: Case) -> None:
