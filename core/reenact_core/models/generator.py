@@ -96,11 +96,15 @@ class Generator(nn.Module):
 
     def warped(self, features: Tensor, motion: DenseMotion) -> Tensor:
         """Features moved by the field, and faded where the source shows nothing."""
-        height, width = features.shape[2:]
-        aligned = self.align_corners
-        field = motion.field.permute(0, 3, 1, 2)
-        field = resize(field, height, width, align_corners=aligned).permute(0, 2, 3, 1)
-        features = warp(features, field, align_corners=aligned)
-        if motion.occlusion is None:
-            return features
-        return features * resize(motion.occlusion, height, width, align_corners=aligned)
+        return moved(features, motion, align_corners=self.align_corners)
+
+
+def moved(features: Tensor, motion: DenseMotion, *, align_corners: bool) -> Tensor:
+    """Features (N, C, H, W) moved by the field, and faded where the source shows nothing."""
+    height, width = features.shape[2:]
+    field = motion.field.permute(0, 3, 1, 2)
+    field = resize(field, height, width, align_corners=align_corners).permute(0, 2, 3, 1)
+    features = warp(features, field, align_corners=align_corners)
+    if motion.occlusion is None:
+        return features
+    return features * resize(motion.occlusion, height, width, align_corners=align_corners)

@@ -92,6 +92,15 @@ def fomm_settings(shapes: Shapes, configuration: Configuration) -> IntegratorSet
         motion_settings(part(shapes, "generator.dense_motion_network")),
         generator_settings(part(shapes, "generator")),
     )
+    return configured(found, configuration)
+
+
+def configured(found: IntegratorSettings, configuration: Configuration) -> IntegratorSettings:
+    """Sizes read off the weights, with what the weights do not show.
+
+    Raises:
+        CheckpointError: the configuration says one thing and the weights another.
+    """
     model = section(configuration, "model_params")
     common = section(model, "common_params")
     detector = {**common, **section(model, "kp_detector_params")}

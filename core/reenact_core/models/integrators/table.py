@@ -78,9 +78,20 @@ def _load_tpsmm(weights: Path | None, configuration: Mapping[str, Any] | Path | 
     return load_tpsmm(weights, configuration)
 
 
+def _load_dagan(weights: Path | None, configuration: Mapping[str, Any] | Path | None) -> Integrator:
+    from reenact_core.models.integrators.dagan_files import load_dagan
+
+    if weights is None:
+        raise CheckpointError(
+            "dagan needs a weights file, as DaGAN_vox_adv_256.pth.tar; none comes with reenact"
+        )
+    return load_dagan(weights, configuration)
+
+
 INTEGRATORS = (
     IntegratorEntry("fomm", _load_fomm),
     IntegratorEntry("tpsmm", _load_tpsmm),
+    IntegratorEntry("dagan", _load_dagan),
 )
 
 
