@@ -125,10 +125,23 @@ def _first_line(error: Exception) -> str:
     return (str(error) or type(error).__name__).strip().splitlines()[0][:200]
 
 
+class Part(dict[str, tuple[int, ...]]):
+    """Some of a file's shapes, by what their names end in; a missing one is named in full."""
+
+    def __init__(self, shapes: Shapes, prefix: str) -> None:
+        start = f"{prefix}."
+        super().__init__(
+            {name[len(start) :]: s for name, s in shapes.items() if name.startswith(start)}
+        )
+        self.start: str = f"{shapes.start}{start}" if isinstance(shapes, Part) else start
+
+    def __missing__(self, name: str) -> tuple[int, ...]:
+        raise KeyError(self.start + name)
+
+
 def part(shapes: Shapes, prefix: str) -> Shapes:
     """The entries under `prefix.`, without it."""
-    start = f"{prefix}."
-    return {name[len(start) :]: s for name, s in shapes.items() if name.startswith(start)}
+    return Part(shapes, prefix)
 
 
 def configuration_of(weights: Weights) -> dict[str, Any]:

@@ -40,6 +40,10 @@ ATTENTION = 1 << 24
 """Weights of attention that are held at a time: 64 MiB."""
 
 
+QUERY_SHARE = 8
+"""Channels of a feature for each channel of its query and key."""
+
+
 @dataclass(frozen=True, slots=True)
 class DaganSettings:
     """Sizes of DaGAN's networks; by default those of the published files."""
@@ -53,6 +57,9 @@ class DaganSettings:
     """Of the SPADE variant; None: FOMM's own residual blocks paint."""
 
     def __post_init__(self) -> None:
+        deepest = generator_widths(self.networks)[-1]
+        if deepest < QUERY_SHARE:
+            raise ValueError(f"attention needs {QUERY_SHARE} channels or more, got {deepest}")
         if self.painter and len(self.painter.widths) - 1 != self.networks.generator.halvings:
             raise ValueError(
                 f"{self.networks.generator.halvings} halvings before the SPADE painter need as "
@@ -108,8 +115,8 @@ class DepthAttention(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.held = ATTENTION
-        self.query_conv = nn.Conv2d(channels, channels // 8, 1)
-        self.key_conv = nn.Conv2d(channels, channels // 8, 1)
+        self.query_conv = nn.Conv2d(channels, channels // QUERY_SHARE, 1)
+        self.key_conv = nn.Conv2d(channels, channels // QUERY_SHARE, 1)
         self.value_conv = nn.Conv2d(channels, channels, 1)
         self.gamma = nn.Parameter(torch.zeros(1))
 
@@ -333,6 +340,8 @@ class Dagan(nn.Module):
         Raises:
             ValueError: shapes that do not belong together.
         """
+        for name, pictures in (("source", source), ("driving_initial", driving_initial)):
+            self._check(name, pictures)
         self._check("driving", driving)
         check_counts(source, driving_initial, driving)
         encoded, initial = self.encode(source), self.detect(driving_initial)

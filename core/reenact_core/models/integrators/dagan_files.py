@@ -22,6 +22,7 @@ from reenact_core.models.integrators.fomm_files import (
 from reenact_core.models.integrators.sizes import (
     Configuration,
     read_configuration,
+    refuse_others,
     section,
     sized,
 )
@@ -77,12 +78,8 @@ def load_dagan(path: Path, configuration: Configuration | Path | None = None) ->
 
 def dagan_from(weights: Weights, configuration: Configuration) -> Dagan:
     """DaGAN from an opened file, and from those of its depth network."""
-    if not holds_dagan(weights.shapes):
-        raise CheckpointError(
-            f"{weights.path}: no DaGAN weights; its kp_detector and depth-aware generator are not "
-            "there"
-        )
     weights = renamed(weights, _plain)
+    refuse_others(weights.path, weights.shapes, "DaGAN", SIGNS)
     weights = folded(renamed(with_depth(weights, configuration), _used))
     with sized(weights.path, "DaGAN"):
         settings = dagan_settings(weights.shapes, configuration)

@@ -18,6 +18,7 @@ from reenact_core.models.integrators.sizes import (
     read_configuration,
     reduction_scale,
     section,
+    sized,
 )
 from reenact_core.models.paper_settings import (
     DenseMotionSettings,
@@ -60,14 +61,8 @@ def fomm_from(weights: Weights, configuration: Configuration) -> Fomm:
         raise CheckpointError(
             f"{weights.path}: no FOMM weights; its kp_detector and generator are not there"
         )
-    try:
+    with sized(weights.path, "FOMM"):
         settings = fomm_settings(weights.shapes, configuration)
-    except (KeyError, IndexError, ValueError, TypeError) as error:
-        raise CheckpointError(
-            f"{weights.path}: names as in FOMM, but not with sizes that FOMM can have ({error})"
-        ) from error
-    except CheckpointError as error:
-        raise CheckpointError(f"{weights.path}: {error}") from error
     network = fill(lambda: Fomm(settings), weights, PARTS)
     assert isinstance(network, Fomm)
     return network

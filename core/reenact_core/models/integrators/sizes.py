@@ -41,6 +41,20 @@ def reduction_scale(shapes: Shapes) -> float:
     raise CheckpointError(f"down.weight: a kernel of {side} pixels belongs to no known scale")
 
 
+def refuse_others(path: Path, shapes: Shapes, method: str, signs: Sequence[str]) -> None:
+    """Refuse a file that lacks what a method is told by, or that has tensors without values.
+
+    Raises:
+        CheckpointError: it lacks some or all of it.
+    """
+    empty = [name for name, shape in shapes.items() if 0 in shape]
+    if empty:
+        raise CheckpointError(f"{path}: {empty[0]} holds no values")
+    missing = [name for name in signs if name not in shapes]
+    if missing:
+        raise CheckpointError(f"{path}: no {method} weights; {missing[0]} is missing")
+
+
 def section(table: Configuration, name: str) -> Configuration:
     """A table inside a configuration; empty where there is none."""
     inner = table.get(name) or {}
@@ -81,7 +95,11 @@ def sized(path: Path, method: str) -> Iterator[None]:
     """
     try:
         yield
-    except (KeyError, IndexError, ValueError, TypeError) as error:
+    except KeyError as error:
+        raise CheckpointError(
+            f"{path}: weights do not fit {method}: {error.args[0]} missing"
+        ) from error
+    except (IndexError, ValueError, TypeError) as error:
         raise CheckpointError(
             f"{path}: names as in {method}, but not with sizes that {method} can have ({error})"
         ) from error

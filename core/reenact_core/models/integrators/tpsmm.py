@@ -411,6 +411,8 @@ class Tpsmm(nn.Module):
         Raises:
             ValueError: shapes that do not belong together.
         """
+        for name, pictures in (("source", source), ("driving_initial", driving_initial)):
+            self._check(name, pictures)
         self._check("driving", driving)
         check_counts(source, driving_initial, driving)
         encoded, initial = self.encode(source), self.detect(driving_initial)

@@ -18,6 +18,7 @@ from reenact_core.models.integrators.sizes import (
     hourglass_sizes,
     read_configuration,
     reduction_scale,
+    refuse_others,
     section,
     sized,
 )
@@ -59,11 +60,7 @@ def load_tpsmm(path: Path, configuration: Configuration | Path | None = None) ->
 
 def tpsmm_from(weights: Weights, configuration: Configuration) -> Tpsmm:
     """TPSMM from an opened file."""
-    if not holds_tpsmm(weights.shapes):
-        raise CheckpointError(
-            f"{weights.path}: no TPSMM weights; its kp_detector, dense_motion_network and "
-            "inpainting_network are not there"
-        )
+    refuse_others(weights.path, weights.shapes, "TPSMM", SIGNS)
     with sized(weights.path, "TPSMM"):
         settings = tpsmm_settings(weights.shapes, configuration)
     parts = list(PARTS)
