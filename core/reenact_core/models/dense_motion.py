@@ -112,7 +112,11 @@ def warp_by_each(small: Tensor, candidates: Tensor, *, align_corners: bool) -> T
 
 
 def inverse(matrices: Tensor) -> Tensor:
-    """Inverses of 2 x 2 matrices (..., 2, 2), finite even for a singular one."""
+    """Inverses of 2 x 2 matrices (..., 2, 2), finite even for a singular one; of larger ones too,
+    where a singular one gives infinities."""
+    if matrices.shape[-1] != 2:
+        inverted: Tensor = torch.linalg.inv_ex(matrices).inverse
+        return inverted
     (a, b), (c, d) = (row.unbind(-1) for row in matrices.unbind(-2))
     determinant = a * d - b * c
     nearest = torch.copysign(torch.full_like(determinant, SMALLEST_DETERMINANT), determinant)

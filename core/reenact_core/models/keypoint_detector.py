@@ -17,7 +17,8 @@ class Keypoints:
     value: Tensor
     """(N, K, 2) or, for a method in three dimensions, (N, K, 3); float32, network coordinates."""
     jacobian: Tensor | None = None
-    """(N, K, 2, 2), float32: the local affine frame at each keypoint, where the method has it."""
+    """(N, K, 2, 2) or (N, K, 3, 3), float32: the local affine frame at each keypoint, where the
+    method has it."""
 
     def __post_init__(self) -> None:
         if self.value.ndim != 3:

@@ -88,10 +88,35 @@ def _load_dagan(weights: Path | None, configuration: Mapping[str, Any] | Path | 
     return load_dagan(weights, configuration)
 
 
+def _load_osfv(weights: Path | None, configuration: Mapping[str, Any] | Path | None) -> Integrator:
+    from reenact_core.models.integrators.osfv_files import load_osfv
+
+    if weights is None:
+        raise CheckpointError(
+            "osfv needs a weights file, as 00000189-checkpoint.pth.tar; none comes with reenact"
+        )
+    return load_osfv(weights, configuration)
+
+
+def _load_liveportrait(
+    weights: Path | None, configuration: Mapping[str, Any] | Path | None
+) -> Integrator:
+    from reenact_core.models.integrators.liveportrait_files import load_liveportrait
+
+    if weights is None:
+        raise CheckpointError(
+            "liveportrait needs the folder of its weights, as pretrained_weights/liveportrait; "
+            "none come with reenact"
+        )
+    return load_liveportrait(weights, configuration)
+
+
 INTEGRATORS = (
     IntegratorEntry("fomm", _load_fomm),
     IntegratorEntry("tpsmm", _load_tpsmm),
     IntegratorEntry("dagan", _load_dagan),
+    IntegratorEntry("osfv", _load_osfv),
+    IntegratorEntry("liveportrait", _load_liveportrait),
 )
 
 
