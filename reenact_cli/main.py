@@ -21,7 +21,7 @@ from reenact_cli.show import mute, print_json, say
 from reenact_core.errors import ReenactError
 from reenact_core.version import __version__
 
-COMMANDS = ("demo", "render", "animate", "track", "inspect", "synth", "doctor")
+COMMANDS = ("demo", "render", "animate", "track", "inspect", "synth", "evaluate", "doctor")
 """In the order of `reenact --help`; each lives in the file of its name."""
 
 INTERRUPTED = 130

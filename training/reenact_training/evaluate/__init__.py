@@ -1,0 +1,1 @@
+"""`reenact evaluate`: the paper's tables and plots, on drawn heads and on real clips."""

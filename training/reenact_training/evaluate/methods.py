@@ -1,0 +1,194 @@
+"""Methods that are compared: the three schemes, other integrators, baselines, others' videos.
+
+A method runs one lane of an example and gives its faces frame after frame, by the names that the
+tables show. All methods of a run go side by side, so that no more than a frame is held.
+"""
+
+import glob
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from reenact_core.devices import Compute
+from reenact_core.errors import CheckpointError, MediaError
+from reenact_core.models.carry_over import FaceState, sample
+from reenact_core.models.compact import Compact
+from reenact_core.models.flow_prior import grey
+from reenact_core.models.head_chart import Pose, pixel_grid
+from reenact_core.models.integrators.table import Integrator
+from reenact_core.models.load import Models
+from reenact_core.models.optical_flow import dis_flow
+from reenact_core.models.paper import Paper
+from reenact_core.motion.batched import driving_states, prepare_source, read_faces, step_inputs
+from reenact_core.motion.paper_recurrence import PaperTransfer, reenact_frames
+from reenact_core.motion.recurrent import Carry, Recurrence
+from reenact_core.motion.transfer import MotionSettings, smooth
+from reenact_core.timeline.plan import Scheme
+from reenact_training.evaluate.example import Example, as_floats, lane_chunks
+from reenact_training.evaluate.pictures import VIDEOS, read_clip
+
+CHUNK = 8
+"""Driving frames that are prepared together."""
+CROP_SIZE = 256
+
+Faces = Mapping[str, Tensor]
+"""The faces of one frame by method, each (3, S, S) in [0, 1]."""
+Method = Callable[[Example, range], Iterator[Faces]]
+
+
+def side_by_side(
+    methods: Sequence[Method], example: Example, order: range
+) -> Iterator[dict[str, Tensor]]:
+    """The faces of all methods, frame after frame of a lane."""
+    runs = [method(example, order) for method in methods]
+    for rows in zip(*runs, strict=True):
+        yield {name: face for row in rows for name, face in row.items()}
+
+
+def schemes_of(models: Models, schemes: Sequence[Scheme]) -> Method:
+    """The schemes of a checkpoint.
+
+    Raises:
+        CheckpointError: it holds networks that have no schemes.
+    """
+    network, device = models.network, models.compute.device
+    if isinstance(network, Compact):
+        return lambda example, order: _compact_schemes(network, schemes, example, order)
+    if isinstance(network, Paper):
+        return lambda example, order: _paper_schemes(network, schemes, example, order, device)
+    raise CheckpointError(
+        f"{models.path}: holds `{models.architecture}`, an integrator without schemes; score it "
+        f"with --integrator {models.architecture}:FILE"
+    )
+
+
+def crop_size(models: Models) -> int:
+    """Width and height of the crops that the networks take."""
+    network = models.network
+    return network.settings.size if isinstance(network, Compact) else CROP_SIZE
+
+
+@torch.inference_mode()
+def _compact_schemes(
+    network: Compact, schemes: Sequence[Scheme], example: Example, order: range
+) -> Iterator[Faces]:
+    """The engine's own steps; what all schemes share is computed once."""
+    device = network.compute.device
+    settings = MotionSettings(best_start=False, transfer=example.transfer)
+    states = _ordered(_states(network, example.driving, settings, device), order)
+    own = states[:1] if example.task == "self" else None
+    source = prepare_source(network, as_floats(example.source, device), own)
+    recurrences = [Recurrence(network, scheme) for scheme in schemes]
+    carries: dict[Scheme, Carry] = {}
+    chunks = lane_chunks(example.driving, order, CHUNK, device)
+    for inputs in step_inputs(network, source, chunks, states, settings):
+        faces: dict[str, Tensor] = {}
+        for recurrence in recurrences:
+            carry = carries.get(recurrence.scheme) or Carry.start(inputs)
+            new, carries[recurrence.scheme] = recurrence.step(inputs, carry)
+            faces[recurrence.scheme] = new.pixels[0].float()
+        yield faces
+
+
+def _states(network: Compact, driving: Tensor, settings: MotionSettings, device: str) -> FaceState:
+    every = range(len(driving))
+    chunks = lane_chunks(driving, every, CHUNK, device)
+    unsmoothed = MotionSettings(smoothing=0)
+    parts = [driving_states(network, read_faces(network, part), unsmoothed) for part in chunks]
+    return smooth(FaceState.cat(parts), settings.smoothing)
+
+
+def _ordered(states: FaceState, order: range) -> FaceState:
+    index = torch.tensor(order, device=states.shape.device)
+    pose = states.pose
+    return FaceState(
+        Pose(pose.rotation[index], pose.scale[index], pose.offset[index]), states.shape[index]
+    )
+
+
+def _paper_schemes(
+    network: Paper, schemes: Sequence[Scheme], example: Example, order: range, device: str
+) -> Iterator[Faces]:
+    transfer = PaperTransfer(relative=example.transfer == "relative")
+    source = as_floats(example.source, device)[None]
+    runs = [
+        reenact_frames(
+            network, source, lane_chunks(example.driving, order, CHUNK, device), scheme, transfer
+        )
+        for scheme in schemes
+    ]
+    for faces in zip(*runs, strict=True):
+        yield {scheme: face[0].float() for scheme, face in zip(schemes, faces, strict=True)}
+
+
+@torch.inference_mode()
+def source_unchanged(example: Example, order: range) -> Iterator[Faces]:
+    """The source in every frame: what doing nothing gives."""
+    face = as_floats(example.source, "cpu")
+    for _ in order:
+        yield {"source": face}
+
+
+@torch.inference_mode()
+def direct_flow(example: Example, order: range) -> Iterator[Faces]:
+    """The source warped by the flow between d_0 and d_i: what training-free motion gives."""
+    source = as_floats(example.source, "cpu")[None]
+    start = grey(as_floats(example.driving[order[0] : order[0] + 1], "cpu"))
+    grid = pixel_grid(source.shape[-1], source)
+    for frame in lane_chunks(example.driving, order, 1, "cpu"):
+        flow = dis_flow(grey(frame), start).permute(0, 2, 3, 1)
+        yield {"flow": sample(source, grid + flow)[0]}
+
+
+def integrator_alone(name: str, integrator: Integrator, compute: Compute) -> Method:
+    """A global integrator by itself, as scheme (b) runs it."""
+
+    @torch.inference_mode()
+    def run(example: Example, order: range) -> Iterator[Faces]:
+        source = as_floats(example.source, compute.device)[None]
+        start = as_floats(example.driving[order[0] : order[0] + 1], compute.device)
+        relative = example.transfer == "relative"
+        for chunk in lane_chunks(example.driving, order, CHUNK, compute.device):
+            count = len(chunk)
+            rows = source.expand(count, -1, -1, -1), start.expand(count, -1, -1, -1)
+            made = integrator.reenact(*rows, chunk, relative=relative, adapt_scale=None)
+            for face in made:
+                yield {name: face.float()}
+
+    return run
+
+
+@dataclass(frozen=True, slots=True)
+class ResultVideos:
+    """The videos that another method made, one an example and named after it."""
+
+    name: str
+    folder: Path
+
+    def find(self, example: str) -> Path | None:
+        """The video of an example, or its folder of frames."""
+        for path in sorted(self.folder.glob(f"{glob.escape(example)}*")):
+            if path.name == example and path.is_dir():
+                return path
+            if path.stem == example and path.suffix.lower() in VIDEOS:
+                return path
+        return None
+
+    def __call__(self, example: Example, order: range) -> Iterator[Faces]:
+        path = self.find(example.name)
+        if path is None:
+            yield from ({} for _ in order)
+            return
+        count, size = len(example.driving), example.driving.shape[-1]
+        pictures = read_clip(path, count + 1, size)
+        if len(pictures) != count:
+            found = f"more than {count}" if len(pictures) > count else str(len(pictures))
+            raise MediaError(
+                f"{path}: has {found} frames, but {example.name} has {count}; a result has a frame "
+                "for every driving frame"
+            )
+        for chunk in lane_chunks(pictures, order, 1, "cpu"):
+            yield {self.name: chunk[0]}
