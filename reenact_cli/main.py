@@ -21,7 +21,9 @@ from reenact_cli.show import mute, print_json, say
 from reenact_core.errors import ReenactError
 from reenact_core.version import __version__
 
-COMMANDS = ("demo", "render", "animate", "track", "inspect", "synth", "evaluate", "doctor")
+COMMANDS = (
+    "demo", "render", "animate", "track", "inspect", "synth", "prepare", "train", "evaluate", "doctor",
+)  # fmt: skip
 """In the order of `reenact --help`; each lives in the file of its name."""
 
 INTERRUPTED = 130

@@ -69,32 +69,35 @@ def settings_for(
     """
     settings = with_table(Settings(), timeline or {}, "timeline metadata, reenact.settings")
     if file is not None:
-        settings = with_table(settings, _read_toml(file), str(file))
+        settings = with_table(settings, read_toml(file), str(file))
     given = {key: value for key, value in (options or {}).items() if value is not None}
     return with_table(settings, _nested(given), "command line")
 
 
-def with_table(settings: T, table: Mapping[str, Any], origin: str, prefix: str = "") -> T:
+def with_table(
+    settings: T, table: Mapping[str, Any], origin: str, prefix: str = "", root: Any = None
+) -> T:
     """`settings`, a dataclass, with the values of a table as TOML gives it.
 
-    `origin` says in messages where the table came from.
+    `origin` says in messages where the table came from; `root` is the tree whose keys may have been
+    meant where one is unknown, `settings` itself if None.
 
     Raises:
         SettingsError: names the origin, the key and what would be right.
     """
-    hints = typing.get_type_hints(type(settings))
+    hints, root = typing.get_type_hints(type(settings)), root or settings
     changed: dict[str, Any] = {}
     for name, value in table.items():
         key = f"{prefix}{name}"
         if name not in hints:
             raise SettingsError(
-                f"{origin}: there is no setting {key}{_nearest(key, prefix, hints)}"
+                f"{origin}: there is no setting {key}{_nearest(key, prefix, hints, root)}"
             )
         before = getattr(settings, name)
         if is_dataclass(before) and not isinstance(before, type):
             if not isinstance(value, Mapping):
                 raise SettingsError(f"{origin}: {key} is a table, got {_shown(value)}")
-            changed[name] = with_table(before, value, origin, f"{key}.")
+            changed[name] = with_table(before, value, origin, f"{key}.", root)
         else:
             changed[name] = _converted(value, hints[name], origin, key)
     try:
@@ -117,7 +120,12 @@ def to_table(settings: Any) -> dict[str, Any]:
     }
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        SettingsError: it cannot be read, or is no TOML.
+    """
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -138,8 +146,8 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
     return table
 
 
-def _nearest(key: str, prefix: str, known: Iterable[str]) -> str:
-    everywhere = [*(f"{prefix}{name}" for name in known), *_all_keys(Settings(), "")]
+def _nearest(key: str, prefix: str, known: Iterable[str], root: Any) -> str:
+    everywhere = [*(f"{prefix}{name}" for name in known), *_all_keys(root, "")]
     found = difflib.get_close_matches(key, everywhere, n=1, cutoff=0.5)
     if not found:
         named = [name for name in everywhere if name.rsplit(".")[-1] == key.rsplit(".")[-1]]

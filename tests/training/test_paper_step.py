@@ -1,39 +1,65 @@
-"""A training step of the paper's method on tiny networks."""
+"""Training the paper's method on tiny networks."""
 
 import pytest
 import torch
 
-from reenact_training.discriminator import DiscriminatorSettings, PatchDiscriminator
+from reenact_core.devices import Compute
+from reenact_core.models.carry_over import FaceState
+from reenact_core.models.head_chart import Pose
+from reenact_training.adversary import Adversary, CriticSettings
+from reenact_training.discriminator import DiscriminatorSettings
 from reenact_training.features import PyramidFeatures
-from reenact_training.paper_step import PaperBatch, PaperLossSettings, PaperTrainer, make_faces
+from reenact_training.learner import PaperLearner
+from reenact_training.paper_step import PaperBatch, PaperLossSettings, make_faces
+from reenact_training.row_chance import RowChance
+from reenact_training.unroll import Examples
 from tests.tiny import pictures, tiny_paper
 
+CRITIC = CriticSettings(1.0, network=DiscriminatorSettings(4, max_features=8, halvings=2))
 
-def a_batch() -> PaperBatch:
+
+def some_examples() -> Examples:
     """Two faces; the later frames are the first ones, shifted."""
     source = pictures(2, seed=4)
-    return PaperBatch(source, source.roll(2, dims=3), source.roll(3, dims=3))
+    frames = torch.stack([source.roll(2, dims=3), source.roll(3, dims=3)])
+    pose = Pose(torch.eye(3).repeat(2, 1, 1), torch.ones(2), torch.zeros(2, 2))
+    state, mask = FaceState(pose, torch.zeros(2, 79, 3)), torch.ones(2, 2, 1, 32, 32)
+    return Examples(source, state, frames, [state, state], frames, mask, mask)
 
 
-def a_trainer(*, adversarial: float) -> PaperTrainer:
-    paper = tiny_paper()
+def a_learner() -> PaperLearner:
+    settings = PaperLossSettings(largest_sigma=8.0)
+    return PaperLearner(tiny_paper(), settings, PyramidFeatures(channels=4), Compute()).train()
+
+
+def a_critic() -> Adversary:
+    torch.manual_seed(4)
+    return Adversary(CRITIC)
+
+
+def taught(steps: int, adversary: Adversary | None = None) -> list[dict[str, float]]:
+    """What the steps of a run measured, all on the same examples."""
     torch.manual_seed(0)
-    critic = PatchDiscriminator(3, DiscriminatorSettings(features=4, max_features=8, halvings=2))
-    return PaperTrainer(
-        paper,
-        torch.optim.Adam(paper.parameters(), lr=2e-3, betas=(0.5, 0.999)),
-        PyramidFeatures(channels=4),
-        PaperLossSettings(adversarial=adversarial, largest_sigma=1.0),
-        critic,
-        torch.optim.Adam(critic.parameters(), lr=2e-4, betas=(0.5, 0.999)),
-    )
+    learner, examples = a_learner(), some_examples()
+    optimizer = torch.optim.Adam(learner.parameters(), lr=2e-3, betas=(0.5, 0.999))
+    history = []
+    for step in range(steps):
+        optimizer.zero_grad()
+        with RowChance(0, [2 * step, 2 * step + 1]):
+            learned = learner(examples, 1.0, adversary)
+            torch.autograd.backward(learned.terms["total"])
+        optimizer.step()
+        history.append(learned.values())
+        if adversary is not None:
+            adversary.optimizer.zero_grad()
+            adversary.learn(learned.faces[0], learned.truth[0], 1.0)
+            adversary.optimizer.step()
+    return history
 
 
-@pytest.mark.parametrize("adversarial", [0.0, 1.0])
-def test_the_loss_falls_over_twenty_steps(adversarial: float) -> None:
-    trainer, batch = a_trainer(adversarial=adversarial), a_batch()
-    generator = torch.Generator().manual_seed(0)
-    history = [trainer.step(batch, generator=generator) for _ in range(20)]
+@pytest.mark.parametrize("critic", [None, CRITIC])
+def test_the_loss_falls_over_twenty_steps(critic: CriticSettings | None) -> None:
+    history = taught(20, None if critic is None else Adversary(critic))
     for name in ("local", "global", "calibrator", "total"):
         start = sum(step[name] for step in history[:3])
         end = sum(step[name] for step in history[-3:])
@@ -41,23 +67,30 @@ def test_the_loss_falls_over_twenty_steps(adversarial: float) -> None:
 
 
 def test_every_parameter_of_the_three_networks_learns() -> None:
-    trainer = a_trainer(adversarial=0.0)
-    trainer.step(a_batch(), generator=torch.Generator().manual_seed(0))
-    trainer.step(a_batch(), generator=torch.Generator().manual_seed(0))
-    idle = [name for name, p in trainer.paper.named_parameters() if p.grad is None]
-    assert idle == []
+    learner = a_learner()
+    for _ in range(2):
+        torch.autograd.backward(learner(some_examples(), 1.0).terms["total"])
+    assert [name for name, p in learner.named_parameters() if p.grad is None] == []
+
+
+def test_the_critic_takes_no_gradient_from_the_faces() -> None:
+    adversary = Adversary(CRITIC)
+    learned = a_learner()(some_examples(), 1.0, adversary)
+    torch.autograd.backward(learned.terms["total"])
+    assert all(weight.grad is None for weight in adversary.task.parameters())
+    adversary.learn(learned.faces[0], learned.truth[0], 1.0)
+    assert all(weight.grad is not None for weight in adversary.task.parameters())
 
 
 def test_the_terms_add_up_to_the_total() -> None:
-    trainer = a_trainer(adversarial=1.0)
-    terms = trainer.step(a_batch(), generator=torch.Generator().manual_seed(0))
-    total, _ = terms.pop("total"), terms.pop("critic")
-    assert total == pytest.approx(sum(terms.values()), rel=1e-5)
+    learned = a_learner()(some_examples(), 1.0, Adversary(CRITIC))
+    terms = {name: float(term.detach()) for name, term in learned.terms.items()}
+    assert terms.pop("total") == pytest.approx(sum(terms.values()), rel=1e-5)
 
 
 def test_training_runs_the_networks_of_inference() -> None:
     """Without blur and chance, the faces are those that inference paints."""
-    paper, batch = tiny_paper(), a_batch()
+    paper, batch = tiny_paper(), PaperBatch.of(some_examples())
     with torch.no_grad():
         faces = make_faces(paper, batch, 0.0, 1.0)
         source, current = paper.encode(batch.source), paper.read(batch.current)
@@ -68,8 +101,5 @@ def test_training_runs_the_networks_of_inference() -> None:
 
 
 def test_the_same_seed_gives_the_same_step() -> None:
-    results = [
-        a_trainer(adversarial=1.0).step(a_batch(), generator=torch.Generator().manual_seed(3))
-        for _ in range(2)
-    ]
-    assert results[0] == results[1]
+    critics = [a_critic(), a_critic()]
+    assert taught(1, critics[0]) == taught(1, critics[1])

@@ -24,10 +24,14 @@ import torch
 from reenact_core.models.compact import Compact
 from reenact_core.models.face_points import WEIGHTS, load_face_points
 from reenact_core.models.flow_prior import Measure
+from reenact_training.drawn_examples import DrawnExamples, PooledExamples
 from reenact_training.ensembles import make_ensemble
-from reenact_training.export import export
 from reenact_training.flow import lucas_kanade
-from reenact_training.train import TrainSettings, fresh, pooled, train
+from reenact_training.learner import CompactLearner
+from reenact_training.objective import ObjectiveSettings
+from reenact_training.processes import Group
+from reenact_training.run_state import RunState, whole_state
+from reenact_training.train import Data, Event, Stepped, TrainSettings, new_optimizer, train
 
 MOMENTS, PEOPLE = 6, 3
 SETTINGS = TrainSettings(steps=1600, rate=8e-4)
@@ -39,24 +43,22 @@ def main() -> None:
     if arguments.make:
         fill(arguments.pool, arguments.first_seed, arguments.make, arguments.size)
         return
-    torch.manual_seed(SETTINGS.seed)
-    network = Compact()
+    settings = replace(SETTINGS, batch=arguments.batch)
+    torch.manual_seed(settings.seed)
+    learner = CompactLearner(Compact(), ObjectiveSettings(), measure(arguments.flow))
+    learner.to(arguments.device)
+    state = RunState.start(learner.network, new_optimizer(learner, settings))
+    if whole_state(arguments.state) is not None:
+        state.load(arguments.state)
     if arguments.export:
-        network.points = load_face_points(WEIGHTS)
-        export(network, arguments.state, arguments.export, SETTINGS)
+        write(state, arguments.export, settings)
         return
-    source = (
-        pooled(arguments.pool, int(time.time()))
-        if arguments.pool
-        else fresh(
-            arguments.first_seed, size=arguments.size, moments=MOMENTS, device=arguments.device
-        )
-    )
-    train(
-        network, arguments.state, source, replace(SETTINGS, batch=arguments.batch),
-        seconds=arguments.minutes * 60, report=report, device=arguments.device,
-        measure=measure(arguments.flow),
-    )  # fmt: skip
+    until = time.monotonic() + arguments.minutes * 60
+    for event in train(
+        learner, data(arguments), state, settings, arguments.state,
+        group=Group(device=arguments.device), stopped=lambda: time.monotonic() > until,
+    ):  # fmt: skip
+        report(event)
 
 
 def parse() -> argparse.Namespace:
@@ -73,6 +75,16 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--flow", choices=["dis", "torch"], default="dis")
     return parser.parse_args()
+
+
+def data(arguments: argparse.Namespace) -> Data:
+    """Examples from the pool, or drawn on the fly."""
+    if arguments.pool:
+        return PooledExamples(arguments.pool, arguments.first_seed)
+    return DrawnExamples(
+        arguments.first_seed, size=arguments.size, moments=MOMENTS - 1, people=PEOPLE,
+        device=arguments.device,
+    )  # fmt: skip
 
 
 def measure(name: str) -> Measure:
@@ -96,10 +108,32 @@ def fill(pool: Path, first: int, count: int, size: int) -> None:
         partial.rename(path)
 
 
-def report(step: int, values: dict[str, float]) -> None:
+def write(state: RunState, out: Path, settings: TrainSettings) -> None:
+    """The mean of the run's weights as a checkpoint, with the reader of faces."""
+    from reenact_training.export import export  # safetensors: training does without
+
+    network = state.network
+    assert isinstance(network, Compact)
+    network.points.load_state_dict(load_face_points(WEIGHTS).state_dict())
+    training = {
+        "data": "synthetic heads",
+        "steps": state.step,
+        "batch": settings.batch,
+        "seed": settings.seed,
+    }
+    with state.with_mean():
+        export(
+            network, out, architecture="compact", configuration=network.configuration(),
+            licence="Apache-2.0", training=training,
+        )  # fmt: skip
+
+
+def report(event: Event) -> None:
     """One JSON line a step."""
-    rounded = {name: round(value, 4) for name, value in values.items()}
-    print(json.dumps({"step": step, **rounded}), file=sys.stderr, flush=True)
+    if isinstance(event, Stepped):
+        rounded = {name: round(value, 4) for name, value in event.values.items()}
+        line = {"step": event.step, **rounded, "rate": event.values["rate"]}
+        print(json.dumps(line), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,43 +1,40 @@
-"""A run's weights as a checkpoint that the core loads: fp16 safetensors that say what they are."""
+"""A run's weights as a checkpoint that the core loads: safetensors that say what they are."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from reenact_core.files import written_whole
-from reenact_core.models.compact import Compact
-from reenact_training.train import TrainSettings
 
 
-def export(network: Compact, state: Path, out: Path, settings: TrainSettings) -> None:
-    """Write the running mean of a run's weights, with the keypoint detector that `network` has.
+def export(
+    network: nn.Module, out: Path, *, architecture: str, configuration: Mapping[str, Any],
+    licence: str, training: Mapping[str, Any], version: str = "1",
+) -> None:  # fmt: skip
+    """Write a network, in half precision, with its configuration and how it came to be.
 
-    Convention:
-        The file's metadata hold architecture, configuration, version, licence and how the weights
-        came to be.
+    Args:
+        training: provenance, as JSON values: data, steps, seed, what it began from.
+
+    Raises:
+        OutputError: the file cannot be written.
     """
-    mean = torch.load(state / "mean.pt", map_location="cpu", weights_only=True)
-    network.load_state_dict(mean, strict=False)
-    steps = json.loads((state / "run.json").read_text("utf-8"))["step"]
     tensors = {
-        name: value.to(torch.float16).contiguous() if value.is_floating_point() else value
+        name: (value.to(torch.float16) if value.is_floating_point() else value).cpu().contiguous()
         for name, value in network.state_dict().items()
     }
     metadata = {
-        "architecture": "compact",
-        "version": "1",
-        "licence": "Apache-2.0",
-        "configuration": json.dumps(network.configuration()),
-        "training": json.dumps(
-            {
-                "data": "synthetic heads",
-                "steps": steps,
-                "batch": settings.batch,
-                "seed": settings.seed,
-            }
-        ),
+        "format": "1",
+        "architecture": architecture,
+        "version": version,
+        "licence": licence,
+        "configuration": json.dumps(configuration),
+        "training": json.dumps(training),
     }
     with written_whole(out) as partial:
         save_file(tensors, partial, metadata)

@@ -1,42 +1,38 @@
-"""One optimisation step of the paper's method: L, G and C, equations (1) to (8).
+"""The objective of the paper's method: L, G and C, equations (1) to (8).
 
 The networks are called as at inference; what training adds is the blur of equation (4), the random
 draw of the discrete latent, and the losses.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from reenact_core.models.paper import Paper, PaperMotion
 from reenact_training import losses
 from reenact_training.blur import LARGEST_SIGMA, gaussian_blur, random_sigmas
-from reenact_training.discriminator import PatchDiscriminator
 from reenact_training.equivariance import RandomWarp, equivariance
-from reenact_training.features import Features
+from reenact_training.unroll import Examples
 
 NETS = ("local", "global", "calibrator")
+
+Features = Callable[[Tensor], list[Tensor]]
 
 
 @dataclass(frozen=True, slots=True)
 class PaperLossSettings:
     """Weights λ of the terms; the paper leaves their values to its supplement."""
 
-    net: Mapping[str, float] = field(
-        default_factory=lambda: {"reconstruction": 10.0, "perceptual": 10.0}
-    )
-    """λ_r and λ_per of each of L, G and C."""
+    reconstruction: float = 10.0
+    """λ_r of each of L, G and C."""
+    perceptual: float = 10.0
+    """λ_per of each of L, G and C."""
     equivariance: float = 10.0
     """Of both keypoint detectors."""
-    adversarial: float = 1.0
-    """Of the final face against the critic; 0 trains without one."""
-    feature_matching: float = 10.0
-    """Of the final face's features in the critic."""
     largest_sigma: float = LARGEST_SIGMA
-    """Upper end of equation (4)'s σ, in pixels of the training pictures."""
+    """Upper end of equation (4)'s σ, in pixels at 256 x 256."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +50,14 @@ class PaperBatch:
     current: Tensor
     """d_i."""
 
+    @classmethod
+    def of(cls, examples: Examples) -> "PaperBatch":
+        """The source and the last two moments of each example.
+
+        They must show one person: another driver's keypoints are not the source's.
+        """
+        return cls(examples.source, examples.driving_frames[-2], examples.truth[-1])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PaperFaces:
@@ -66,75 +70,33 @@ class PaperFaces:
     """The keypoints of d_i."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PaperTrainer:
-    """What a step changes, and what it measures by."""
+def paper_terms(
+    paper: Paper,
+    faces: PaperFaces,
+    batch: PaperBatch,
+    settings: PaperLossSettings,
+    features: Features,
+) -> dict[str, Tensor]:
+    """All weighted terms: those of equation (8), the detectors' equivariance, and their `total`."""
+    made = (faces.local_face, faces.global_face, faces.final_face)
+    terms = {
+        name: of_net(face, batch.current, settings, features)
+        for name, face in zip(NETS, made, strict=True)
+    }
+    of_nets = losses.total(*(terms[net] for net in NETS))  # (8)
+    equivariant = detector_loss(paper, batch.current, faces.motion)
+    terms["equivariance"] = settings.equivariance * equivariant
+    return {**terms, "total": of_nets + terms["equivariance"]}
 
-    paper: Paper
-    optimizer: Optimizer
-    features: Features
-    settings: PaperLossSettings
-    discriminator: PatchDiscriminator | None = None
-    """The critic; None, or a weight of 0, trains without."""
-    discriminator_optimizer: Optimizer | None = None
 
-    def step(
-        self,
-        batch: PaperBatch,
-        *,
-        temperature: float = 1.0,
-        generator: torch.Generator | None = None,
-    ) -> dict[str, float]:
-        """Change the networks once; the terms of the loss before the change, by name.
-
-        Args:
-            temperature: of the Gumbel-softmax; lowered in the course of a run.
-            generator: on the networks' device, of all chance in the step.
-        """
-        self.paper.train()
-        faces = make_faces(self.paper, batch, self.settings.largest_sigma, temperature, generator)
-        terms = self.terms(faces, batch, generator)
-        of_nets = losses.total(*(terms[net] for net in NETS))  # (8)
-        total = of_nets + torch.stack([t for n, t in terms.items() if n not in NETS]).sum()
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        self.optimizer.step()
-        measured = {name: term.item() for name, term in terms.items()} | {"total": total.item()}
-        return measured | self._step_critic(faces.final_face.detach(), batch.current)
-
-    def terms(
-        self, faces: PaperFaces, batch: PaperBatch, generator: torch.Generator | None
-    ) -> dict[str, Tensor]:
-        """All weighted terms: those of equation (8) and what the architecture brings along."""
-        made = dict(zip(NETS, (faces.local_face, faces.global_face, faces.final_face), strict=True))
-        terms = {name: self._of_net(face, batch.current) for name, face in made.items()}
-        terms["equivariance"] = self.settings.equivariance * detector_loss(
-            self.paper, batch.current, faces.motion, generator
-        )
-        if self.discriminator is not None and self.settings.adversarial:
-            judged, true = self.discriminator(faces.final_face), self.discriminator(batch.current)
-            terms["adversarial"] = self.settings.adversarial * losses.adversarial(judged.score)
-            terms["feature_matching"] = self.settings.feature_matching * losses.feature_matching(
-                judged.features, true.features
-            )
-        return terms
-
-    def _of_net(self, face: Tensor, truth: Tensor) -> Tensor:
-        """Equation (7)."""
-        terms = {
-            "reconstruction": losses.reconstruction(face, truth),
-            "perceptual": losses.perceptual(self.features(face), self.features(truth)),
-        }
-        return losses.of_net(terms, self.settings.net)
-
-    def _step_critic(self, made: Tensor, truth: Tensor) -> dict[str, float]:
-        if self.discriminator is None or self.discriminator_optimizer is None:
-            return {}
-        loss = losses.critic(self.discriminator(truth).score, self.discriminator(made).score)
-        self.discriminator_optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        self.discriminator_optimizer.step()
-        return {"critic": loss.item()}
+def of_net(face: Tensor, truth: Tensor, settings: PaperLossSettings, features: Features) -> Tensor:
+    """L_net, equation (7)."""
+    terms = {
+        "reconstruction": losses.reconstruction(face, truth),
+        "perceptual": losses.perceptual(features(face), features(truth)),
+    }
+    weights = {"reconstruction": settings.reconstruction, "perceptual": settings.perceptual}
+    return losses.of_net(terms, weights)
 
 
 def make_faces(

@@ -1,7 +1,7 @@
 """The recurrence unrolled over several steps: the engine's own step, with gradients.
 
 L and C meet their own outputs here, as they do at inference; y_{i-1} is blurred besides by
-equation (4) in a part of the steps.
+equation (4) in a part of the faces.
 """
 
 from collections.abc import Sequence
@@ -53,32 +53,57 @@ class Examples:
             self.features.to(device),
         )
 
+    @classmethod
+    def join(cls, examples: "Sequence[Examples]") -> "Examples":
+        """Several examples of one number of moments as one batch."""
+        moments = zip(*(one.driving for one in examples), strict=True)
+        return cls(
+            torch.cat([one.source for one in examples]),
+            FaceState.cat([one.source_state for one in examples]),
+            torch.cat([one.driving_frames for one in examples], 1),
+            [FaceState.cat(list(states)) for states in moments],
+            torch.cat([one.truth for one in examples], 1),
+            torch.cat([one.heads for one in examples], 1),
+            torch.cat([one.features for one in examples], 1),
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unrolled:
-    """What the networks gave in every step, (T, B, 3, S, S): y^G, y^L and y."""
+    """What the networks gave in every step.
+
+    Convention:
+        global_faces, local_faces, faces: (T, B, 3, S, S), y^G, y^L and y
+        painted: (T, B, 2, S, S) in [0, 1], how far y^G and y^L are painted rather than moved
+    """
 
     global_faces: Tensor
     local_faces: Tensor
     faces: Tensor
+    painted: Tensor
 
 
 def draw_examples(ensembles: Sequence[Ensemble], generator: Generator) -> Examples:
     """One person of each ensemble driven by another, or in one of three cases by themselves.
 
-    Poses and landmarks are given with the errors that a keypoint detector would make.
+    Whoever drives themselves does so in half the cases from d_0 as the source, as a clip does whose
+    own face is changed. Poses and landmarks are given with the errors that a keypoint detector
+    would make.
     """
     sources, drivers, source_states, driving = [], [], [], []
     heads, features = [], []
     for ensemble in ensembles:
         people = len(ensemble.pictures)
         source, driver = torch.randint(people, (2,), generator=generator).tolist()
-        sources.append(ensemble.pictures[source].float() / 255)
+        pictures = ensemble.pictures[source].float() / 255
+        first = int(source == driver and bool(torch.rand((), generator=generator) < 0.5))
+        sources.append(torch.cat([pictures[first : first + 1], pictures[1:]]))
         drivers.append(ensemble.pictures[driver, 1:].float() / 255)
         heads.append(ensemble.heads[source, 1:, None].float() / 255)
         features.append(mouth_and_eyes(ensemble.landmarks[source, 1:, :, :2], heads[-1].shape[-1]))
-        source_states.append(misread(ensemble.states(source)[:1], generator))
         driving.append(misread(ensemble.states(driver)[1:], generator))
+        read = driving[-1][:1] if first else misread(ensemble.states(source)[:1], generator)
+        source_states.append(read)
     pictures = torch.stack(sources, 1)
     moments = [
         FaceState.cat([face[t : t + 1] for face in driving]) for t in range(len(pictures) - 1)
@@ -129,18 +154,25 @@ def unroll(
     measure: Measure,
     *,
     temperature: float,
-    generator: Generator,
+    generator: Generator | None = None,
+    blurred: float = 0.5,
 ) -> Unrolled:
-    """All steps of a batch of examples."""
+    """All steps of a batch of examples.
+
+    Args:
+        generator: on the CPU, of the blur; None: torch's own.
+        blurred: share of faces in which y_{i-1} is blurred by equation (4); 0 at inference.
+    """
     recurrence = Recurrence(models, "subtle", temperature)
     carry: Carry | None = None
-    steps: list[tuple[Tensor, Tensor, Tensor]] = []
+    steps: list[tuple[Tensor, ...]] = []
     for now in moments(models, examples, settings, measure):
         carry = carry or Carry.start(now)
-        local = recurrence.local(now, _blurred(carry, generator))
+        local = recurrence.local(now, _blurred(carry, blurred, generator))
         calibrated = recurrence.calibrate(now, local)
         carry = Carry(calibrated.face, calibrated.field)
-        steps.append((now.global_face, local.face, calibrated.face))
+        painted = 1 - torch.cat([now.global_trust, local.trust], 1)
+        steps.append((now.global_face, local.face, calibrated.face, painted))
     return Unrolled(*(torch.stack(column) for column in zip(*steps, strict=True)))
 
 
@@ -177,12 +209,14 @@ def _measured(frames: Tensor, told: Told, measure: Measure) -> DrivingMotion:
     return DrivingMotion.cat([prior.advance(*pair) for pair in pairs])
 
 
-def _blurred(carry: Carry, generator: Generator) -> Carry:
-    """y_{i-1} blurred by equation (4) in half of the steps."""
-    if torch.rand((), generator=generator) < 0.5:
+def _blurred(carry: Carry, share: float, generator: Generator | None) -> Carry:
+    """y_{i-1} blurred by equation (4) in a share of the faces."""
+    if share == 0:
         return carry
+    count = len(carry.previous)
     largest = LARGEST_SIGMA * carry.previous.shape[-1] / 256
-    sigma = random_sigmas(len(carry.previous), largest, generator=generator)
+    chosen = torch.rand(count, generator=generator) < share
+    sigma = random_sigmas(count, largest, generator=generator) * chosen
     return Carry(gaussian_blur(carry.previous, sigma.to(carry.previous)), carry.field)
 
 
