@@ -189,7 +189,7 @@ def test_absolute_motion_takes_the_drivers_pose_and_keeps_the_sources_size(
     moved = tiny.targets(source, driving, driving, relative=False).value
     face = source.motion
     expression = driving.expression.clone()
-    kept = [(0, slice(None)), (7, slice(None)), (10, slice(None)), (3, [0, 2]), (4, [0, 2])]
+    kept = [(0, [0, 1, 2]), (7, [0, 1, 2]), (10, [0, 1, 2]), (3, [0, 2]), (4, [0, 2])]
     kept += [(5, [0, 1]), (8, [0, 1]), (9, [0])]
     for number, axes in kept:
         expression[:, number, axes] = face.expression[:, number, axes]
