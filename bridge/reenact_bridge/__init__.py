@@ -1,1 +1,1 @@
-"""The way editor plug-ins talk to reenact. Nothing is served yet; see docs/changelog.md."""
+"""The way editor plug-ins talk to reenact: a server, and a client in one file."""

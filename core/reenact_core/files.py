@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from reenact_core.errors import OutputError
 
@@ -43,6 +43,33 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+if os.name == "nt":
+
+    def lock_for_life(stream: IO[str]) -> None:
+        """Lock an open file until this process ends, however it ends.
+
+        Raises:
+            OSError: another process holds it.
+        """
+        import msvcrt
+
+        # A byte far behind the text, so that others can still read who holds the lock.
+        stream.seek(1 << 20)
+        msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+
+else:
+
+    def lock_for_life(stream: IO[str]) -> None:
+        """Lock an open file until this process ends, however it ends.
+
+        Raises:
+            OSError: another process holds it.
+        """
+        import fcntl
+
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _sentence(path: Path, error: OSError) -> str:

@@ -23,7 +23,7 @@ from typing import IO, Any
 
 from reenact_core.engine.digest import Digests
 from reenact_core.errors import OutputError
-from reenact_core.files import sha256, write_json
+from reenact_core.files import lock_for_life, sha256, write_json
 from reenact_core.timeline.plan import RenderedShot, Shot, Source
 from reenact_core.timing import FrameRange
 
@@ -135,7 +135,7 @@ def open_run(out: Path, *, restart: bool = False) -> Iterator[RunFolder]:
 def _take(lock: IO[str], out: Path) -> None:
     """Lock the folder for the life of this process; the system lets go of it when that dies."""
     try:
-        _lock_file(lock)
+        lock_for_life(lock)
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EAGAIN):
             raise OutputError(f"{out}: cannot be locked ({error.strerror})") from error
@@ -149,23 +149,6 @@ def _take(lock: IO[str], out: Path) -> None:
     lock.truncate()
     lock.write(f"{os.getpid()}\n")
     lock.flush()
-
-
-if os.name == "nt":
-
-    def _lock_file(lock: IO[str]) -> None:
-        import msvcrt
-
-        # A byte far behind the text, so that the other run can still read who holds the lock.
-        lock.seek(1 << 20)
-        msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-
-else:
-
-    def _lock_file(lock: IO[str]) -> None:
-        import fcntl
-
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _clear(out: Path, restart: bool) -> None:

@@ -1,0 +1,208 @@
+"""One face shown live: frames come one after another, and the recurrence goes on between them.
+
+A frame that follows the last one shown continues it, as in a render; a jump, a cut or another face
+starts afresh. There is no looking ahead, so that the crop is steadied by what was, not by what
+comes.
+"""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reenact_core.crop.align import align_still
+from reenact_core.crop.cut import cut
+from reenact_core.crop.harmonise import Match, apply, follow, measure
+from reenact_core.crop.mask import face_mask
+from reenact_core.devices import Compute, out_of_memory_named
+from reenact_core.engine.placement import Placement
+from reenact_core.engine.portrait import faces_in
+from reenact_core.frames import Picture
+from reenact_core.geometry import Affine, Box
+from reenact_core.models.carry_over import FaceState
+from reenact_core.models.compact import Compact, FaceSource
+from reenact_core.models.flow_prior import FlowPrior, likeness
+from reenact_core.models.optical_flow import dis_flow
+from reenact_core.motion.batched import (
+    Driving,
+    Resting,
+    prepare_source,
+    read_faces,
+    rows_of_input,
+    tell,
+)
+from reenact_core.motion.recurrent import Carry, Recurrence, Reenacted
+from reenact_core.settings import Settings
+from reenact_core.tracking.detect import Detector
+
+LONGEST_STEP_SECONDS = 0.5
+"""A frame so far after the last one still continues it."""
+SAME_FACE = 0.3
+"""Overlap of its boxes from which a face is the one of the frame before."""
+STEADY = 0.5
+"""Share of a new box in the one that is used, while a face continues."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A face found in a frame, in its pixels."""
+
+    box: Box
+    landmarks: Any
+    """(N, 2) float64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What was done to a frame."""
+
+    faces: int
+    """0 where no face was found and the frame is as it came."""
+    continued: bool
+    box: Box | None
+
+
+@dataclass(slots=True, eq=False)
+class _Thread:
+    """What a face remembers from frame to frame."""
+
+    frame: int
+    seen: Seen
+    prior: FlowPrior
+    alike: Tensor
+    start: FaceState
+    earlier: FaceState
+    carry: Carry | None = None
+    match: Match | None = None
+
+
+class FacePreview:
+    """Frames with the source's face in the place of theirs."""
+
+    def __init__(
+        self,
+        models: Compact,
+        source: Any,
+        settings: Settings,
+        detector: Detector,
+        compute: Compute,
+        rate: Fraction,
+    ) -> None:
+        """`source`: (256, 256, 3) float32 R'G'B' in [0, 1], the face S."""
+        self._models, self._settings, self._detector = models, settings, detector
+        self._compute, self._rate = compute, rate
+        self._source: FaceSource = prepare_source(models, self._tensor(source)[0])
+        self._motion = replace(settings.motion, transfer="absolute")
+        self._recurrence = Recurrence(models, settings.motion.scheme)
+        self._thread: _Thread | None = None
+
+    def show(
+        self, picture: Picture, *, hint: Box | None = None, reset: bool = False
+    ) -> tuple[Picture, Shown]:
+        """The picture with the new face, and what was done; `hint` is where its face is.
+
+        Raises:
+            DeviceError: out of memory.
+        """
+        last = None if reset else self._last(picture.index)
+        seen = self._find(picture, hint, last)
+        if seen is None:
+            self._thread = None
+            return picture, Shown(0, False, None)
+        continued = last is not None and last.seen.box.overlap(seen.box) >= SAME_FACE
+        with torch.inference_mode(), out_of_memory_named(self._compute):
+            if last is not None and continued:
+                seen = _steadied(last.seen, seen)
+                return self._next(picture, seen, last)
+            return self._next(picture, seen, None)
+
+    def _last(self, frame: int) -> _Thread | None:
+        """What is remembered, if that frame may follow it."""
+        last = self._thread
+        reach = max(1, int(LONGEST_STEP_SECONDS * self._rate))
+        return last if last is not None and 1 <= frame - last.frame <= reach else None
+
+    def _find(self, picture: Picture, hint: Box | None, last: _Thread | None) -> Seen | None:
+        tracks = faces_in(picture, self._settings, self._detector)
+        found = [
+            Seen(box, track.landmarks[0])
+            for track in tracks
+            if (box := track.box_at(picture.index)) is not None
+        ]
+        near = hint or (last.seen.box if last is not None else None)
+        if near is not None and found:
+            best = max(found, key=lambda seen: seen.box.overlap(near))
+            if best.box.overlap(near) > 0:
+                return best
+        if hint is not None:
+            return Seen(hint, np.zeros((0, 2)))
+        return max(found, key=lambda seen: seen.box.area, default=None)
+
+    def _next(self, picture: Picture, seen: Seen, last: _Thread | None) -> tuple[Picture, Shown]:
+        size = self._settings.crop.size
+        to_crop = align_still(seen.box, seen.landmarks, self._settings.crop)
+        plate = cut(picture, to_crop.matrix[0], size)
+        crop = self._tensor(plate)
+        now = self._models.state(read_faces(self._models, crop))
+        thread = self._started(picture.index, seen, crop, now) if last is None else last
+        face = self._moved(thread, crop, now)
+        thread.frame, thread.seen, thread.earlier = picture.index, seen, now
+        self._thread = thread
+        placed = self._placed(thread, face, plate, to_crop)
+        shown = Shown(1, last is not None, seen.box)
+        return placed.paste_into(picture, self._settings), shown
+
+    def _started(self, frame: int, seen: Seen, crop: Tensor, now: FaceState) -> _Thread:
+        alike = likeness(self._source.pixels, crop)
+        return _Thread(frame, seen, FlowPrior(crop, dis_flow), alike, now, now)
+
+    def _moved(self, thread: _Thread, crop: Tensor, now: FaceState) -> Reenacted:
+        """One step of the recurrence."""
+        driving = Driving(thread.start, thread.earlier, now, thread.alike)
+        told = tell(driving, crop.shape[-1])
+        motion = thread.prior.advance(crop, told.direct)
+        rest = self._source.state
+        inputs = rows_of_input(
+            self._models,
+            self._source,
+            driving,
+            told,
+            motion,
+            self._motion,
+            Resting(rest, rest),
+        )
+        face, thread.carry = self._recurrence.step(inputs, thread.carry or Carry.start(inputs))
+        return face
+
+    def _placed(self, thread: _Thread, face: Reenacted, plate: Any, to_crop: Affine) -> Placement:
+        settings, size = self._settings, len(plate)
+        pixels = face.pixels[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+        points = face.points[0].float().cpu().numpy().astype(np.float64)
+        mask = face_mask(points, size, settings.mask)
+        if len(thread.seen.landmarks):
+            old = to_crop.apply(np.asarray(thread.seen.landmarks)[None])[0]
+            mask = np.maximum(mask, face_mask(old, size, settings.mask))
+        found = measure(pixels, plate, mask, settings.harmonise)
+        thread.match = follow(thread.match, found, self._rate, settings.harmonise)
+        new = apply(pixels, thread.match)
+        return Placement(new, plate, mask, to_crop.matrix[0], 1.0, own_skin=True)
+
+    def _tensor(self, pixels: Any) -> Tensor:
+        """(256, 256, 3) as (1, 3, 256, 256) on the device."""
+        moved = np.ascontiguousarray(np.moveaxis(pixels, -1, 0))[None]
+        return torch.from_numpy(moved).to(self._compute.device, torch.float32)
+
+
+def _steadied(last: Seen, seen: Seen) -> Seen:
+    """The face between where it was and where it was found, against tremor of the crop."""
+    old, new = last.box, seen.box
+    pairs = zip(
+        (old.left, old.top, old.right, old.bottom),
+        (new.left, new.top, new.right, new.bottom),
+        strict=True,
+    )
+    box = Box(*(before + STEADY * (after - before) for before, after in pairs))
+    return Seen(box, seen.landmarks)

@@ -1,0 +1,33 @@
+"""How much a server takes from whom."""
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that `hello` tells clients."""
+
+    jobs_per_client: int = 64
+    """Jobs of one client that have not ended."""
+    calls_per_client: int = 16
+    """Frames, detections and plans of one client that wait."""
+    calls: int = 128
+    """The same of all clients."""
+    previews_per_client: int = 4
+    previews: int = 32
+    shm_bytes: int = 2 * 1024**3
+    """Shared memory of all previews."""
+    message_bytes: int = 64 * 1024**2
+    """Longest frame of a message on the request socket: pixels that go inline."""
+    control_bytes: int = 1024**2
+    """Longest frame of a message on the control socket."""
+    lease_s: float = 30.0
+    """A preview whose client is silent for so long is closed."""
+    call_s: float = 30.0
+    """A call without a deadline is answered or refused after so long."""
+    hung_s: float = 120.0
+    """A worker that is busy with one call for so long is killed."""
+
+    def table(self) -> dict[str, float]:
+        """By name."""
+        return asdict(self)

@@ -1,0 +1,157 @@
+"""What a worker answers at once: plans, faces, previews."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from reenact_bridge.abilities import capabilities
+from reenact_bridge.errors import ProtocolError
+from reenact_bridge.face_preview import FacePreview, Shown
+from reenact_bridge.faces import describe_faces, read_picture
+from reenact_bridge.pixels import PixelFormat, put_changes, to_picture
+from reenact_bridge.regions import Mapped, map_region
+from reenact_bridge.render_job import describe, settings_of
+from reenact_bridge.warm import Warm
+from reenact_core.engine.portrait import find_portrait
+from reenact_core.geometry import Box
+from reenact_core.models.compact import Compact
+from reenact_core.models.face_points import FacePointsNet, load_face_points
+from reenact_core.settings import Settings
+
+STILL = Fraction(25)
+MOST_PREVIEWS = 16
+"""Previews whose faces are remembered; the one that was not used longest starts afresh."""
+
+
+@dataclass(slots=True)
+class LiveCalls:
+    """The calls of one worker, and what it keeps between them."""
+
+    warm: Warm
+    _previews: dict[str, FacePreview] = field(default_factory=dict)
+    _regions: dict[str, Mapped] = field(default_factory=dict)
+    _points: FacePointsNet | None = None
+
+    def answer(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The body of the reply to a call of that name.
+
+        Raises:
+            ReenactError, ProtocolError: it cannot be done.
+        """
+        if name == "capabilities":
+            return capabilities(self.warm)
+        if name == "validate":
+            return describe(body["work"], self.warm)
+        if name == "detect":
+            return self._detect(body)
+        if name == "frame":
+            return self._frame(body)
+        raise ValueError(f"there is no call {name}")
+
+    def drop(self, session: str) -> None:
+        """Forget a preview that was closed."""
+        self._previews.pop(session, None)
+        region = self._regions.pop(session, None)
+        if region is not None:
+            region.close()
+
+    def _detect(self, body: dict[str, Any]) -> dict[str, Any]:
+        settings = Settings()
+        detector = self.warm.detector(body.get("tracker", "embedded"))
+        if self._points is None:
+            self._points = load_face_points()
+        number: int | None = None
+        if "path" in body:
+            path = self.warm.roots.find(body["path"], "path")
+            picture = read_picture(path, body.get("frame"), body.get("time"))
+            number = picture.index
+        else:
+            with self._mapped(body) as place:
+                form = PixelFormat.of(body["pixels"])
+                picture = to_picture(form.array(place).copy(), 0, STILL)
+        faces = describe_faces(picture, settings, detector, self._points)
+        size = {"width": picture.width, "height": picture.height}
+        return {**size, "frame": number, "faces": faces}
+
+    def _frame(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Change a frame where it lies."""
+        began, opened = time.monotonic(), body["opened"]
+        shown = Shown(0, False, None)
+        if opened.get("engine", "reenact") == "reenact":
+            with self._mapped(body) as place:
+                shown = self._show(body, opened, place)
+        box = shown.box
+        return {
+            "session": body["session"],
+            "frame": body["frame"],
+            "faces": shown.faces,
+            "continued": shown.continued,
+            "box": None if box is None else [box.left, box.top, box.right, box.bottom],
+            "ms": round(1000 * (time.monotonic() - began), 2),
+        }
+
+    def _show(self, body: dict[str, Any], opened: dict[str, Any], place: memoryview) -> Shown:
+        rate = Fraction(str(opened.get("rate", 25)))
+        pixels = PixelFormat.of(opened["pixels"]).array(place)
+        picture = to_picture(pixels, int(body["frame"]), rate)
+        preview = self._preview(body["session"], opened, rate)
+        hint = body.get("box")
+        changed, shown = preview.show(
+            picture, hint=Box(*hint) if hint else None, reset=bool(body.get("reset"))
+        )
+        put_changes(pixels, picture, changed)
+        return shown
+
+    def _preview(self, session: str, opened: dict[str, Any], rate: Fraction) -> FacePreview:
+        found = self._previews.pop(session, None) or self._new_preview(opened, rate)
+        self._previews[session] = found  # the last one used is the last one
+        while len(self._previews) > MOST_PREVIEWS:
+            del self._previews[next(iter(self._previews))]
+        return found
+
+    def _new_preview(self, opened: dict[str, Any], rate: Fraction) -> FacePreview:
+        settings = settings_of(_preview_options(opened), {})
+        compute = self.warm.compute(opened.get("precision", "auto"))
+        models = self.warm.models(opened.get("checkpoint"), compute)
+        if not isinstance(models.network, Compact):
+            raise ProtocolError(
+                "E_MODEL", f"checkpoints of {models.architecture} have no preview; use compact"
+            )
+        detector = self.warm.detector("embedded")
+        source = Path(self.warm.roots.find(opened["source"], "source"))
+        seconds = opened.get("source_time")
+        moment = None if seconds is None else Fraction(str(seconds))
+        portrait = find_portrait(source, moment, settings, detector)
+        return FacePreview(models.network, portrait.pixels, settings, detector, compute, rate)
+
+    @contextmanager
+    def _mapped(self, body: dict[str, Any]) -> Iterator[memoryview]:
+        """The bytes that a call's pixels lie in; those of a session stay mapped."""
+        place = body["place"]
+        start, stop = place["offset"], place["offset"] + place["bytes"]
+        session = place.get("session")
+        if session is None:
+            region = map_region(place["path"], place["size"])
+            try:
+                yield region.view[start:stop]
+            finally:
+                region.close()
+            return
+        if session not in self._regions:
+            self._regions[session] = map_region(place["path"], place["size"])
+        yield self._regions[session].view[start:stop]
+
+
+def _preview_options(opened: dict[str, Any]) -> dict[str, Any]:
+    """The options of a preview as those of a render."""
+    settings = {key: dict(value) for key, value in opened.get("settings", {}).items()}
+    if "strength" in opened:
+        settings.setdefault("motion", {})["strength"] = float(opened["strength"])
+    options: dict[str, Any] = {"settings": settings}
+    if "scheme" in opened:
+        options["scheme"] = opened["scheme"]
+    return options

@@ -1,0 +1,230 @@
+"""A job done by a worker: what `reenact render` does, inside the roots and ready to stop."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from reenact_bridge.errors import ProtocolError
+from reenact_bridge.progress import Reporter
+from reenact_bridge.roots import Roots
+from reenact_bridge.warm import Warm
+from reenact_core.engine.digest import sequence_files
+from reenact_core.engine.events import ShotDone, ShotFailed
+from reenact_core.engine.render import render_plan
+from reenact_core.engine.run_record import Outcome, RunFacts
+from reenact_core.engine.timeline_run import RunResult, checkpoint_facts, conclude
+from reenact_core.errors import MediaError
+from reenact_core.media.probe import probe
+from reenact_core.settings import Settings, settings_for, to_table, with_table
+from reenact_core.timeline.clip_media import Probe
+from reenact_core.timeline.describe import shot_table
+from reenact_core.timeline.plan import FaceChoice, Plan, Refused, Shot
+from reenact_core.timeline.read import Edit, make_plan, read_timeline
+from reenact_core.timeline.request import Request
+
+Work = dict[str, Any]
+
+
+class StoppedError(Exception):
+    """The job was cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who hears of a job while it is done."""
+
+    state: Callable[[str], None]
+    progress: Callable[[dict[str, Any]], None]
+    stopped: Callable[[], bool]
+    """Whether the job is to be given up."""
+
+    def check(self) -> None:
+        """Raise StoppedError if the job is to be given up."""
+        if self.stopped():
+            raise StoppedError
+
+
+def render(work: Work, warm: Warm, listener: Listener) -> dict[str, Any]:
+    """Render what a job asks for; the body of `result` but for the job's id.
+
+    Raises:
+        StoppedError: it was cancelled; finished shots and nothing half-made are left.
+        ReenactError, ProtocolError: nothing could be done.
+    """
+    began, started = time.monotonic(), datetime.now(UTC)
+    options, out = work["options"], _out_folder(work, warm.roots)
+    listener.state("planning")
+    edit, settings, plan = _planned(work, warm.roots)
+    listener.check()
+    compute = warm.compute(options.get("precision", "auto"))
+    models = warm.models(options.get("checkpoint"), compute)
+    listener.check()
+    listener.state("running")
+    tracker, codec = options.get("tracker", "embedded"), options.get("codec", "match")
+    reporter = Reporter(listener.progress, len(plan.shots), compute.device)
+    outcomes: list[Outcome] = []
+    run = render_plan(
+        plan,
+        models,
+        out,
+        settings,
+        compute,
+        codec=codec,
+        detector=warm.detector(tracker),
+        tracker=tracker,
+        tracks=[Path(path) for path in options.get("tracks", [])],
+        installed=warm.installed,
+        restart=options.get("restart", False),
+    )
+    with closing(run) as events:
+        for event in events:
+            reporter.take(event)
+            if isinstance(event, ShotDone | ShotFailed):
+                outcomes.append(event)
+            listener.check()
+    listener.state("finalising")
+    relink = options.get("relink", "add")
+    table = {**to_table(settings), "codec": codec, "relink": relink, "tracker": tracker}
+    seconds = time.monotonic() - began
+    facts = RunFacts(started, seconds, table, checkpoint_facts(models), compute)
+    return _result(conclude(edit, plan, out, outcomes, facts, relink), out)
+
+
+def describe(work: Work, warm: Warm) -> dict[str, Any]:
+    """The plan of a job, nothing done: the reply of `validate`.
+
+    Raises:
+        ReenactError, ProtocolError: nothing could be done.
+    """
+    _, _, plan = _planned(work, warm.roots)
+    return {
+        "shots": [shot_table(shot) for shot in plan.shots],
+        "refused": [{"clip": item.clip_name, "reason": item.reason} for item in plan.refused],
+        "notes": list(plan.notes),
+    }
+
+
+def settings_of(options: dict[str, Any], timeline: dict[str, Any]) -> Settings:
+    """The settings of a job: its own above the timeline's.
+
+    Raises:
+        SettingsError: an unknown or wrong one, named.
+    """
+    settings = settings_for(timeline=timeline)
+    settings = with_table(settings, options.get("settings", {}), "settings")
+    scheme = options.get("scheme")
+    return settings if scheme is None else with_table(settings, _scheme(scheme), "scheme")
+
+
+def face_choice(face: dict[str, Any] | None) -> FaceChoice | None:
+    """The face that the option `face` means."""
+    if face is None:
+        return None
+    if "select" in face:
+        return FaceChoice(face["select"])
+    if "id" in face:
+        return FaceChoice(None, track_id=int(face["id"]))
+    if "reference" in face:
+        return FaceChoice(None, reference=Path(face["reference"]))
+    x, y = face["point"]
+    frame = face.get("frame")
+    return FaceChoice(None, point=(float(x), float(y)), frame=None if frame is None else int(frame))
+
+
+def _scheme(scheme: str) -> dict[str, Any]:
+    return {"motion": {"scheme": scheme}}
+
+
+def _planned(work: Work, roots: Roots) -> tuple[Edit, Settings, Plan]:
+    timeline, out = Path(work["timeline"]), work["out"]
+    if not roots.hold(timeline):  # it may be another file than when it was submitted
+        raise ProtocolError("E_PATH", f"{timeline} is outside the folders that may be used")
+    edit = read_timeline(timeline, work=None if out is None else Path(out))
+    settings = settings_of(work["options"], edit.settings)
+    request = _request(work["options"], settings, roots)
+    plan = make_plan(edit, request, probe=_inside(roots))
+    return edit, settings, _without_outsiders(plan, roots)
+
+
+def _request(options: dict[str, Any], settings: Settings, roots: Roots) -> Request:
+    def path(name: str) -> Path | None:
+        written = options.get(name)
+        return None if written is None else roots.find(written, name)
+
+    time_asked = options.get("source_time")
+    request = Request(
+        clips=tuple(options.get("clips", ())),
+        source=path("source"),
+        source_time=None if time_asked is None else Fraction(str(time_asked)),
+        driving=path("driving"),
+        mode=options.get("mode"),
+        face=face_choice(options.get("face")) or FaceChoice(),
+        scheme=settings.motion.scheme,
+        strength=options.get("strength"),
+        roots=roots.folders,
+    )
+    handles = options.get("handles")
+    return request if handles is None else replace(request, handles=int(handles))
+
+
+def _inside(roots: Roots) -> Probe:
+    """A look at media files that sees nothing outside the roots."""
+
+    def look(path: Path, *, first_number: int | None = None, number_step: int = 1) -> Any:
+        if not roots.hold(path.parent if first_number is not None else path):
+            raise MediaError(f"{path} is outside the folders that this server may use")
+        return probe(path, first_number=first_number, number_step=number_step)
+
+    return look
+
+
+def _without_outsiders(plan: Plan, roots: Roots) -> Plan:
+    """The plan with every shot refused that would read a file outside the roots."""
+    kept, refused = list[Shot](), list(plan.refused)
+    for shot in plan.shots:
+        outside = next((path for path in _files(shot) if not roots.hold(path)), None)
+        if outside is None:
+            kept.append(shot)
+            continue
+        reason = f"{outside} is outside the folders that this server may use"
+        refused.append(Refused(shot.clip_name, reason))
+    return replace(plan, shots=tuple(kept), refused=tuple(refused))
+
+
+def _files(shot: Shot) -> Iterator[Path]:
+    target = shot.target
+    yield from sequence_files(target) if target.first_number is not None else [target.path]
+    for cast in shot.casts:
+        yield from filter(None, (cast.picture, cast.driving, cast.face.reference))
+
+
+def _out_folder(work: Work, roots: Roots) -> Path:
+    """The output folder; the engine's own folders in it may not lead out of the roots either."""
+    out = Path(work["out"])
+    for path in (out, out / ".reenact", out / ".reenact" / "spool", out / "media"):
+        if not roots.hold(path):
+            raise ProtocolError("E_PATH", f"{path} is outside the folders that may be used")
+    return out
+
+
+def _result(result: RunResult, out: Path) -> dict[str, Any]:
+    record = json.loads(result.record.read_text("utf-8"))
+    shots = record["shots"]
+    for shot in shots:
+        if "file" in shot:
+            shot["file"] = os.path.join(out, shot["file"])
+    return {
+        "complete": result.complete,
+        "timeline": str(result.timeline),
+        "record": str(result.record),
+        "shots": shots,
+        "refused": [{"clip": item.clip_name, "reason": item.reason} for item in result.refused],
+        "notes": list(result.notes),
+    }
