@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from reenact_core.devices import Compute
 from reenact_core.models.dense_motion import DenseMotion, DenseMotionNetwork
 from reenact_core.models.generator import GeneratedFace, moved
 from reenact_core.models.integrators.depth import (
@@ -32,7 +33,7 @@ from reenact_core.models.integrators.runs import (
 )
 from reenact_core.models.integrators.spade import SpadePainter, SpadeSettings
 from reenact_core.models.keypoint_detector import KeypointDetector, Keypoints
-from reenact_core.models.layers import DownBlock, ResBlock, SameBlock, UpBlock
+from reenact_core.models.layers import DownBlock, ResBlock, SameBlock, UpBlock, weight_dtype
 from reenact_core.models.paper_settings import IntegratorSettings, KeypointSettings
 from reenact_core.models.relative_motion import carry_over, movement_scale
 
@@ -135,7 +136,8 @@ class DepthAttention(nn.Module):
 
 def gather(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """Values (N, C, M) weighted by how well their keys (N, c, M) answer each query (N, c, P)."""
-    weights = functional.softmax((queries.transpose(1, 2) @ keys).float(), dim=2)
+    answers = queries.float().transpose(1, 2) @ keys.float()  # unscaled: too large for fp16
+    weights = functional.softmax(answers, dim=2)
     return values @ weights.to(values.dtype).transpose(1, 2)
 
 
@@ -280,6 +282,14 @@ class Dagan(nn.Module):
         found: Keypoints = self.kp_detector(torch.cat([pictures, depth], dim=1))
         return found
 
+    def run_on(self, compute: Compute) -> None:
+        """Move to a device, the generator in its precision and the rest in float32.
+
+        In bfloat16 keypoints would move by more than a pixel, at 256 x 256.
+        """
+        self.to(compute.device)
+        self.generator.to(compute.dtype)
+
     @torch.no_grad()
     def detect(self, frames: Tensor) -> Keypoints:
         """The keypoints of frames (N, 3, H, W)."""
@@ -292,8 +302,9 @@ class Dagan(nn.Module):
         """What depends on the source alone, of pictures (N, 3, H, W) or one picture (1, ...)."""
         self._check("source", source)
         source = on_device(source, self)
-        depth = self.depth(source)
-        return self.generator.encode(source, depth, self._keypoints(source, depth))
+        depth, dtype = self.depth(source), weight_dtype(self.generator)
+        keypoints = self._keypoints(source, depth)
+        return self.generator.encode(source.to(dtype), depth.to(dtype), keypoints)
 
     @staticmethod
     def carried(

@@ -125,6 +125,15 @@ def test_another_depth_network_is_named(shared: Path, tmp_path: Path) -> None:
         load_integrator("dagan", main)
 
 
+def test_keypoints_are_exact_in_reduced_precision(method: str, file: Path) -> None:
+    frames = pictures(2, size=64)
+    found, reduced = (
+        load_integrator(method, file, compute=Compute("cpu", precision)).detect(frames).value
+        for precision in ("fp32", "bf16")
+    )
+    close(reduced, found, largest=1e-6)
+
+
 SPLINES = [
     dataclasses.replace(TPSMM, motion=dataclasses.replace(TPSMM.motion, scale=scale, blocks=blocks))
     for scale, blocks in ((1.0, 4), (0.5, 3), (0.25, 2), (0.125, 2), (0.0625, 1))
