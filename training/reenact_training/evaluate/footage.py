@@ -121,15 +121,27 @@ def _candidates(folder: Path) -> list[Clip]:
     """All that may be a clip; frames are counted later where they are not known."""
     if not folder.is_dir():
         raise MediaError(f"{folder}: is no folder; give a data set, as reenact synth writes one")
-    if (folder / MANIFEST).is_file():
+    if _seed(folder) is not None:
         clips = read_synth(folder)
         return [Clip(clip.name, clip.video, clip.frames, clip) for clip in clips]
     return [Clip(_name(folder, path), path, 0) for path in sorted(_footage_in(folder))]
 
 
 def _seed(folder: Path) -> int | None:
+    """The seed of drawn clips; None where `reenact synth` did not write the folder.
+
+    Raises:
+        MediaError: its manifest is damaged.
+    """
     path = folder / MANIFEST
-    return int(json.loads(path.read_text("utf-8")).get("seed", 0)) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+        drawn = any("truth" in entry for entry in manifest["clips"])
+        return int(manifest["seed"]) if drawn else None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MediaError(f"{path}: is damaged; remove it, or write the folder again") from error
 
 
 def _footage_in(folder: Path) -> Iterator[Path]:

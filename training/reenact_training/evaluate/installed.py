@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reenact_core.errors import CheckpointError
 from reenact_core.tracking.facexlib_weights import fill, read_weights
 from reenact_core.tracking.likeness import ARCFACE_FILE, describer
 from reenact_core.tracking.points import five_of
@@ -68,10 +67,6 @@ def hopenet(path: Path) -> Callable[[Tensor], Tensor]:
 
 def _stored(path: Path) -> dict[str, Tensor]:
     """HopeNet's file holds its weights under `params`."""
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path}: cannot be read as weights; get the file again") from error
-    if isinstance(stored, dict) and isinstance(stored.get("params"), dict):
-        return dict(stored["params"])
-    return read_weights(path)
+    stored: dict[str, Any] = dict(read_weights(path))
+    inner = stored.get("params")
+    return dict(inner) if isinstance(inner, dict) else stored

@@ -180,8 +180,9 @@ class Judge:
 
     def _pose_figures(self, poses: Tensor, wanted: Tensor, has_truth: bool) -> dict[str, Tensor]:
         """Square errors of the poses; the last row but one is the truth's, where there is one."""
-        read = poses[-2] if has_truth else wanted
-        against = {"pose_error": wanted, "pose_error_read": read}
+        against = {"pose_error": wanted}
+        if has_truth:
+            against["pose_error_read"] = poses[-2]
         return {
             name: angle_difference(poses[:-1], other).square().mean(-1)
             for name, other in against.items()

@@ -90,7 +90,8 @@ def estimators(run: Run) -> dict[str, Any]:
     no_truth = "nobody knows what the result should look like"
     pixels = {"estimator": picture} if _has_truth(run) else _none(no_truth)
     pose, actions, identity = run.panel.pose, run.panel.actions, run.panel.identity
-    against = "the known pose" if run.known else "its reading of the picture to be met"
+    met = "its reading of the picture to be met"
+    against = "the known pose" if run.known else met
     if run.task == "cross" and not run.known:
         against = "the pose asked for: the source's, turned as the driver turned since the start"
     return {
@@ -98,7 +99,7 @@ def estimators(run: Run) -> dict[str, Any]:
         "ssim": pixels,
         "psnr_centre": pixels,
         "prmse": {"estimator": pose.name, "against": against},
-        "prmse_read": {"estimator": pose.name, "against": "its reading of the picture to be met"},
+        "prmse_read": {"estimator": pose.name, "against": met} if _has_truth(run) else pixels,
         "aucon": {"estimator": actions.name},
         "csim": {"estimator": identity.name} if identity else _none(run.panel.why_no_identity),
         "pose_distance": {"estimator": "known pose" if run.known else pose.name},
