@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reenact_core.models.flow_prior import folding, settled
+from reenact_core.models.flow_prior import blurred, folding, settled
 from reenact_core.models.head_chart import (
     Pose,
     facing,
@@ -30,6 +30,8 @@ FLOW_CONFINED = (1.2, 2.0)
 """The same for what flow adds to it, which knows hair and neck."""
 BELIEVED = 15 / 255
 """Error at which a flow is believed by 1/e."""
+UNFOLDED = 6.0
+"""Sigma in pixels (at 256) around a fold within which a flow is given up."""
 RIM = 0.95
 """Distance at which a head's rim still shows the head."""
 SHAPE_REACH = 0.25
@@ -193,7 +195,8 @@ def carry_over(flow: Tensor, error: Tensor, by: Transport) -> Tensor:
     """Where every pixel of the new picture comes from, (B, H, W, 2) in [-1, 1].
 
     What flow found beside what keypoints tell is carried over as it is where source and d_0 are
-    alike, and settled elsewhere: on another face its fine noise would tear.
+    alike. Elsewhere it is settled, and given up where the motion would fold: on another face its
+    fine noise would tear.
 
     Convention:
         flow: (B, 2, H, W), driving frame to the earlier driving frame, [-1, 1] units
@@ -205,7 +208,17 @@ def carry_over(flow: Tensor, error: Tensor, by: Transport) -> Tensor:
     left = by.alike * left[:, :2] + (1 - by.alike) * left[:, 2:]
     left = torch.einsum("bij,bjhw->bhwi", by.turn, left) * by.chart.known[..., None]
     held = torch.maximum(confinement(by.chart.inside, *FLOW_CONFINED), by.alike[:, 0])
-    return by.told + held[..., None] * left
+    return by.told + unfolded(by.told, held[..., None] * left, by.alike)
+
+
+def unfolded(told: Tensor, left: Tensor, alike: Tensor) -> Tensor:
+    """What flow adds to a told motion, without that which makes it fold; fields (B, H, W, 2)."""
+    grid = pixel_grid(told.shape[1], told)
+    for _ in range(3):
+        folds = folding((told + left - grid).permute(0, 3, 1, 2))
+        kept = (1 - 6 * blurred(folds, UNFOLDED)).clamp(0, 1)
+        left = left * torch.maximum(kept, alike).permute(0, 2, 3, 1)
+    return left
 
 
 def told_motion(places: Chart, now: FaceState, earlier: FaceState) -> Tensor:

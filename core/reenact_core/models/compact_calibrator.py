@@ -1,7 +1,8 @@
 """The calibration net of the compact configuration: y_i = C(y_i^G, y_i^L, S), equation (3).
 
 It is given the driver's own photometric error of every motion, which is known at run time for any
-identity, starts from what those errors say, and learns where they mislead.
+identity, starts from what those errors say, and learns where they mislead: on another face than
+the driver's own.
 """
 
 from dataclasses import dataclass
@@ -10,11 +11,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reenact_core.models.compact_integrators import GEOMETRY_CHANNELS, Moved, grow
+from reenact_core.models.compact_integrators import (
+    GEOMETRY_CHANNELS,
+    Moved,
+    certainty,
+    grow,
+    likeness_in,
+)
 from reenact_core.models.compact_layers import UNet, quiet_conv
 from reenact_core.models.compact_settings import CompactSettings
-from reenact_core.models.flow_prior import TEMPERATURE
+from reenact_core.models.flow_prior import TEMPERATURE, spread_errors
 
+COHERENT = 12.0
+"""Sigma in pixels (at 256) over which another face is of one piece: neighbouring pixels from
+different candidates would tear it."""
 LARGEST_CORRECTION = 0.2
 """What C may add to a pixel, of the range [0, 1]."""
 
@@ -69,9 +79,12 @@ class Calibrator(nn.Module):
         seen = torch.cat([faces.flatten(1, 2), source, trusts, errors * 8], 1)
         small = functional.avg_pool2d(seen, 4)
         out = self.out(self.network(torch.cat([small, geometry], 1)))
-        measured = (errors.amin(1, keepdim=True) - errors) / TEMPERATURE
-        choice = torch.softmax(measured + 4 * grow(out[:, :3], errors), 1)
-        correction = torch.tanh(grow(out[:, 3:], errors)) * LARGEST_CORRECTION
+        other = 1 - grow(likeness_in(geometry), errors)
+        told = errors + other * (spread_errors(errors, COHERENT) - errors)
+        measured = (told.amin(1, keepdim=True) - told) / TEMPERATURE
+        choice = torch.softmax(measured + 4 * other * grow(out[:, :3], errors), 1)
+        unsure = 1 - certainty(geometry, errors.amin(1, keepdim=True))
+        correction = unsure * torch.tanh(grow(out[:, 3:], errors)) * LARGEST_CORRECTION
         face = (choice[:, :, None] * faces).sum(1) + correction
         fields = torch.stack([candidate.field for candidate in candidates], 1)
         field = (choice[..., None] * fields).sum(1)

@@ -18,10 +18,13 @@ from reenact_core.models.discrete_latent import DiscreteLatent
 from reenact_core.models.head_chart import pixel_grid
 from reenact_core.models.paper_settings import LatentSettings
 
-GEOMETRY_CHANNELS = 8
-"""Head coordinates (3), inside the outline (1), shown by the source (1), mouth and eyes (3)."""
+GEOMETRY_CHANNELS = 9
+"""Head coordinates (3), inside the outline (1), shown by the source (1), mouth and eyes (3), and
+where source and d_0 are alike (1)."""
 LARGEST_REFINEMENT = 0.15
 """What the network may add to a field, in [-1, 1] units."""
+EXPLAINED = 8 / 255
+"""Photometric error at which a motion that explains a driving frame is sure by 1/e."""
 TRUSTED = 5.0
 """Logit of the trust in warped pixels before any training."""
 
@@ -50,7 +53,11 @@ class Moved:
 
 
 class MotionRefiner(nn.Module):
-    """The dense motion network: a measured field to a better one, and the trust in it."""
+    """The dense motion network: a carried-over field to a better one, and the trust in it.
+
+    Where source and d_0 are alike, the field was measured on the very pixels that it moves, and
+    stays as it is.
+    """
 
     def __init__(self, settings: CompactSettings) -> None:
         super().__init__()
@@ -76,6 +83,7 @@ class MotionRefiner(nn.Module):
         fine = functional.interpolate(
             change, field.shape[1:3], mode="bilinear", align_corners=False
         )
+        fine = fine * (1 - grow(likeness_in(geometry), fine))
         return field + fine.permute(0, 2, 3, 1), out[:, 2:]
 
 
@@ -137,6 +145,7 @@ class GlobalIntegrator(nn.Module):
         painted, doubt = self.painter(moved, torch.sigmoid(logit), geometry)
         trust = torch.sigmoid(grow(logit, doubt) + doubt)
         trust = hold_back(trust) if self.training else trust
+        trust = trust + (1 - trust) * certainty(geometry, error)
         face = trust * sample(source, field) + (1 - trust) * painted
         return Moved(face, field, trust, painted)
 
@@ -187,6 +196,7 @@ class LocalIntegrator(nn.Module):
         painted = kept * sample(previous, subtle) + (1 - kept) * painted
         trust = torch.sigmoid(grow(logit, doubt) + doubt)
         trust = hold_back(trust) if self.training else trust
+        trust = trust + (1 - trust) * certainty(geometry, error)
         face = trust * sample(source, field) + (1 - trust) * painted
         return Moved(face, field, trust, painted)
 
@@ -199,6 +209,25 @@ def hold_back(trust: Tensor) -> Tensor:
     """
     ceiling = (1.5 - torch.rand_like(trust[:, :1, :1, :1])).clamp(max=1)
     return trust * ceiling
+
+
+def certainty(geometry: Tensor, error: Tensor) -> Tensor:
+    """How sure a carried-over motion is before any network looks at it, (B, 1, S, S) in [0, 1].
+
+    Where source and d_0 show the same and the motion explains the driving frame, the source's
+    pixels are the answer; networks act by what is left.
+    """
+    return grow(likeness_in(geometry), error) * torch.exp(-((error / EXPLAINED) ** 2))
+
+
+def shown_by_source(geometry: Tensor) -> Tensor:
+    """Where the source shows what the new picture's pixels show, (B, 1, side, side) in [0, 1]."""
+    return geometry[:, 4:5]
+
+
+def likeness_in(geometry: Tensor) -> Tensor:
+    """Where source and d_0 are alike, (B, 1, side, side) in [0, 1]: the last of the maps."""
+    return geometry[:, -1:]
 
 
 def shrink_field(field: Tensor, side: int) -> Tensor:

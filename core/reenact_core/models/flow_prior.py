@@ -31,7 +31,7 @@ TEMPERATURE = 1.0 / 255
 FOLDED = 0.25
 """Area that a pixel's surroundings may shrink to, or grow to the inverse of, before it counts as
 folded."""
-SETTLED = 4.0
+SETTLED = 10.0
 """Sigma in pixels (at 256) over which a motion is averaged before it goes to another face."""
 ALIKE = 6 / 255
 """Mean difference at which two pictures are alike by 1/e."""
@@ -142,6 +142,11 @@ def settled(motion: Tensor, belief: Tensor) -> Tensor:
     weighted = torch.cat([motion * belief, belief], 1)
     mean = blurred(weighted.flatten(0, 1)[:, None], SETTLED).view_as(weighted)
     return mean[:, :2] / (mean[:, 2:] + 0.02)
+
+
+def spread_errors(errors: Tensor, sigma_at_256: float) -> Tensor:
+    """Errors (B, N, S, S) averaged more widely, each motion's by itself."""
+    return blurred(errors.flatten(0, 1)[:, None], sigma_at_256).view_as(errors)
 
 
 def likeness(one: Tensor, other: Tensor) -> Tensor:

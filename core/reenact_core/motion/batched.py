@@ -149,7 +149,7 @@ def rows_of_input(
     small = transport(places, new, old_new, driving.before, told.subtle, driving.alike)
     subtle = carry_over(motion.subtle, motion.errors[:, 1:2], small)
     errors = sample(motion.errors, places.driving)
-    maps = geometry(places, new, source.state, size // 4)
+    maps = geometry(places, new, source.state, driving.alike, size // 4)
     moved = models.move_globally(source, direct, maps, errors[:, :1])
     return StepInput(
         source.pixels,
@@ -164,11 +164,12 @@ def rows_of_input(
     )
 
 
-def geometry(places: Chart, new: FaceState, source: FaceState, side: int) -> Tensor:
-    """Where head, mouth and eyes of the new face are, (B, 8, side, side)."""
+def geometry(places: Chart, new: FaceState, source: FaceState, alike: Tensor, side: int) -> Tensor:
+    """Where head, mouth and eyes of the new face are, (B, 9, side, side)."""
     inside = places.inside.clamp(-2, 1)[:, None]
     shown = torch.sigmoid(facing(places.head, source.pose) * 8)[:, None]
     head = places.head.permute(0, 3, 1, 2)
-    maps = torch.cat([head, inside, shown], 1)
+    maps = torch.cat([head, inside, shown, alike], 1)
     small = torch.nn.functional.interpolate(maps, (side, side), mode="area")
-    return torch.cat([small, region_masks(new.points(), side)], 1)
+    regions = region_masks(new.points(), side)
+    return torch.cat([small[:, :-1], regions, small[:, -1:]], 1)

@@ -50,7 +50,7 @@ class StepInput(Batched):
             measured once more on the driving frames after summing up
         subtle: (B, S, S, 2) in [-1, 1], motion to y_{i-1}
         errors: (B, 3, S, S) in [0, 1], photometric errors of direct, summed and refined motion
-        geometry: (B, 8, s, s), where head, mouth and eyes are
+        geometry: (B, 9, s, s), where head, mouth and eyes are, and where S and d_0 are alike
         points: (B, 79, 2) in [-1, 1], landmarks of the new face
     """
 

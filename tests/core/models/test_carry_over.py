@@ -10,7 +10,9 @@ from reenact_core.models.carry_over import (
     confinement,
     told_motion,
     transport,
+    unfolded,
 )
+from reenact_core.models.flow_prior import folding
 from reenact_core.models.head_chart import Pose, facing, pixel_grid, project
 from tests.core.models.test_head_chart import pose
 
@@ -90,3 +92,15 @@ def test_alike_surroundings_move_with_the_driver_s() -> None:
     field = carry_over(flow, NOWHERE, transport(places, here, here, here, still, NOWHERE + 1))
     expected = pixel_grid(SIZE, flow)[None] + flow.permute(0, 2, 3, 1)
     assert torch.allclose(field[0, 0], expected[0, 0], atol=1e-4)
+
+
+def test_a_motion_that_folds_is_given_up_around_its_fold_and_nowhere_else() -> None:
+    told = pixel_grid(SIZE, NOWHERE)[None]
+    left = torch.zeros(1, SIZE, SIZE, 2)
+    left[:, 24:34, 28:36, 0] = 0.6
+    left[:, :, 52:] = 0.1
+    kept = unfolded(told, left, NOWHERE)
+    assert folding((told + left - told).permute(0, 3, 1, 2)).max() > 0.9
+    assert folding(kept.permute(0, 3, 1, 2)).max() < 0.5
+    assert torch.allclose(kept[:, :, 58:], left[:, :, 58:])
+    assert torch.equal(unfolded(told, left, NOWHERE + 1), left)

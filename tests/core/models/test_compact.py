@@ -9,8 +9,11 @@ from safetensors.torch import save_file
 from torch.utils.flop_counter import FlopCounterMode
 
 from reenact_core.errors import CheckpointError
-from reenact_core.models.compact import Compact, parameter_count
+from reenact_core.models.carry_over import sample
+from reenact_core.models.compact import Compact, FaceSource, parameter_count
+from reenact_core.models.compact_integrators import GEOMETRY_CHANNELS
 from reenact_core.models.compact_settings import CompactSettings
+from reenact_core.models.head_chart import pixel_grid
 from reenact_core.models.load import load_models
 from reenact_core.motion.batched import prepare_source, step_inputs
 from reenact_core.motion.recurrent import Carry, Recurrence
@@ -57,6 +60,29 @@ def test_the_shipped_checkpoint_fits_what_was_promised() -> None:
     models = load_models()
     assert models.path.stat().st_size <= 16 * 1024 * 1024
     assert models.architecture == "compact"
+
+
+@torch.inference_mode()
+def test_what_is_alike_and_explained_is_moved_whatever_was_learned() -> (
+    None
+):
+    torch.manual_seed(0)
+    network = Compact(SMALL).eval()
+    for parameter in network.parameters():
+        parameter.normal_(0, 0.3)
+    source = torch.rand(1, 3, 64, 64)
+    field = pixel_grid(64, source)[None] + 0.1 * torch.rand(1, 64, 64, 2)
+    maps, exact = torch.rand(1, GEOMETRY_CHANNELS, 16, 16), torch.zeros(1, 1, 64, 64)
+    maps[:, -1] = 1
+    features = network.global_integrator.encoder(source)
+    moved = network.move_globally(FaceSource(source, features, face(0)), field, maps, exact)
+    assert torch.allclose(moved.face, sample(source, field), atol=1e-6)
+    local = network.local_integrator(source, source, field, field, maps, exact)
+    calibrated = network.calibrator((moved, local, moved), source, exact.repeat(1, 3, 1, 1), maps)
+    assert torch.allclose(calibrated.face, sample(source, field), atol=1e-6)
+    maps[:, -1] = 0
+    other = network.move_globally(FaceSource(source, features, face(0)), field, maps, exact)
+    assert (other.face - sample(source, field)).abs().mean() > 0.01
 
 
 @torch.inference_mode()
