@@ -67,6 +67,33 @@ that names the nearest known one. In a file, `"none"` takes a value back where n
 """
 
 
+_TRAINING_HEAD = """\
+# Configuration of a training run
+
+<!-- Written by `python -m reenact_cli.reference`; edit the classes in `config.py`, not this page. -->
+
+`reenact train CONFIG.toml` reads a TOML file that names only what differs from the defaults:
+
+```toml
+data = ["actor"]
+out = "actor-run"
+
+[train]
+steps = 400
+rate = 2e-4
+```
+
+Paths are taken from the file's folder. An unknown key is an error that names the nearest known one.
+A run is continued with the configuration that it was begun with; only FREE may change.
+In a file, `"none"` takes a value back where none is allowed.
+
+The folder of a run holds `state/` and `state.last/` (the last good state and the one before),
+`log.jsonl` (a JSON object for each step, `kind` is `train`, and for each measurement, `held_out`),
+`strips/` (pictures of held-out examples: for each the driving frames, the truth, and what the
+networks make of them, the source first) and, at the end, `checkpoint.safetensors`.
+"""
+
+
 def cli_page() -> str:
     """docs/reference/cli.md."""
     with click.Context(reenact, info_name="reenact") as parent:
@@ -74,13 +101,23 @@ def cli_page() -> str:
         for name in COMMANDS:
             command = reenact.get_command(parent, name)
             assert command is not None
-            parts.append(_command(command, name))
+            parts.extend(_commands(command, name))
     return "\n".join(parts)
 
 
 def settings_page() -> str:
     """docs/reference/settings.md."""
     return "\n".join([_SETTINGS_HEAD, *_parts(Settings(), "")])
+
+
+def training_page() -> str:
+    """docs/reference/training-config.md."""
+    from reenact_training.config import FREE, TrainConfig
+
+    free = ", ".join(f"`{key}`" for key in FREE)
+    top, *tables = _parts(TrainConfig(), "")
+    head = _TRAINING_HEAD.replace("FREE", free)
+    return "\n".join([head, top.replace("## \n\nA training run.", "## Top level"), *tables])
 
 
 def field_docs(kind: type) -> dict[str, str]:
@@ -94,6 +131,15 @@ def field_docs(kind: type) -> dict[str, str]:
         if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
             docs[field.target.id] = " ".join(str(after.value.value).split())
     return docs
+
+
+def _commands(command: click.Command, name: str) -> Iterator[str]:
+    """A command, or each one of a group."""
+    if not isinstance(command, click.Group):
+        yield _command(command, name)
+        return
+    for inner in command.commands.values():
+        yield _command(inner, f"{name} {inner.name}")
 
 
 def _command(command: click.Command, name: str) -> str:
@@ -180,3 +226,4 @@ if __name__ == "__main__":
     reference = Path("docs/reference")
     (reference / "cli.md").write_text(cli_page(), "utf-8")
     (reference / "settings.md").write_text(settings_page(), "utf-8")
+    (reference / "training-config.md").write_text(training_page(), "utf-8")

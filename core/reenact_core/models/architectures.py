@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from reenact_core.errors import CheckpointError
+from reenact_core.models.integrators.files import METHODS, Method
 from reenact_core.models.state_dicts import Shapes, Weights, configuration_of, fill
 
 
@@ -57,22 +58,19 @@ def _build_paper(weights: Weights) -> nn.Module:
     return fill(lambda: Paper(settings), weights)
 
 
-def _is_fomm(shapes: Shapes) -> bool:
-    from reenact_core.models.integrators.fomm_files import holds_fomm
-
-    return holds_fomm(shapes)
-
-
-def _build_fomm(weights: Weights) -> nn.Module:
-    from reenact_core.models.integrators.fomm_files import fomm_from
-
-    return fomm_from(weights, configuration_of(weights))
+def _published(method: Method) -> Architecture:
+    """A method of others, from files of theirs or of `import`'s."""
+    return Architecture(
+        method.id,
+        method.holds,
+        lambda weights: method.build(weights, configuration_of(weights)),
+    )
 
 
 ARCHITECTURES = (
     Architecture("compact", _is_compact, _build_compact),
     Architecture("paper", _is_paper, _build_paper),
-    Architecture("fomm", _is_fomm, _build_fomm),
+    *map(_published, METHODS),
 )
 """In the order in which `detect` is asked."""
 

@@ -16,6 +16,23 @@ PACKAGE_FOLDER = Path(__file__).parent / "weights"
 DEFAULT = "compact"
 """The checkpoint that is taken when none is named."""
 
+NOT_STATED = "NOASSERTION (code: MIT)"
+"""Of weights whose makers said nothing of them, beside code under the MIT licence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that upstream publishes."""
+
+    name: str
+    """Under the models folder, `/` between folders."""
+    url: str | None = None
+    """Upstream's own address of the file itself; None where only a page for browsers has it."""
+    size: int | None = None
+    """In bytes; None where no authentic file was at hand to measure."""
+    sha256: str | None = None
+    """In hexadecimal; None where no authentic file was at hand to take it from."""
+
 
 @dataclass(frozen=True, slots=True)
 class KnownCheckpoint:
@@ -29,11 +46,96 @@ class KnownCheckpoint:
     licence: str
     """SPDX id of the weights, or what is known of their terms."""
     sha256: str | None
-    """In hexadecimal; None where no authentic file was at hand to take it from."""
+    """Of `file`, in hexadecimal; None where it is not fixed: made by `import`, or not known."""
     origin: str
     """Where it comes from, for people to read."""
     names: tuple[str, ...] = ()
-    """Other names under which the file is commonly kept."""
+    """Other names under which the file, or the folder of its files, is commonly kept."""
+    commercial: bool | None = None
+    """Whether the licence allows commercial use; None where nothing is stated."""
+    page: str = ""
+    """Upstream's page, where the terms and the weights are."""
+    downloads: tuple[Download, ...] = ()
+    """Upstream's files."""
+    configuration: tuple[tuple[str, str], ...] = ()
+    """What the weights do not say of themselves; `import` writes it into the file."""
+    version: str = ""
+    """Of the weights, by their maker."""
+
+
+def _fomm(dataset: str, upstream: str) -> KnownCheckpoint:
+    page = "github.com/AliaksandrSiarohin/first-order-model"
+    return KnownCheckpoint(
+        f"fomm-{dataset}",
+        "fomm",
+        f"fomm-{dataset}.safetensors",
+        NOT_STATED,
+        None,
+        f"{upstream} of {page}",
+        (upstream,),
+        page=f"https://{page}",
+        downloads=(Download(upstream),),
+    )
+
+
+def _dagan(name: str, upstream: str) -> KnownCheckpoint:
+    page = "github.com/harlanhong/CVPR2022-DaGAN"
+    depth = "depth/models/weights_19"
+    files = (upstream, f"{depth}/encoder.pth", f"{depth}/depth.pth")
+    return KnownCheckpoint(
+        name,
+        "dagan",
+        f"{name}.safetensors",
+        "CC-BY-NC-4.0",
+        None,
+        f"{upstream} and {depth} of {page}",
+        (upstream,),
+        commercial=False,
+        page=f"https://{page}",
+        downloads=tuple(Download(file) for file in files),
+    )
+
+
+def _osfv(name: str, generation: str, rotation: str) -> KnownCheckpoint:
+    page = "github.com/zhanglonghao1992/One-Shot_Free-View_Neural_Talking_Head_Synthesis"
+    return KnownCheckpoint(
+        name,
+        "osfv",
+        f"{name}.safetensors",
+        "CC-BY-NC-4.0",
+        None,
+        f"{generation} of {page}",
+        (f"{name}.pth.tar",),
+        commercial=False,
+        page=f"https://{page}",
+        downloads=(Download(f"{name}.pth.tar"),),
+        configuration=(("rotation", rotation),),
+        version=generation,
+    )
+
+
+def _liveportrait() -> KnownCheckpoint:
+    base = "https://huggingface.co/KwaiVGI/LivePortrait/resolve/main"
+    networks = (
+        "base_models/appearance_feature_extractor.pth",
+        "base_models/motion_extractor.pth",
+        "base_models/warping_module.pth",
+        "base_models/spade_generator.pth",
+        "retargeting_models/stitching_retargeting_module.pth",
+    )
+    files = (f"liveportrait/{network}" for network in networks)
+    return KnownCheckpoint(
+        "liveportrait",
+        "liveportrait",
+        "liveportrait.safetensors",
+        "MIT",
+        None,
+        "the folder liveportrait of huggingface.co/KwaiVGI/LivePortrait",
+        ("liveportrait",),
+        commercial=True,
+        page="https://github.com/KwaiVGI/LivePortrait",
+        downloads=tuple(Download(file, f"{base}/{file}") for file in files),
+    )
 
 
 CATALOGUE = (
@@ -44,25 +146,26 @@ CATALOGUE = (
         "Apache-2.0",
         None,
         "comes with reenact; trained on synthetic heads",
+        commercial=True,
     ),
+    _fomm("vox", "vox-cpk.pth.tar"),
+    _fomm("vox-adv", "vox-adv-cpk.pth.tar"),
     KnownCheckpoint(
-        "fomm-vox",
-        "fomm",
-        "fomm-vox.safetensors",
-        "NOASSERTION (code: MIT)",
+        "tpsmm-vox",
+        "tpsmm",
+        "tpsmm-vox.safetensors",
+        NOT_STATED,
         None,
-        "vox-cpk.pth.tar of github.com/AliaksandrSiarohin/first-order-model",
-        ("vox-cpk.pth.tar",),
+        "vox.pth.tar of github.com/yoyo-nb/Thin-Plate-Spline-Motion-Model",
+        ("vox.pth.tar",),
+        page="https://github.com/yoyo-nb/Thin-Plate-Spline-Motion-Model",
+        downloads=(Download("vox.pth.tar"),),
     ),
-    KnownCheckpoint(
-        "fomm-vox-adv",
-        "fomm",
-        "fomm-vox-adv.safetensors",
-        "NOASSERTION (code: MIT)",
-        None,
-        "vox-adv-cpk.pth.tar of github.com/AliaksandrSiarohin/first-order-model",
-        ("vox-adv-cpk.pth.tar",),
-    ),
+    _dagan("dagan-vox", "DaGAN_vox_adv_256.pth.tar"),
+    _dagan("dagan-vox-spade", "SPADE_DaGAN_vox_adv_256.pth.tar"),
+    _osfv("osfv-vox", "Vox-256-New", "new"),
+    _osfv("osfv-vox-beta", "Vox-256-Beta", "beta"),
+    _liveportrait(),
 )
 
 
@@ -78,9 +181,13 @@ def find_checkpoint(checkpoint: str | Path, folders: Sequence[Path] = ()) -> Pat
     path = Path(checkpoint)
     if isinstance(checkpoint, Path) or path.is_file():
         return path
-    entry = next((entry for entry in CATALOGUE if entry.id == checkpoint), None)
+    entry = known_checkpoint(str(checkpoint))
     if entry is not None:
         return _existing(entry, folders)
+    for folder in folders:
+        imported = folder / f"{checkpoint}.safetensors"
+        if len(path.parts) == 1 and imported.is_file():
+            return imported
     if path.suffix or len(path.parts) > 1:
         raise CheckpointError(f"{path}: there is no such file")
     ids = [known.id for known in CATALOGUE]
@@ -89,15 +196,27 @@ def find_checkpoint(checkpoint: str | Path, folders: Sequence[Path] = ()) -> Pat
     raise CheckpointError(f"{checkpoint} is neither a file nor a checkpoint that is known; {hint}")
 
 
-def _existing(entry: KnownCheckpoint, folders: Sequence[Path]) -> Path:
-    places = [*folders, PACKAGE_FOLDER]
-    for folder in places:
+def known_checkpoint(checkpoint_id: str) -> KnownCheckpoint | None:
+    """The entry of an id; None if there is none."""
+    return next((entry for entry in CATALOGUE if entry.id == checkpoint_id), None)
+
+
+def installed(entry: KnownCheckpoint, folders: Sequence[Path]) -> Path | None:
+    """Where a checkpoint lies: its file, or the folder of its files; None if it is not here."""
+    for folder in (*folders, PACKAGE_FOLDER):
         for name in (entry.file, *entry.names):
-            if (folder / name).is_file():
+            if (folder / name).exists():
                 return folder / name
-    where = " or ".join(str(folder) for folder in (folders or places))
+    return None
+
+
+def _existing(entry: KnownCheckpoint, folders: Sequence[Path]) -> Path:
+    if (path := installed(entry, folders)) is not None:
+        return path
+    where = " or ".join(str(folder) for folder in (folders or [PACKAGE_FOLDER]))
     raise CheckpointError(
-        f"the checkpoint {entry.id} is not here: put {entry.origin} into {where} as {entry.file}"
+        f"the checkpoint {entry.id} is not here: put {entry.origin} into {where} as "
+        f"{(entry.names or (entry.file,))[0]}, or see `reenact models fetch {entry.id}`"
         if entry.id != DEFAULT
         else f"the checkpoint {entry.id} is missing from this installation: {PACKAGE_FOLDER} has "
         f"no {entry.file}; install reenact again"

@@ -10,8 +10,8 @@ from torch import nn
 from reenact_core.devices import Compute, out_of_memory_named
 from reenact_core.models.architectures import ARCHITECTURES, Architecture, find_architecture
 from reenact_core.models.catalogue import DEFAULT, find_checkpoint
+from reenact_core.models.integrators.files import open_files
 from reenact_core.models.integrators.table import Integrator, find_integrator
-from reenact_core.models.state_dicts import open_weights
 
 CPU = Compute()
 
@@ -23,7 +23,7 @@ class Models:
     path: Path
     """The checkpoint's file."""
     architecture: str
-    """Its id in `architectures.ARCHITECTURES`: `compact`, `paper`, `fomm`."""
+    """Its id in `architectures.ARCHITECTURES`: `compact`, `paper`, `fomm`, ..."""
     network: nn.Module
     """All networks as one module, in `eval` mode, on `compute`'s device in its precision."""
     metadata: Mapping[str, str]
@@ -49,7 +49,7 @@ def load_models(
         CheckpointError: the checkpoint is not there, damaged, or of no known architecture.
         DeviceError: it does not fit into the device's memory.
     """
-    weights = open_weights(find_checkpoint(checkpoint, folders))
+    weights = open_files(find_checkpoint(checkpoint, folders))
     architecture = find_architecture(weights, known)
     network = placed(architecture.build(weights), compute)
     return Models(weights.path, architecture.id, network, weights.metadata, compute)
@@ -65,9 +65,11 @@ def load_integrator(
     """A global integrator: a method that moves a face from one picture alone.
 
     Args:
-        integrator_id: `compact`, `fomm`, or the name of an entry point in `reenact.integrators`.
-        weights: the method's official file, or safetensors with the same key names; None: the
-            weights that come with the method's package, where there are any.
+        integrator_id: `compact`, `fomm`, `tpsmm`, `dagan`, `osfv`, `liveportrait`, or the name of
+            an entry point in `reenact.integrators`.
+        weights: the method's official file, or safetensors with the same key names; for
+            `liveportrait` the folder of its official files, too. None: the weights that come
+            with the method's package, where there are any.
         config: upstream's configuration, as a table or a YAML file; what the weights show
             themselves need not be in it.
 

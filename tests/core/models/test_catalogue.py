@@ -62,5 +62,5 @@ def test_what_looks_like_a_path_is_called_a_missing_file(name: str) -> None:
 
 
 def test_a_word_without_a_neighbour_lists_what_is_known() -> None:
-    with pytest.raises(CheckpointError, match="known: compact, fomm-vox, fomm-vox-adv"):
+    with pytest.raises(CheckpointError, match="known: compact, fomm-vox, fomm-vox-adv, tpsmm"):
         find_checkpoint("zebra")

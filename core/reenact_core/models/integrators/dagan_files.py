@@ -78,14 +78,30 @@ def load_dagan(path: Path, configuration: Configuration | Path | None = None) ->
 
 def dagan_from(weights: Weights, configuration: Configuration) -> Dagan:
     """DaGAN from an opened file, and from those of its depth network."""
-    weights = renamed(weights, _plain)
-    refuse_others(weights.path, weights.shapes, "DaGAN", SIGNS)
-    weights = folded(renamed(with_depth(weights, configuration), _used))
+    weights = folded(gathered(weights, configuration))
     with sized(weights.path, "DaGAN"):
         settings = dagan_settings(weights.shapes, configuration)
     network = fill(lambda: Dagan(settings), weights, PARTS)
     assert isinstance(network, Dagan)
     return network
+
+
+def gathered(weights: Weights, configuration: Configuration) -> Weights:
+    """An opened file under plain names, with the depth network's tensors.
+
+    Raises:
+        CheckpointError: not DaGAN's, or the depth network is nowhere.
+    """
+    weights = renamed(weights, _plain)
+    refuse_others(weights.path, weights.shapes, "DaGAN", SIGNS)
+    return renamed(with_depth(weights, configuration), _used)
+
+
+def sources(path: Path, configuration: Configuration) -> tuple[Path, ...]:
+    """The files that `load_dagan` reads."""
+    if any(name.startswith("depth_encoder.") for name in open_weights(path).shapes):
+        return (path,)
+    return (path, *(file for _, file in _depth_files(path, configuration)))
 
 
 def holds_dagan(shapes: Shapes) -> bool:

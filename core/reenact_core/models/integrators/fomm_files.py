@@ -27,7 +27,14 @@ from reenact_core.models.paper_settings import (
     JacobianMaps,
     KeypointSettings,
 )
-from reenact_core.models.state_dicts import Shapes, Weights, fill, open_weights, part
+from reenact_core.models.state_dicts import (
+    Shapes,
+    Weights,
+    configuration_of,
+    fill,
+    open_weights,
+    part,
+)
 
 PARTS = ("kp_detector", "generator")
 """The tables of the file that make the integrator; the others belong to training."""
@@ -52,7 +59,8 @@ def load_fomm(path: Path, configuration: Configuration | Path | None = None) -> 
     Raises:
         CheckpointError: the file is damaged or does not hold FOMM, or the configuration differs.
     """
-    return fomm_from(open_weights(path), read_configuration(configuration))
+    weights = open_weights(path)
+    return fomm_from(weights, {**configuration_of(weights), **read_configuration(configuration)})
 
 
 def fomm_from(weights: Weights, configuration: Configuration) -> Fomm:

@@ -123,9 +123,23 @@ def open_liveportrait(path: Path) -> Weights:
     return open_weights(path)
 
 
+def sources(path: Path, _: Configuration) -> tuple[Path, ...]:
+    """The files that `load_liveportrait` reads."""
+    if path.is_file() and path.stem not in BASE:
+        return (path,)
+    folder = path if path.is_dir() else path.parent
+    found = (_file(folder, name) for name in (*BASE, RETARGETING))
+    return tuple(file for file in found if file is not None)
+
+
 def _folder(folder: Path) -> Weights:
     parts = {name: _file(folder, name) for name in BASE}
     missing = [name for name, path in parts.items() if path is None]
+    if len(missing) == len(BASE):
+        raise CheckpointError(
+            f"{folder}: is a folder without weights; LivePortrait's has {BASE[0]}.pth and others "
+            "in base_models"
+        )
     if missing:
         raise CheckpointError(
             f"{folder}: no {' and no '.join(f'{name}.pth' for name in missing)} here or in "

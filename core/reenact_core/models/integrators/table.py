@@ -93,7 +93,7 @@ def _load_osfv(weights: Path | None, configuration: Mapping[str, Any] | Path | N
 
     if weights is None:
         raise CheckpointError(
-            "osfv needs a weights file, as 00000189-checkpoint.pth.tar; none comes with reenact"
+            "osfv needs a weights file, its published .pth.tar; none comes with reenact"
         )
     return load_osfv(weights, configuration)
 
