@@ -1,8 +1,8 @@
 """One face shown live: frames come one after another, and the recurrence goes on between them.
 
 A frame that follows the last one shown continues it, as in a render; a jump, a cut or another face
-starts afresh. There is no looking ahead, so that the crop is steadied by what was, not by what
-comes.
+starts afresh, from d_0: the frame that looks most as the source does, of those that were seen or
+learned. There is no looking ahead, so that the crop is steadied by what was, not by what comes.
 """
 
 from dataclasses import dataclass, replace
@@ -35,6 +35,7 @@ from reenact_core.motion.batched import (
     tell,
 )
 from reenact_core.motion.recurrent import Carry, Recurrence, Reenacted
+from reenact_core.motion.transfer import nearest_frame
 from reenact_core.settings import Settings
 from reenact_core.tracking.detect import Detector
 
@@ -44,6 +45,8 @@ SAME_FACE = 0.3
 """Overlap of its boxes from which a face is the one of the frame before."""
 STEADY = 0.5
 """Share of a new box in the one that is used, while a face continues."""
+MOST_STARTS = 24
+"""Frames that are kept to choose d_0 from."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +101,14 @@ class FacePreview:
         self._motion = replace(settings.motion, transfer="absolute")
         self._recurrence = Recurrence(models, settings.motion.scheme)
         self._thread: _Thread | None = None
+        self._starts: list[tuple[Tensor, FaceState]] = []
+
+    def learn(self, picture: Picture) -> None:
+        """Keep a frame to start from: with several of a shot, expressions are right at once."""
+        seen = self._find(picture, None, None)
+        if seen is not None:
+            with torch.inference_mode(), out_of_memory_named(self._compute):
+                self._keep(*self._read(picture, seen)[:2])
 
     def show(
         self, picture: Picture, *, hint: Box | None = None, reset: bool = False
@@ -142,22 +153,35 @@ class FacePreview:
         return max(found, key=lambda seen: seen.box.area, default=None)
 
     def _next(self, picture: Picture, seen: Seen, last: _Thread | None) -> tuple[Picture, Shown]:
-        size = self._settings.crop.size
-        to_crop = align_still(seen.box, seen.landmarks, self._settings.crop)
-        plate = cut(picture, to_crop.matrix[0], size)
-        crop = self._tensor(plate)
-        now = self._models.state(read_faces(self._models, crop))
-        thread = self._started(picture.index, seen, crop, now) if last is None else last
+        crop, now, plate, to_crop = self._read(picture, seen)
+        if last is None:
+            self._keep(crop, now)
+        thread = self._started(picture.index, seen) if last is None else last
         face = self._moved(thread, crop, now)
-        thread.frame, thread.seen, thread.earlier = picture.index, seen, now
+        thread.frame, thread.seen = picture.index, seen
         self._thread = thread
         placed = self._placed(thread, face, plate, to_crop)
         shown = Shown(1, last is not None, seen.box)
         return placed.paste_into(picture, self._settings), shown
 
-    def _started(self, frame: int, seen: Seen, crop: Tensor, now: FaceState) -> _Thread:
+    def _read(self, picture: Picture, seen: Seen) -> tuple[Tensor, FaceState, Any, Affine]:
+        """Crop and state of a face, and the crop as it was cut, with its map."""
+        to_crop = align_still(seen.box, seen.landmarks, self._settings.crop)
+        plate = cut(picture, to_crop.matrix[0], self._settings.crop.size)
+        crop = self._tensor(plate)
+        return crop, self._models.state(read_faces(self._models, crop)), plate, to_crop
+
+    def _keep(self, crop: Tensor, state: FaceState) -> None:
+        self._starts = [*self._starts[1 - MOST_STARTS :], (crop, state)]
+
+    def _started(self, frame: int, seen: Seen) -> _Thread:
+        """A thread that has shown d_0."""
+        states = FaceState.cat([state for _, state in self._starts])
+        crop, state = self._starts[nearest_frame(states, self._source.state)]
         alike = likeness(self._source.pixels, crop)
-        return _Thread(frame, seen, FlowPrior(crop, dis_flow), alike, now, now)
+        thread = _Thread(frame, seen, FlowPrior(crop, dis_flow), alike, state, state)
+        self._moved(thread, crop, state)
+        return thread
 
     def _moved(self, thread: _Thread, crop: Tensor, now: FaceState) -> Reenacted:
         """One step of the recurrence."""
@@ -175,6 +199,7 @@ class FacePreview:
             Resting(rest, rest),
         )
         face, thread.carry = self._recurrence.step(inputs, thread.carry or Carry.start(inputs))
+        thread.earlier = now
         return face
 
     def _placed(self, thread: _Thread, face: Reenacted, plate: Any, to_crop: Affine) -> Placement:

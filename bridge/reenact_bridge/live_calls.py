@@ -18,11 +18,16 @@ from reenact_bridge.render_job import describe, settings_of
 from reenact_bridge.warm import Warm
 from reenact_core.engine.portrait import find_portrait
 from reenact_core.geometry import Box
+from reenact_core.media.decode import decode
+from reenact_core.media.probe import probe
 from reenact_core.models.compact import Compact
 from reenact_core.models.face_points import FacePointsNet, load_face_points
 from reenact_core.settings import Settings
+from reenact_core.timing import FrameRange
 
 STILL = Fraction(25)
+LEARNED = 8
+"""Frames of a clip that a preview is shown before the first, to find one to start from."""
 MOST_PREVIEWS = 16
 """Previews whose faces are remembered; the one that was not used longest starts afresh."""
 
@@ -126,7 +131,22 @@ class LiveCalls:
         seconds = opened.get("source_time")
         moment = None if seconds is None else Fraction(str(seconds))
         portrait = find_portrait(source, moment, settings, detector)
-        return FacePreview(models.network, portrait.pixels, settings, detector, compute, rate)
+        preview = FacePreview(models.network, portrait.pixels, settings, detector, compute, rate)
+        if "clip" in opened:
+            self._learn(preview, opened)
+        return preview
+
+    def _learn(self, preview: FacePreview, opened: dict[str, Any]) -> None:
+        """Show a preview some frames of the clip that it will be of."""
+        info = probe(self.warm.roots.find(opened["clip"], "clip"))
+        first, stop = opened.get("clip_frames", (0, info.frame_count))
+        stop = max(1, min(int(stop), info.frame_count))
+        first = min(int(first), stop - 1)
+        count = min(LEARNED, stop - first)
+        for number in range(count):
+            frame = first + (2 * number + 1) * (stop - first) // (2 * count)
+            for picture in decode(info, FrameRange(frame, frame + 1, info.rate), ahead=1):
+                preview.learn(picture)
 
     @contextmanager
     def _mapped(self, body: dict[str, Any]) -> Iterator[memoryview]:

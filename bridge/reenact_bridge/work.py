@@ -27,7 +27,7 @@ def resolved_work(body: dict[str, Any], roots: Roots) -> dict[str, Any]:
 def resolved_options(options: dict[str, Any], roots: Roots) -> dict[str, Any]:
     """Options of a render or a preview with their paths resolved."""
     found = dict(options)
-    for name in ("source", "driving"):
+    for name in ("source", "driving", "clip"):
         if name in found:
             found[name] = str(roots.find(found[name], name))
     if "tracks" in found:

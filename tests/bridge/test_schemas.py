@@ -1,0 +1,56 @@
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from reenact_bridge.callers import ROLES
+from reenact_bridge.errors import ProtocolError
+from reenact_bridge.schemas import MESSAGES, check, schema
+from reenact_bridge.settings_schema import settings_schema
+from reenact_core.settings import Settings, to_table
+
+
+def test_every_request_has_its_schemas_its_roles_and_its_place_on_the_page(
+    repository: Path,
+) -> None:
+    page = (repository / "docs" / "reference" / "bridge-protocol.md").read_text("utf-8")
+    assert set(MESSAGES) == set(ROLES)
+    for name in MESSAGES:
+        assert schema(f"{name}.request")["type"] == "object"
+        schema(f"{name}.reply")
+        assert f"### {name}" in page or f", {name}\n" in page
+
+
+def test_no_schema_lies_about_unused() -> None:
+    known = {f"{name}.json" for name in MESSAGES}
+    known |= {f"{name}.json" for name in ("header", "error", "event", "job", "options")}
+    known |= {"pixels.json", "connection.json"}
+    found = {item.name for item in files("reenact_bridge.schemas").iterdir()}
+    assert {name for name in found if name.endswith(".json")} == known
+
+
+def test_every_field_of_a_request_is_on_the_page(repository: Path) -> None:
+    page = (repository / "docs" / "reference" / "bridge-protocol.md").read_text("utf-8")
+    for name in MESSAGES:
+        for field in schema(f"{name}.request").get("properties", {}):
+            assert f"`{field}`" in page, (name, field)
+    for option in schema("options")["properties"]:
+        assert f"`{option}`" in page, option
+
+
+def test_what_is_wrong_is_pointed_at() -> None:
+    body = {"job": "0" * 32, "seq": 0, "limit": 0}
+    with pytest.raises(ProtocolError) as error:
+        check("events.since.request", body)
+    assert error.value.detail["pointer"] == "/limit"
+
+
+def test_the_settings_schema_holds_the_defaults() -> None:
+    made = settings_schema()
+    table = to_table(Settings())
+    for part, values in table.items():
+        for name, value in values.items():
+            said = made["properties"][part]["properties"][name]
+            assert said["default"] == value and said["description"]
+    assert json.dumps(made)
