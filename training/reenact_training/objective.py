@@ -26,9 +26,6 @@ class ObjectiveSettings:
     """Weight of pixels beside the head, against 1 on it."""
     features: float = 2.0
     """What mouth and eyes weigh beyond that: small parts that a viewer looks at most."""
-    painting: float = 0.3
-    """Price of painting a pixel that the source shows, beside mouth and eyes: paint has no detail
-    of its own."""
 
 
 def objective(
@@ -50,8 +47,7 @@ def objective(
         settings.global_weight * losses["global"],
         settings.calibrated_weight * losses["calibrated"],
     )
-    painting = settings.painting * (unrolled.painted * (1 - examples.features)).mean()
-    return {"total": whole + painting, **losses, "painting": painting}
+    return {"total": whole, **losses}
 
 
 def importance(examples: Examples, settings: ObjectiveSettings) -> Tensor:

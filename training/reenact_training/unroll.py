@@ -13,7 +13,6 @@ from torch.nn import functional
 
 from reenact_core.models.carry_over import FaceState
 from reenact_core.models.compact import Compact, FaceSource
-from reenact_core.models.compact_integrators import grow, shown_by_source
 from reenact_core.models.face_regions import region_masks
 from reenact_core.models.flow_prior import DrivingMotion, FlowPrior, Measure, likeness
 from reenact_core.models.head_chart import Pose
@@ -75,14 +74,11 @@ class Unrolled:
 
     Convention:
         global_faces, local_faces, faces: (T, B, 3, S, S), y^G, y^L and y
-        painted: (T, B, 2, S, S) in [0, 1], how far y^G and y^L are painted rather than moved where
-            the source shows what to move
     """
 
     global_faces: Tensor
     local_faces: Tensor
     faces: Tensor
-    painted: Tensor
 
 
 def draw_examples(ensembles: Sequence[Ensemble], generator: Generator) -> Examples:
@@ -173,9 +169,7 @@ def unroll(
         local = recurrence.local(now, _blurred(carry, blurred, generator))
         calibrated = recurrence.calibrate(now, local)
         carry = Carry(calibrated.face, calibrated.field)
-        shown = grow(shown_by_source(now.geometry), local.trust)
-        painted = shown * (1 - torch.cat([now.global_trust, local.trust], 1))
-        steps.append((now.global_face, local.face, calibrated.face, painted))
+        steps.append((now.global_face, local.face, calibrated.face))
     return Unrolled(*(torch.stack(column) for column in zip(*steps, strict=True)))
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from reenact_core.models.carry_over import sample
 from reenact_core.models.compact_integrators import (
     GEOMETRY_CHANNELS,
     Moved,
@@ -88,4 +89,22 @@ class Calibrator(nn.Module):
         face = (choice[:, :, None] * faces).sum(1) + correction
         fields = torch.stack([candidate.field for candidate in candidates], 1)
         field = (choice[..., None] * fields).sum(1)
+        face = face + other * moved_once(candidates, source, field, choice * trusts)
         return Calibrated(face.clamp(0, 1), field, choice)
+
+
+def moved_once(
+    candidates: tuple[Moved, Moved, Moved], source: Tensor, field: Tensor, weights: Tensor
+) -> Tensor:
+    """What to add to a mean of faces so that their moved parts are moved once, by the mean field.
+
+    A mean of pictures that were moved by fields a pixel apart is blurred; a mean field is not.
+
+    Convention:
+        weights: (B, 3, S, S), choice times trust; result: (B, 3, S, S)
+    """
+    apart = [
+        weights[:, number, None] * sample(source, candidate.field)
+        for number, candidate in enumerate(candidates)
+    ]
+    return weights.sum(1, keepdim=True) * sample(source, field) - sum(apart)

@@ -145,7 +145,7 @@ class GlobalIntegrator(nn.Module):
         painted, doubt = self.painter(moved, torch.sigmoid(logit), geometry)
         trust = torch.sigmoid(grow(logit, doubt) + doubt)
         trust = hold_back(trust) if self.training else trust
-        trust = trust + (1 - trust) * certainty(geometry, error)
+        trust = 1 - (1 - trust) * paintable(geometry, error)
         face = trust * sample(source, field) + (1 - trust) * painted
         return Moved(face, field, trust, painted)
 
@@ -196,7 +196,7 @@ class LocalIntegrator(nn.Module):
         painted = kept * sample(previous, subtle) + (1 - kept) * painted
         trust = torch.sigmoid(grow(logit, doubt) + doubt)
         trust = hold_back(trust) if self.training else trust
-        trust = trust + (1 - trust) * certainty(geometry, error)
+        trust = 1 - (1 - trust) * paintable(geometry, error)
         face = trust * sample(source, field) + (1 - trust) * painted
         return Moved(face, field, trust, painted)
 
@@ -220,9 +220,16 @@ def certainty(geometry: Tensor, error: Tensor) -> Tensor:
     return grow(likeness_in(geometry), error) * torch.exp(-((error / EXPLAINED) ** 2))
 
 
-def shown_by_source(geometry: Tensor) -> Tensor:
-    """Where the source shows what the new picture's pixels show, (B, 1, side, side) in [0, 1]."""
-    return geometry[:, 4:5]
+def paintable(geometry: Tensor, error: Tensor) -> Tensor:
+    """Where an integrator may paint at all, (B, 1, S, S) in [0, 1].
+
+    The inner mouth and a little around it, and what the source hides: elsewhere the source's own
+    pixels are sharper than any paint. Nowhere where the motion is sure.
+    """
+    mouth = functional.max_pool2d(geometry[:, 5:6], 3, 1, 1)
+    mouth = functional.avg_pool2d(mouth, 3, 1, 1)
+    unseen = 1 - geometry[:, 4:5]
+    return grow(torch.maximum(mouth, unseen), error) * (1 - certainty(geometry, error))
 
 
 def likeness_in(geometry: Tensor) -> Tensor:
