@@ -79,7 +79,8 @@ class KeypointDetector(nn.Module):
         logits = self.kp(features).float()
         heat = functional.softmax(logits.flatten(2) / self.temperature, dim=2)
         grid = coordinate_grid(logits.shape[2], logits.shape[3], logits.device).flatten(0, 1)
-        value = heat @ grid  # p_k = sum over z of heat_k(z) z
+        # p_k = sum over z of heat_k(z) z; a matrix product would round three times as much.
+        value = (heat[..., None] * grid).sum(dim=2)
         if self.jacobian is None:
             return Keypoints(value)
         maps = self.jacobian(features).float().unflatten(1, (-1, 4)).flatten(3)

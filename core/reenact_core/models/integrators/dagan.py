@@ -215,8 +215,7 @@ class SpadeGenerator(DepthAwareGenerator):
 
     def paint(self, features: Tensor, picture: Tensor, motion: DenseMotion) -> Tensor:
         picture = moved(picture, motion, align_corners=self.align_corners)
-        painted: Tensor = self.decoder(features, picture)
-        return painted
+        return self.decoder.told_by(features, picture)
 
 
 class ToldPainter(SpadePainter):
@@ -228,9 +227,11 @@ class ToldPainter(SpadePainter):
             settings.channels, settings.label_channels - channels, 3, padding=1
         )
 
-    def forward(self, feature: Tensor, picture: Tensor) -> Tensor:
+    def told_by(self, feature: Tensor, picture: Tensor) -> Tensor:
+        """The face (N, 3, H, W) of a moved feature and the moved picture (N, 3, H, W)."""
         told = functional.interpolate(self.compress(feature), picture.shape[2:], mode="nearest")
-        return super().forward(feature, torch.cat([told, picture], dim=1))
+        face: Tensor = self(feature, torch.cat([told, picture], dim=1))
+        return face
 
 
 def generator_widths(networks: IntegratorSettings) -> Sequence[int]:

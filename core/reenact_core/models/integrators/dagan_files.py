@@ -57,6 +57,9 @@ DEPTH_FOLDERS = (
 )
 """Where the depth network may lie, as seen from the folder of the weights."""
 
+YAML_KEYPOINTS = 10
+"""`num_kp` in upstream's YAML file, whatever the weights have."""
+
 UNUSED = "depth_encoder.encoder.fc."
 """What the depth encoder was trained for before it learned depth."""
 
@@ -181,8 +184,7 @@ def dagan_settings(shapes: Shapes, configuration: Configuration) -> DaganSetting
         generator_settings(generator),
     )
     painter = part(generator, "decoder")
-    if painter:
-        configuration = _without_bottleneck(configuration)
+    configuration = _as_meant(configuration, spade=bool(painter))
     return DaganSettings(
         configured(found, configuration),
         depth_settings(part(shapes, "depth_encoder"), part(shapes, "depth_decoder")),
@@ -190,9 +192,20 @@ def dagan_settings(shapes: Shapes, configuration: Configuration) -> DaganSetting
     )
 
 
-def _without_bottleneck(configuration: Configuration) -> Configuration:
-    """The configuration of the SPADE variant, which is upstream's of the plain one."""
+def _as_meant(configuration: Configuration, *, spade: bool) -> Configuration:
+    """Upstream's configuration without what the published weights never followed.
+
+    The number of keypoints is given on upstream's command line, 15, and overrules the 10 of its
+    YAML file; the file of the SPADE variant is the plain one's, whose bottleneck it lacks.
+    """
     model = section(configuration, "model_params")
+    common = dict(section(model, "common_params"))
     generator = dict(section(model, "generator_params"))
-    generator.pop("num_bottleneck_blocks", None)
-    return {**configuration, "model_params": {**model, "generator_params": generator}}
+    if common.get("num_kp") == YAML_KEYPOINTS:
+        del common["num_kp"]
+    if spade:
+        generator.pop("num_bottleneck_blocks", None)
+    return {
+        **configuration,
+        "model_params": {**model, "common_params": common, "generator_params": generator},
+    }

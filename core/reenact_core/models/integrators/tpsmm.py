@@ -294,7 +294,7 @@ class InpaintingNetwork(nn.Module):
     def forward(self, picture: Tensor, levels: list[Tensor], motion: SplineMotion) -> Tensor:
         """The source's picture and features, N of each, moved: (N, 3, H, W), float32."""
         deepest, *skips = reversed(levels)
-        x = self._faded(deepest, motion, 0)
+        x = seen = self._faded(deepest, motion, 0)
         for number, skip in enumerate(skips):
             for block in (*self.resblock[2 * number : 2 * number + 2], self.up_blocks[number]):
                 x = block(x)

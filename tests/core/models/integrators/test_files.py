@@ -200,7 +200,7 @@ def test_what_the_weights_do_not_show_comes_from_the_configuration(tmp_path: Pat
     config = tmp_path / "vox-adv-256.yaml"
     config.write_text(
         "model_params:\n"
-        "  common_params: {num_kp: 4, num_channels: 3}\n"
+        "  common_params: {num_kp: 10, num_channels: 3}\n"  # as upstream's, whatever the weights
         "  kp_detector_params: {temperature: 0.2, pad: 3}\n"
         "  generator_params:\n"
         "    dense_motion_params: {kp_variance: 0.02}\n"
@@ -293,7 +293,7 @@ CONTRADICTIONS = [
     ("tpsmm", {"mode": "avd"}, "holds no avd_network, which the mode avd needs"),
     ("tpsmm", {"mode": "fast"}, "mode must be one of relative, avd; got 'fast'"),
     ("tpsmm", {"background": True}, "holds no bg_predictor"),
-    ("dagan", {"model_params": {"common_params": {"num_kp": 10}}}, "num_kp is 10, .* show 4"),
+    ("dagan", {"model_params": {"common_params": {"num_kp": 11}}}, "num_kp is 11, .* show 4"),
     ("dagan", {"model_params": {"common_params": {"num_channels": 4}}}, "num_channels is 4"),
     ("dagan", {"model_params": 3}, "model_params must be a table"),
     ("dagan", {"model_params": {"kp_detector_params": {"temperature": 0}}}, "temperature"),
