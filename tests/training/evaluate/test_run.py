@@ -132,7 +132,7 @@ def test_pairs_of_real_people_need_no_truth(models: Models, tmp_path: Path) -> N
     assert done.metrics["estimators"]["psnr"]["why"]
     assert not (tmp_path / "out" / "pose_distance.png").exists()
     assert (tmp_path / "out" / "videos" / "subtle" / "0--act.mkv").is_file()
-    assert {path.name for path in done.files} >= {"strip.png", "tables.md"}
+    assert {path.name for path in done.files} >= {"strip.png", "pairs.png", "tables.md"}
 
 
 def test_real_people_without_stills_are_refused(models: Models, tmp_path: Path) -> None:

@@ -246,6 +246,9 @@ def _written(out: Path, run: Run, strips: Strips) -> Evaluated:
         partial.write_text(tables(values), "utf-8")
     write_frames(files[1], moments)
     write_sheet(files[2], strips.sheet())
+    if strips.pairs:
+        files.append(out / "pairs.png")
+        write_sheet(files[-1], strips.pairs_sheet())
     if values["estimators"]["psnr"]["estimator"] is not None:
         files += [out / "pose_distance.png", out / "over_time.png"]
         plot_distance(files[-2], moments, methods)

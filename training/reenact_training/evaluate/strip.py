@@ -11,6 +11,8 @@ from reenact_training.evaluate.example import Example
 from reenact_training.evaluate.measures import TRUTH, Pictured
 
 COLUMNS = 8
+PAIRS = 10
+"""On the sheet of pairs."""
 TILE = 150
 ROWS = ("local", "global", "subtle")
 WORTH_SAYING = 0.5
@@ -37,6 +39,8 @@ class Strips:
     """The most telling examples so far; a run's own, and changed as it goes."""
 
     best: dict[str, Candidate] = field(default_factory=dict)
+    pairs: list[Candidate] = field(default_factory=list)
+    """The first ones of `cross`."""
 
     def consider(self, example: Example, pictured: Sequence[Pictured]) -> None:
         """Keep an example if it is turned farther, or drifts more, than those before it."""
@@ -50,6 +54,8 @@ class Strips:
             max(one.moment.pose_distance for one in ordered),
             _lost(ordered),
         )
+        if example.task == "cross" and len(self.pairs) < PAIRS:
+            self.pairs.append(candidate)
         drifted, turned = self.best.get("drift"), self.best.get("turn")
         if drifted is None or candidate.lost > drifted.lost:
             self.best["drift"] = candidate
@@ -59,8 +65,13 @@ class Strips:
     def sheet(self) -> Pixels:
         """The strips as one picture."""
         chosen = {one.name: one for one in self.best.values()}
-        bands = [_band(one) for one in chosen.values()]
+        bands = [_band(one, ROWS) for one in chosen.values()]
         return draw_sheet("Results over time", bands, tile_width=TILE)
+
+    def pairs_sheet(self) -> Pixels:
+        """The full method's results for several pairs: is it one person, the source, throughout?"""
+        bands = [_band(one, ROWS[-1:], others=False) for one in self.pairs]
+        return draw_sheet("One person's face, another's motion", bands, tile_width=TILE)
 
 
 def _lost(pictured: Sequence[Pictured]) -> float:
@@ -73,14 +84,15 @@ def _lost(pictured: Sequence[Pictured]) -> float:
     return lost if lost == lost else 0.0
 
 
-def _band(one: Candidate) -> Band:
+def _band(one: Candidate, schemes: Sequence[str], *, others: bool = True) -> Band:
+    """The strips of one example; with `others` those of other methods too."""
     with_truth = TRUTH in one.shown[0].faces
     cross = not with_truth or not _same(one)
     rows = [Strip("driving", tuple(_pixels(face) for face in one.driving))] if cross else []
     if with_truth:
         rows.append(_strip("truth", TRUTH, one))
     methods = [name for name in one.shown[0].faces if name not in (*ROWS, *LEAVE_OUT, TRUTH)]
-    methods += [name for name in ROWS if name in one.shown[0].faces]
+    methods = methods * others + [name for name in schemes if name in one.shown[0].faces]
     rows += [_strip(name, name, one) for name in methods]
     first = rows[0]
     rows[0] = Strip(f"source, then\n{first.label}", first.pictures, _pixels(one.source))
