@@ -16,6 +16,7 @@ from reenact_cli.options import (
     checkpoint_option,
     codec_option,
     device_options,
+    integrator_option,
     output_options,
     settings_option,
     tracker_option,
@@ -41,6 +42,7 @@ class Job:
     paste_back: bool
     codec: "Codec"
     checkpoint: str | None
+    integrator: str | None
     tracker: str
     device: str
     precision: Precision
@@ -67,6 +69,7 @@ class Job:
 @click.option("--paste-back", is_flag=True, help="Show the whole source picture, the face in it.")
 @codec_option
 @checkpoint_option
+@integrator_option
 @tracker_option
 @device_options
 @settings_option
@@ -99,7 +102,7 @@ def _animate(job: Job, output: Output) -> RenderedShot:
         job.source,
         job.driving,
         job.out,
-        models=models_named(job.checkpoint, compute),
+        models=models_named(job.checkpoint, compute, job.integrator),
         compute=compute,
         settings=settings,
         detector=detector_named(job.tracker, compute.device),

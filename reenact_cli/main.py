@@ -22,8 +22,8 @@ from reenact_core.errors import ReenactError
 from reenact_core.version import __version__
 
 COMMANDS = (
-    "demo", "render", "animate", "track", "inspect", "models", "synth", "prepare", "train", "evaluate",
-    "serve", "keygen", "doctor",
+    "demo", "render", "animate", "track", "inspect", "models", "synth", "prepare", "train",
+    "evaluate", "serve", "keygen", "doctor",
 )  # fmt: skip
 """In the order of `reenact --help`; each lives in the file of its name."""
 

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,16 +12,26 @@ if TYPE_CHECKING:
     from reenact_core.tracking.detect import Detector
 
 
-def models_named(checkpoint: str | None, compute: "Compute") -> "Models":
+def models_named(
+    checkpoint: str | None, compute: "Compute", integrator: str | None = None
+) -> "Models":
     """The networks of a checkpoint; None is the one that comes with reenact.
+
+    Args:
+        integrator: `ID[:FILE]` of another G.
 
     Raises:
         CheckpointError: it is not there, damaged, or of no known architecture.
     """
     from reenact_core.models.catalogue import DEFAULT
+    from reenact_core.models.chosen_integrator import choose_integrator
     from reenact_core.models.load import load_models
 
-    return load_models(checkpoint or DEFAULT, compute, folders=(models_folder(),))
+    folders = (models_folder(),)
+    models = load_models(checkpoint or DEFAULT, compute, folders=folders)
+    if integrator is None:
+        return models
+    return replace(models, integrator=choose_integrator(integrator, compute, folders=folders))
 
 
 def detector_named(tracker: str, device: str = "cpu") -> "Detector":

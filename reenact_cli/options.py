@@ -81,6 +81,16 @@ def checkpoint_option(command: Command) -> Command:
     )(command)
 
 
+def integrator_option(command: Command) -> Command:
+    """`--integrator`."""
+    return click.option(
+        "--integrator",
+        metavar="ID[:FILE]",
+        help="Another method as the global integrator: fomm, tpsmm, dagan, osfv, liveportrait, or "
+        "an installed one, with the file of its weights.",
+    )(command)
+
+
 def codec_option(command: Command) -> Command:
     """`--codec`."""
     return click.option(

@@ -19,6 +19,7 @@ from reenact_cli.options import (
     checkpoint_option,
     codec_option,
     device_options,
+    integrator_option,
     output_options,
     settings_option,
     tracker_option,
@@ -62,6 +63,7 @@ class Job:
     dry_run: bool = False
     codec: "Codec" = "match"
     checkpoint: str | None = None
+    integrator: str | None = None
     tracker: Literal["embedded", "facexlib"] = "embedded"
     device: str = "auto"
     precision: Precision = "auto"
@@ -126,6 +128,7 @@ class Job:
 @click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
 @codec_option
 @checkpoint_option
+@integrator_option
 @tracker_option
 @device_options
 @settings_option
@@ -173,7 +176,7 @@ def render_job(job: Job, output: Output) -> "RunResult":
     edit = read_timeline(job.timeline, work=job.out)
     settings, plan = _settings(job, edit), _plan(job, edit)
     compute = choose_compute(job.device, job.precision)
-    models = models_named(job.checkpoint, compute)
+    models = models_named(job.checkpoint, compute, job.integrator)
     outcomes = _run(job, plan, models, settings, compute, output)
     table = {**to_table(settings), "codec": job.codec, "relink": job.relink, "tracker": job.tracker}
     seconds = time.monotonic() - began

@@ -14,11 +14,14 @@ from torch import Tensor
 
 from reenact_core.devices import Compute, out_of_memory_named
 from reenact_core.engine.performer import Crops, Floats, NewFace, Take
+from reenact_core.errors import SettingsError
 from reenact_core.models.carry_over import FaceState
 from reenact_core.models.compact import Compact, FaceSource
 from reenact_core.models.head_chart import Pose
+from reenact_core.models.integrators.table import Integrator
 from reenact_core.motion.batched import prepare_source, read_faces, step_inputs
 from reenact_core.motion.lanes import LaneSettings, ShotLanes, run_lanes
+from reenact_core.motion.other_integrator import OtherIntegrator, faces_of, put_in
 from reenact_core.motion.recurrent import Carry, Recurrence, Reenacted, StepInput
 from reenact_core.motion.source_frame import choose_source_frame, eye_openness
 from reenact_core.motion.transfer import MotionSettings, nearest_frame, smooth
@@ -26,6 +29,8 @@ from reenact_core.timeline.plan import Scheme
 
 CHUNK = 8
 """Driving frames that are prepared together."""
+OTHER_CHUNK = 32
+"""Driving frames that another integrator is given together; it reads the source once for them."""
 
 _FACE = 0
 
@@ -46,6 +51,8 @@ class NetworkPerformer:
     motion: MotionSettings
     lanes: LaneSettings
     compute: Compute
+    integrator: Integrator | None = None
+    """G in the place of the checkpoint's own."""
 
     def choose_source(self, own: Crops, driving: Crops) -> int:
         """The crop that stands best for all of them."""
@@ -88,8 +95,38 @@ class NetworkPerformer:
     ) -> Iterator[Mapping[int, StepInput]]:
         chunks = self._chunks(lane.take.driving, lane.order)
         settings = self._settings(lane.take)
-        for inputs in step_inputs(self.models, source, chunks, states, settings, resting=resting):
+        steps = step_inputs(self.models, source, chunks, states, settings, resting=resting)
+        if self.integrator is not None:
+            steps = self._with_other(self.integrator, lane, source, steps, settings)
+        for inputs in steps:
             yield {_FACE: inputs}
+
+    def _with_other(
+        self,
+        integrator: Integrator,
+        lane: _Lane,
+        source: FaceSource,
+        steps: Iterator[StepInput],
+        settings: MotionSettings,
+    ) -> Iterator[StepInput]:
+        """The steps with another integrator's faces as y^G.
+
+        Raises:
+            SettingsError: a part of the motion is asked for, which such an integrator cannot give.
+        """
+        if settings.strength != 1:
+            raise SettingsError(
+                f"strength {settings.strength:g} needs the checkpoint's own integrator; another "
+                "one carries over the whole motion: leave strength at 1, or --integrator away"
+            )
+        placed = lane.take.own is not None or settings.transfer == "absolute"
+        relative = False if self.motion.transfer == "absolute" else None
+        other = OtherIntegrator(integrator, relative, placed)
+        chunks = self._chunks(lane.take.driving, lane.order, OTHER_CHUNK)
+        faces = faces_of(other, source.pixels, chunks)
+        for inputs, face in zip(steps, faces, strict=True):
+            with torch.inference_mode():
+                yield put_in(self.models, other, inputs, face)
 
     def _resting(self, take: Take, source: FaceSource) -> FaceState:
         """The source's face in every frame before motion is added: on the head it goes onto."""
@@ -121,10 +158,10 @@ class NetworkPerformer:
                 ]
             )
 
-    def _chunks(self, crops: Crops, order: range) -> Iterator[Tensor]:
-        """Crops (n, 3, 256, 256) in [0, 1], in that order."""
-        for start in range(0, len(order), CHUNK):
-            part = [crops[index] for index in order[start : start + CHUNK]]
+    def _chunks(self, crops: Crops, order: range, count: int = CHUNK) -> Iterator[Tensor]:
+        """Crops (n, 3, 256, 256) in [0, 1], in that order, `count` at a time."""
+        for start in range(0, len(order), count):
+            part = [crops[index] for index in order[start : start + count]]
             yield self._tensor(np.stack(part))
 
     def _tensor(self, pixels: Floats) -> Tensor:

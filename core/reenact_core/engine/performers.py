@@ -23,12 +23,18 @@ def performer_of(models: Models, settings: Settings, compute: Compute) -> Perfor
         CheckpointError: networks that cannot move a face by themselves.
     """
     network = models.network
+    chosen = None if models.integrator is None else models.integrator.integrator
     if isinstance(network, Compact):
-        return NetworkPerformer(network, settings.motion, settings.lanes, compute)
+        return NetworkPerformer(network, settings.motion, settings.lanes, compute, chosen)
+    if chosen is not None:
+        raise CheckpointError(
+            f"{models.path}: another integrator goes with a checkpoint of compact, and this one "
+            f"holds {models.architecture}; leave --checkpoint away"
+        )
     if isinstance(network, Paper | Fomm):
         reader = load_face_points(compute=compute)
         return KeypointPerformer(network, reader, settings.motion, compute)
     raise CheckpointError(
         f"{models.path}: holds the networks of `{models.architecture}`, which cannot render by "
-        "themselves; use a checkpoint of compact, paper or fomm"
+        f"themselves; use --integrator {models.architecture}:{models.path}"
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reenact_core.devices import Compute
-from reenact_core.engine.digest import key_of, sequence_files
+from reenact_core.engine.digest import Digests, key_of, sequence_files
 from reenact_core.engine.events import Event, Progress, ShotDone, ShotFailed
 from reenact_core.engine.finish import write_shot
 from reenact_core.engine.footage import Footage
@@ -71,12 +71,21 @@ def render_plan(
             detector or EmbeddedDetector(),
             tracker,
             performer_of(models, settings, compute),
-            f"{folder.digests.of_file(models.path)} {compute.precision}",
+            _networks_name(models, compute, folder.digests),
             settings.lanes.width if compute.device != "cpu" else 1,
             installed,
             tuple(tracks),
         )
         yield from render_shots(plan, workshop)
+
+
+def _networks_name(models: Models, compute: Compute, digests: Digests) -> str:
+    """What decides about the faces besides settings and takes."""
+    name = f"{digests.of_file(models.path)} {compute.precision}"
+    if models.integrator is None:
+        return name
+    files = " ".join(digests.of_file(file) for file in models.integrator.files)
+    return f"{name} {models.integrator.id} {files}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

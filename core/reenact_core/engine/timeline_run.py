@@ -72,12 +72,16 @@ def conclude(
 
 def checkpoint_facts(models: Models) -> dict[str, Any]:
     """A checkpoint as results name it: file, architecture, SHA-256, licence."""
-    return {
+    facts: dict[str, Any] = {
         "file": models.path.name,
         "architecture": models.architecture,
         "sha256": sha256(models.path),
         **{key: models.metadata[key] for key in ("version", "licence") if key in models.metadata},
     }
+    if (chosen := models.integrator) is not None:
+        files = {file.name: sha256(file) for file in chosen.files}
+        facts["integrator"] = {"id": chosen.id, "files": files}
+    return facts
 
 
 def render_timeline(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -12,6 +12,9 @@ from reenact_core.models.architectures import ARCHITECTURES, Architecture, find_
 from reenact_core.models.catalogue import DEFAULT, find_checkpoint
 from reenact_core.models.integrators.files import open_files
 from reenact_core.models.integrators.table import Integrator, find_integrator
+
+if TYPE_CHECKING:
+    from reenact_core.models.chosen_integrator import ChosenIntegrator
 
 CPU = Compute()
 
@@ -29,6 +32,8 @@ class Models:
     metadata: Mapping[str, str]
     """What the file says of itself: `version`, `licence`, `configuration`, ..."""
     compute: Compute
+    integrator: "ChosenIntegrator | None" = None
+    """G in the place of the checkpoint's own; None: its own."""
 
 
 def load_models(

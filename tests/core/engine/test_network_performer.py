@@ -10,12 +10,17 @@ from reenact_core.devices import Compute
 from reenact_core.engine.network_performer import NetworkPerformer
 from reenact_core.engine.performer import Crops, NewFace, Take
 from reenact_core.engine.spool import open_spool, to_samples
+from reenact_core.errors import SettingsError
 from reenact_core.models.compact import Compact
 from reenact_core.models.face_points import load_face_points
+from reenact_core.models.integrators.table import Integrator
+from reenact_core.motion.compact_integrator import CompactIntegrator
 from reenact_core.motion.lanes import LaneSettings
 from reenact_core.motion.transfer import MotionSettings
 from reenact_core.timeline.plan import Scheme
 from tests.synthetic import draw, one_face
+from tests.tiny import tiny_fomm
+from tests.tiny_volumes import tiny_liveportrait
 
 SIZE, COUNT = 256, 6
 
@@ -78,3 +83,75 @@ def test_side_by_side_gives_what_one_by_one_gives(network: Compact, crops: Crops
 def test_a_middling_face_is_one_of_a_kind_that_is_frequent(network: Compact, crops: Crops) -> None:
     same = Crops(crops.spool, np.array([2, 2, 2, 5, 2]))
     assert performer(network).choose_source(same, crops) != 3
+
+
+# Another G.
+
+
+def swapped(network: Compact, integrator: Integrator | None) -> NetworkPerformer:
+    return NetworkPerformer(network, MotionSettings(), LaneSettings(4), Compute(), integrator)
+
+
+def test_the_checkpoints_own_g_as_another_gives_what_it_gives(
+    network: Compact, crops: Crops
+) -> None:
+    """Up to the smoothing of poses over time, which an integrator alone does not do."""
+    own = CompactIntegrator(network)
+    settings = MotionSettings(smoothing=0)
+    ours, other = (
+        by_place(
+            NetworkPerformer(network, settings, LaneSettings(4), Compute(), integrator).perform(
+                [take("a", crops, "global")]
+            )
+        )
+        for integrator in (None, own)
+    )
+    for place, face in ours.items():
+        assert np.abs(face.pixels - other[place].pixels).mean() < 2e-3
+        assert np.array_equal(face.points, other[place].points)
+
+
+@pytest.mark.parametrize("scheme", ["subtle", "local"])
+def test_l_and_c_go_on_top_of_another_g(network: Compact, crops: Crops, scheme: Scheme) -> None:
+    faces = by_place(swapped(network, tiny_liveportrait()).perform([take("a", crops, scheme)]))
+    assert len(faces) == COUNT
+    assert all(np.isfinite(face.pixels).all() for face in faces.values())
+
+
+def test_g_alone_is_the_methods_own_picture(network: Compact, crops: Crops) -> None:
+    fomm = tiny_fomm()
+    faces = by_place(swapped(network, fomm).perform([take("a", crops, "global")]))
+
+    def tensor(index: int) -> torch.Tensor:
+        return torch.from_numpy(crops[index]).permute(2, 0, 1)[None]
+
+    start = next(i for i in range(COUNT) if np.array_equal(crops[i], crops[3]))
+    expected = fomm.reenact(tensor(3), tensor(start), tensor(5))[0].permute(1, 2, 0).numpy()
+    assert np.abs(faces["a", 5].pixels - expected).max() < 1e-5
+    assert faces["a", 5].trust.min() == 1
+
+
+def test_a_face_on_footage_is_put_where_its_head_is(network: Compact, crops: Crops) -> None:
+    """The source is given back unmoved; on another head it has to move there."""
+
+    class Still(CompactIntegrator):
+        def reenact(
+            self,
+            source: torch.Tensor,
+            driving_initial: torch.Tensor,
+            driving: torch.Tensor,
+            relative: bool | None = True,
+            adapt_scale: bool | None = False,
+        ) -> torch.Tensor:
+            return source.expand_as(driving).clone()
+
+    taken = Take("a", crops[3], crops, "global", 1.0, None, "absolute")
+    faces = by_place(swapped(network, Still(network)).perform([taken]))
+    moved = [np.abs(face.pixels - crops[3]).mean() for face in faces.values()]
+    assert 2 * min(moved) < max(moved)  # the head of one frame is the source's own
+
+
+def test_a_part_of_the_motion_is_refused(network: Compact, crops: Crops) -> None:
+    half = Take("a", crops[3], crops, "global", 0.5, None, "relative")
+    with pytest.raises(SettingsError, match=r"strength 0\.5 needs the checkpoint's own"):
+        list(swapped(network, tiny_fomm()).perform([half]))

@@ -1,0 +1,143 @@
+"""`--integrator` on the command line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from safetensors.torch import save_file
+from torch import nn
+
+from reenact_cli.main import run
+from reenact_core.models.catalogue import find_checkpoint
+from reenact_core.models.chosen_integrator import choose_integrator
+from reenact_core.models.integrators.osfv import Osfv
+from tests.synthetic import ClipFormat, TimelineClip, write_clip, write_portrait, write_timeline
+from tests.tiny import tiny_dagan, tiny_fomm, tiny_tpsmm
+from tests.tiny_volumes import tiny_liveportrait, tiny_osfv
+
+TINY: dict[str, Callable[[], nn.Module]] = {
+    "fomm": tiny_fomm,
+    "tpsmm": tiny_tpsmm,
+    "dagan": tiny_dagan,
+    "osfv": tiny_osfv,
+    "liveportrait": tiny_liveportrait,
+}
+"""Each with a file for pictures of any multiple of 32 pixels."""
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Writes the file of a tiny network, under the id of a checkpoint, into the models folder."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    monkeypatch.setenv("REENACT_MODELS", str(folder))
+
+    def write(method: str, name: str | None = None) -> Path:
+        path = folder / f"{name or method}.safetensors"
+        state = TINY[method]().state_dict()
+        save_file({key: tensor.contiguous() for key, tensor in state.items()}, path)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("method", TINY)
+def test_animate_runs_with_each_of_them(
+    method: str, weights: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    face = write_portrait(tmp_path / "face.png", 256)
+    clip = write_clip(tmp_path / "clip.mkv", 2, form=ClipFormat(width=256, height=256))
+    out = tmp_path / "out.mkv"
+    command = [
+        "animate",
+        str(face),
+        str(clip),
+        "-o",
+        str(out),
+        "--crop",
+        "none",
+        "--scheme",
+        "global",
+    ]
+    command += ["--integrator", f"{method}:{weights(method)}", "--codec", "ffv1"]
+    assert run([*command, "--json", "--progress", "none", "--device", "cpu"]) == 0
+    assert json.loads(capsys.readouterr().out)["frames"] == 2
+    with av.open(str(out)) as container:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert [picture.shape for picture in pictures] == [(256, 256, 3)] * 2
+    assert np.std(pictures[0]) > 1
+
+
+def test_render_names_the_integrator_and_renders_anew_for_another(
+    weights: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    media = write_clip(tmp_path / "a.mkv", 6)
+    write_portrait(tmp_path / "face.png")
+    ask = {"version": 1, "mode": "recast", "source": "face.png"}
+    edit = write_timeline(tmp_path / "cut.otio", [TimelineClip("sh", media, 1, 3, 6, ask)])
+    base = ["render", str(edit), "-o", str(tmp_path / "out"), "--json", "--progress", "none"]
+    statuses = []
+    for extra in ([], ["--integrator", f"fomm:{weights('fomm')}"]):
+        for _ in range(2):
+            assert run([*base, "--handles", "0", *extra]) == 0
+            capsys.readouterr()
+            record = json.loads((tmp_path / "out" / "run.json").read_text())
+            statuses.append(record["shots"][0]["status"])
+    assert statuses == ["rendered", "kept", "rendered", "kept"]
+    named = record["checkpoint"]["integrator"]
+    assert named["id"] == "fomm" and list(named["files"]) == ["fomm.safetensors"]
+
+
+def test_an_installed_checkpoint_needs_no_file(
+    weights: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = weights("osfv", "osfv-vox-beta")
+    for named in ("osfv", "osfv-vox-beta"):
+        chosen = choose_integrator(named, folders=[path.parent])
+        assert chosen.id == "osfv" and chosen.files == (path,)
+        assert isinstance(chosen.integrator, Osfv)
+        assert chosen.integrator.settings.rotation == "beta"
+
+
+def test_the_checkpoints_own_is_one_too() -> None:
+    chosen = choose_integrator("compact")
+    assert chosen.id == "compact"
+    assert chosen.files in ((), (find_checkpoint("compact"),))
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ("tpsmm", "name them as tpsmm:FILE, or see `reenact models fetch tpsmm-vox`"),
+        ("fomm:", "no file after the colon"),
+        ("fom", "did you mean fomm"),
+        ("fomm:gone.pth", "gone.pth: cannot be read"),
+        ("fomm:{osfv}", "no FOMM weights"),
+    ],
+)
+def test_what_is_no_integrator_says_so(
+    named: str,
+    words: str,
+    weights: Callable[[str], Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    face, clip = write_portrait(tmp_path / "a.png"), write_clip(tmp_path / "a.mkv", 2)
+    asked = named.format(osfv=weights("osfv"))
+    command = ["animate", str(face), str(clip), "-o", str(tmp_path / "o.mkv"), "--json"]
+    assert run([*command, "--integrator", asked]) == 4
+    assert words in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_a_checkpoint_without_l_and_c_takes_no_other_g(
+    weights: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    face, clip = write_portrait(tmp_path / "a.png"), write_clip(tmp_path / "a.mkv", 2)
+    fomm = str(weights("fomm"))
+    command = ["animate", str(face), str(clip), "-o", str(tmp_path / "o.mkv"), "--json"]
+    assert run([*command, "--checkpoint", fomm, "--integrator", f"fomm:{fomm}"]) == 4
+    message = json.loads(capsys.readouterr().out)["error"]["message"]
+    assert "another integrator goes with a checkpoint of compact" in message
