@@ -18,15 +18,16 @@ from reenact_core.version import __version__
 FEATURES = ("jobs", "frame", "detect", "shm", "inline", "cancel-now")
 HEARTBEAT_MS = 5000
 
+WRITES = frozenset({"submit", "cancel", "forget"})
+"""Requests that are answered when they are on the disk."""
+
 Body = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What a request has the main thread do; each may be called from any thread."""
+    """What a request has other threads do; each may be called from any thread."""
 
-    work: Callable[[], None]
-    """There is a job to begin."""
     stop: Callable[[str, bool], None]
     """Stop a job that is under way; True: now."""
     heard: Callable[[Caller], None]
@@ -48,8 +49,8 @@ class Reception:
     draining: bool = False
     load: float = 0.0
 
-    def answer(self, caller: Caller, kind: str, body: Body) -> Body | None:
-        """The body of the reply; None where the request is not answered here.
+    def answer(self, caller: Caller, kind: str, body: Body) -> Body:
+        """The body of the reply to a request that changes nothing.
 
         Raises:
             ProtocolError: it is answered with an error.
@@ -57,17 +58,38 @@ class Reception:
         answers: dict[str, Callable[[Caller, Body], Body]] = {
             "hello": self._hello,
             "ping": self._ping,
-            "submit": self._submit,
             "status": self._status,
             "list": self._list,
             "result": self._result,
-            "forget": self._forget,
-            "cancel": self._cancel,
             "events.since": self._events,
             "shutdown": self._shutdown,
         }
-        found = answers.get(kind)
-        return None if found is None else found(caller, body)
+        return answers[kind](caller, body)
+
+    def change(self, caller: Caller, kind: str, body: Body) -> Body:
+        """The body of the reply to `cancel` or `forget`; for the clerk.
+
+        Raises:
+            ProtocolError: it is answered with an error.
+        """
+        return self._cancel(caller, body) if kind == "cancel" else self._forget(caller, body)
+
+    def submission(self, caller: Caller, body: Body) -> tuple[Submission, int]:
+        """What `submit` asks for, and how many open jobs its client may have.
+
+        Raises:
+            ProtocolError: E_PATH or E_MEDIA.
+        """
+        work = resolved_work(body, self.roots)
+        if not os.path.exists(work["timeline"]):
+            raise ProtocolError(
+                "E_MEDIA", f"{body['timeline']['path']}: no such file", kind="timeline"
+            )
+        priority = int(body.get("priority", 5))
+        asked = Submission(
+            caller.name, body["idempotency_key"], digest(work, priority), work, priority
+        )
+        return asked, 0 if self.draining else self.limits.jobs_per_client
 
     def _hello(self, caller: Caller, body: Body) -> Body:
         if PROTOCOL not in body.get("protocols", [PROTOCOL]):
@@ -97,22 +119,6 @@ class Reception:
         queued = counts.pop("queued", 0)
         jobs = {"queued": queued, "running": sum(counts.values())}
         return {"load": self.load, "jobs": jobs, "devices": self.devices}
-
-    def _submit(self, caller: Caller, body: Body) -> Body:
-        work = resolved_work(body, self.roots)
-        if not os.path.exists(work["timeline"]):
-            raise ProtocolError(
-                "E_MEDIA", f"{body['timeline']['path']}: no such file", kind="timeline"
-            )
-        priority = int(body.get("priority", 5))
-        asked = Submission(
-            caller.name, body["idempotency_key"], digest(work, priority), work, priority
-        )
-        most = 0 if self.draining else self.limits.jobs_per_client
-        job, known = self.store.submit(asked, most)
-        if not known:
-            self.orders.work()
-        return {"job": job.id, "state": job.state, "known": known}
 
     def _status(self, caller: Caller, body: Body) -> Body:
         return self._record(caller, self._find(caller, body["job"]))

@@ -35,7 +35,7 @@ class _Bench:
 
 
 class Renderers:
-    """Used by the server's main thread alone."""
+    """Used by the clerk alone, but for `devices`."""
 
     def __init__(self, store: Store, devices: list[str], start: dict[str, Any], hear: Hear) -> None:
         """`start`: what workers are told at first, but for their device."""
@@ -119,7 +119,7 @@ class Renderers:
             bench.job = None
             return
         if bench.worker is None:
-            start = {**self._start, "device": bench.device}
+            start = {**self._start, "device": bench.device, "politely": True}
             bench.worker = WorkerProcess(start, bench.log, self._hear)
         bench.worker.send({"do": "render", "job": job.id, "work": job.work})
         found = self._store.job(job.id)

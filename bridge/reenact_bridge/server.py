@@ -1,14 +1,15 @@
-"""The bridge's server: two threads that never work, and workers that do.
+"""The bridge's server: two threads that only answer, a clerk that writes, workers that work.
 
-The main thread has the request socket, the events socket and the workers; another thread has the
-control socket. Both answer from the job store, whose readers do not wait for its writers.
+The main thread has the request socket, the events socket and the worker of live calls; another
+thread has the control socket. Both answer from the job store, whose readers do not wait for its
+writer, the clerk, who also has the workers that render.
 """
 
 import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 import zmq
 
 from reenact_bridge.callers import ROLES, Caller, visitor_of
+from reenact_bridge.clerk import Clerk, Submitted
 from reenact_bridge.connection import (
     alone,
     connection_file,
@@ -31,7 +33,7 @@ from reenact_bridge.limits import Limits
 from reenact_bridge.live_desk import Call, LiveDesk
 from reenact_bridge.mailbox import Mailbox
 from reenact_bridge.previews import Previews
-from reenact_bridge.reception import Orders, Reception
+from reenact_bridge.reception import WRITES, Orders, Reception
 from reenact_bridge.regions import map_region, sweep
 from reenact_bridge.renderers import Renderers
 from reenact_bridge.roots import Roots
@@ -48,6 +50,9 @@ BURST = 64
 """Messages of one socket that are answered before the others are looked at."""
 
 REQUEST_HIGH_WATER, CONTROL_HIGH_WATER, EVENTS_HIGH_WATER = 64, 256, 1000
+
+
+Answer = Callable[[dict[str, Any] | ProtocolError], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +99,29 @@ class Server:
         self.settings, self.endpoints = settings, endpoints
         self.instance = new_instance()
         self._sockets, self._allowed = sockets, allowed
-        self._mailbox, self._stop_control = Mailbox(), Mailbox()
-        self._stopping = self._draining = False
+        self._mail = {"request": Mailbox(), "control": Mailbox()}
+        self._stopping = False
+        self._fault: Exception | None = None
         limits, roots = settings.limits, Roots.of(settings.roots)
         logs = settings.store / "logs"
-        self._store = Store(settings.store, self._told(("event",)))
+        post = self._mail["request"].put
+        self._store = Store(settings.store, lambda event: post(("event", event)))
         start = {"roots": [str(folder) for folder in roots.folders], "logs": str(logs)}
-        hear = self._hear_worker
-        self._renderers = Renderers(self._store, list(settings.devices), start, hear)
+        self._clerk = Clerk(self._store, self._clerks_tick, self._fail)
+        self._renderers = Renderers(self._store, list(settings.devices), start, self._renderer_said)
         live = {**start, "device": settings.devices[0]}
-        self._desk = LiveDesk(live, logs / "live.log", hear, self._finish, limits)
+        self._desk = LiveDesk(
+            live,
+            logs / "live.log",
+            lambda worker, message: post(("live", worker, message)),
+            self._finish,
+            limits,
+        )
         self._front = FrontDesk(self._desk, Previews(limits), roots, limits)
         orders = Orders(
-            work=self._told(("work",)),
-            stop=self._told(("stop",)),
-            heard=self._told(("heard",)),
-            shutdown=self._told(("shutdown",)),
+            stop=lambda job, now: self._clerk.do(self._stop_job, job, now),
+            heard=lambda caller: post(("heard", caller)),
+            shutdown=lambda drain: post(("shutdown", drain)),
         )
         self._reception = Reception(
             self._store, roots, limits, list(settings.devices), self.instance, orders
@@ -160,100 +172,112 @@ class Server:
 
     def stop(self) -> None:
         """Stop soon; may be called from any thread and from a signal's handler."""
-        self._mailbox.put(("shutdown", False))
+        self._mail["request"].put(("shutdown", False))
 
     def run(self) -> None:
         """Serve until told to stop."""
         self._store.recover()
+        self._clerk.start()
         self._control.start()
-        self._renderers.go_on()
-        poller = zmq.Poller()
-        for key in (self._sockets["request"], self._sockets["events"], self._mailbox.fd):
+        mail, poller = self._mail["request"], zmq.Poller()
+        for key in (self._sockets["request"], self._sockets["events"], mail.fd):
             poller.register(key, zmq.POLLIN)
         next_tick = time.monotonic()
         while not self._stopping:
             found = dict(poller.poll(TICK_MS))
-            if self._mailbox.fd in found:
+            if mail.fd in found:
                 self._read_mail()
             if self._sockets["events"] in found:
                 self._subscriptions()
             if self._sockets["request"] in found:
-                self._receive(self._sockets["request"], self._take_request)
+                self._receive("request")
             if time.monotonic() >= next_tick:
                 self._tick()
                 next_tick = time.monotonic() + TICK_MS / 1000
+        if self._fault is not None:
+            raise self._fault
+
+    def _fail(self, error: Exception) -> None:
+        """Stop, since a thread that others rely on has ended by a bug."""
+        self._fault = error
+        self.stop()
 
     def close(self) -> None:
         """End threads and workers; jobs that were under way go on after the next start."""
-        self._stop_control.put(None)
+        self._mail["control"].put(("stop",))
         if self._control.is_alive():
             self._control.join()
+        self._clerk.stop()
         self._desk.close()
         self._renderers.close()
         self._read_mail()  # what was said last is still told
         self._front.close()
         self._store.close()
-        self._mailbox.close()
-        self._stop_control.close()
-
-    def _told(self, what: tuple[str]) -> Callable[..., None]:
-        """A function that leaves its arguments for the main thread."""
-        return lambda *values: self._mailbox.put((*what, *values))
-
-    def _hear_worker(self, worker: WorkerProcess, message: dict[str, Any]) -> None:
-        self._mailbox.put(("worker", worker, message))
+        for mailbox in self._mail.values():
+            mailbox.close()
 
     def _read_mail(self) -> None:
-        for kind, *values in self._mailbox.take():
+        for kind, *values in self._mail["request"].take():
             if kind == "event":
                 self._publish(values[0])
-            elif kind == "worker":
-                if not self._renderers.heard(*values):
-                    self._desk.heard(*values)
-            elif kind == "work":
-                self._renderers.go_on()
-            elif kind == "stop":
-                self._renderers.stop(values[0], now=values[1])
+            elif kind == "answer":
+                send(self._sockets["request"], values[0])
+            elif kind == "live":
+                self._desk.heard(*values)
             elif kind == "heard":
                 self._front.hear(values[0])
+            elif kind == "idle":
+                self._stopping = True
             elif kind == "shutdown":
-                self._draining = self._renderers.draining = True
+                self._clerk.do(self._drain)
                 self._stopping = self._stopping or not values[0]
 
     def _tick(self) -> None:
-        self._renderers.tick()
         self._desk.tick()
         self._front.tick()
         self._reception.load = self._desk.load
-        if self._draining and not self._renderers.busy:
-            self._stopping = True
+
+    def _renderer_said(self, worker: WorkerProcess, message: dict[str, Any]) -> None:
+        self._clerk.do(self._hear_renderer, worker, message)
+
+    def _hear_renderer(self, worker: WorkerProcess, message: dict[str, Any]) -> None:
+        self._renderers.heard(worker, message)
+
+    def _stop_job(self, job: str, now: bool) -> None:
+        self._renderers.stop(job, now=now)
+
+    def _drain(self) -> None:
+        self._renderers.draining = True
+
+    def _clerks_tick(self) -> None:
+        self._renderers.tick()
+        if self._renderers.draining and not self._renderers.busy:
+            self._mail["request"].put(("idle",))
 
     def _run_control(self) -> None:
-        poller, socket = zmq.Poller(), self._sockets["control"]
+        socket, mail, poller = self._sockets["control"], self._mail["control"], zmq.Poller()
         poller.register(socket, zmq.POLLIN)
-        poller.register(self._stop_control.fd, zmq.POLLIN)
+        poller.register(mail.fd, zmq.POLLIN)
         while True:
             found = dict(poller.poll())
-            if self._stop_control.fd in found:
-                return
-            self._receive(socket, self._take_control)
+            if mail.fd in found:
+                for kind, *values in mail.take():
+                    if kind == "stop":
+                        return
+                    send(socket, values[0])
+            if socket in found:
+                self._receive("control")
 
-    def _receive(
-        self, socket: Any, take: Callable[[Caller, Message], dict[str, Any] | None]
-    ) -> None:
+    def _receive(self, name: str) -> None:
+        """Answer the messages that have come to a socket."""
         for _ in range(BURST):
             try:
-                frames = socket.recv_multipart(zmq.NOBLOCK, copy=False)
+                frames = self._sockets[name].recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
-            self._answer(socket, frames, take)
+            self._answer(name, frames)
 
-    def _answer(
-        self,
-        socket: Any,
-        frames: list[Any],
-        take: Callable[[Caller, Message], dict[str, Any] | None],
-    ) -> None:
+    def _answer(self, name: str, frames: list[Any]) -> None:
         """Answer one message; whatever it holds, the answer is one message."""
         identity, header = frames[0].bytes, None
         try:
@@ -268,45 +292,53 @@ class Server:
             caller.check_may(header.type)
             message = read_message(header, parts)
             check(f"{header.type}.request", message.body)
-            body = take(caller, message)
+            body = self._take(name, caller, message)
         except ProtocolError as error:
-            self._refuse(socket, identity, header, error)
+            send(self._sockets[name], _reply(identity, header, error))
             return
         if body is not None:
-            send(socket, [identity, *pack(f"{header.type}.ok", header.id, body)])
+            send(self._sockets[name], _reply(identity, header, body))
 
-    def _take_request(self, caller: Caller, message: Message) -> dict[str, Any] | None:
-        if message.header.type in HERE:
-            return self._front.take(caller, message)
-        return self._reception.answer(caller, message.header.type, message.body)
-
-    def _take_control(self, caller: Caller, message: Message) -> dict[str, Any] | None:
+    def _take(self, name: str, caller: Caller, message: Message) -> dict[str, Any] | None:
+        """The body of the reply; None where it comes later."""
         kind = message.header.type
         if kind in HERE:
-            raise ProtocolError("E_SCHEMA", f"`{kind}` goes to the request socket", pointer="/type")
-        return self._reception.answer(caller, kind, message.body)
+            if name == "control":
+                said = f"`{kind}` goes to the request socket"
+                raise ProtocolError("E_SCHEMA", said, pointer="/type")
+            return self._front.take(caller, message)
+        if kind not in WRITES:
+            return self._reception.answer(caller, kind, message.body)
+
+        def answer(outcome: dict[str, Any] | ProtocolError) -> None:
+            reply = _reply(caller.identity, message.header, outcome)
+            self._mail[name].put(("answer", reply))
+
+        if kind == "submit":
+            asked, most = self._reception.submission(caller, message.body)
+            self._clerk.submit(asked, most, lambda outcome: answer(_submitted(outcome)))
+        else:
+            self._clerk.do(self._change, caller, message, answer)
+        return None
+
+    def _change(self, caller: Caller, message: Message, answer: Answer) -> None:
+        """Have a job cancelled or forgotten; in the clerk's thread."""
+        try:
+            answer(self._reception.change(caller, message.header.type, message.body))
+        except ProtocolError as error:
+            answer(error)
 
     def _finish(self, call: Call, outcome: dict[str, Any] | ProtocolError) -> None:
         """Answer a call that a worker has done."""
-        socket, identity = self._sockets["request"], call.caller.identity
-        if isinstance(outcome, ProtocolError):
-            self._refuse(socket, identity, call.header, outcome)
-            return
-        buffers, body = list[Any](), outcome
-        if call.name == "frame":
-            body = {**outcome, "slot": call.body.get("slot")}
+        buffers, told = list[Any](), outcome
+        if call.name == "frame" and isinstance(outcome, dict):
+            told = {**outcome, "slot": call.body.get("slot")}
             if call.region is not None:
                 mapped = map_region(call.region.path, call.region.size)
                 buffers.append(bytes(mapped.view))
                 mapped.close()
-        reply = pack(f"{call.header.type}.ok", call.header.id, body, buffers)
-        send(socket, [identity, *reply])
-
-    def _refuse(
-        self, socket: Any, identity: bytes, header: Header | None, error: ProtocolError
-    ) -> None:
-        parent = None if header is None else header.id
-        send(socket, [identity, *pack("error", parent, error.body())])
+        frames = _reply(call.caller.identity, call.header, told, buffers)
+        send(self._sockets["request"], frames)
 
     def _publish(self, event: dict[str, Any]) -> None:
         topic = f"job.{event['job']}.".encode()
@@ -338,6 +370,28 @@ class Server:
             return False
         job = self._store.job(parts[1])
         return job is not None and Caller(b"", visitor).owns(job)
+
+
+def _reply(
+    identity: bytes,
+    header: Header | None,
+    outcome: dict[str, Any] | ProtocolError,
+    buffers: Sequence[Any] = (),
+) -> list[Any]:
+    """The frames that answer a request; its header is None where it could not be read."""
+    parent = None if header is None else header.id
+    if isinstance(outcome, ProtocolError):
+        return [identity, *pack("error", parent, outcome.body())]
+    kind = "" if header is None else header.type
+    return [identity, *pack(f"{kind}.ok", parent, outcome, buffers)]
+
+
+def _submitted(outcome: Submitted) -> dict[str, Any] | ProtocolError:
+    """The body of the reply to `submit`."""
+    if isinstance(outcome, ProtocolError):
+        return outcome
+    job, known = outcome
+    return {"job": job.id, "state": job.state, "known": known}
 
 
 def _security(settings: ServeSettings) -> tuple[KeyPair | None, AllowList | None]:

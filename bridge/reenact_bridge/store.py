@@ -1,8 +1,8 @@
 """Jobs on disk: acknowledged only when written, alive after `kill -9`, ended exactly once.
 
-One SQLite file. Changes of state are flushed to the disk before anybody hears of them; progress is
-flushed when the system likes. Readers (`status`) have connections of their own and never wait for
-a writer.
+One SQLite file. That a job is there, is to be stopped, or has ended is flushed to the disk before
+anybody hears of it; what lies between is flushed when the system likes. Readers (`status`) have
+connections of their own and never wait for a writer.
 """
 
 import json
@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -81,11 +81,13 @@ class Store:
             self._writer = self._connect()
             self._writer.execute("PRAGMA journal_mode=WAL")
             version = self._writer.execute("PRAGMA user_version").fetchone()[0]
-            self._writer.executescript(_SCHEMA)
-            self._writer.execute(f"PRAGMA user_version={_VERSION}")
+            if version in (0, _VERSION):
+                self._writer.executescript(_SCHEMA)
+                self._writer.execute(f"PRAGMA user_version={_VERSION}")
         except (OSError, sqlite3.Error) as error:
             raise OutputError(f"{self._path}: cannot keep jobs ({error})") from error
         if version not in (0, _VERSION):
+            self._writer.close()
             raise OutputError(
                 f"{self._path}: was written by another version of reenact; name another folder"
             )
@@ -95,37 +97,57 @@ class Store:
         for connection in [*self._readers, self._writer]:
             connection.close()
 
-    def submit(self, asked: Submission, most: int) -> tuple[Job, bool]:
-        """The job of a submission, and whether it was known already.
+    def submit(
+        self, asked: Sequence[tuple[Submission, int]]
+    ) -> list[tuple[Job, bool] | ProtocolError]:
+        """The job of each submission and whether it was known already, or why there is none.
 
-        Raises:
-            ProtocolError: E_CONFLICT: the key stands for other work; E_BUSY: the owner has `most`
-                jobs that have not ended, or the disk is full.
+        With every submission goes how many jobs that have not ended its owner may have. All are
+        flushed to the disk together, before this returns. E_CONFLICT: the key stands for other
+        work; E_BUSY: too many jobs, or the disk is full, and then nothing was written.
         """
-        with self._writing(flush=True) as writer:
+        events: list[dict[str, Any]] = []
+        try:
+            with self._writing(flush=True) as writer:
+                outcomes = [self._enter(writer, one, most, events) for one, most in asked]
+        except ProtocolError as error:
+            return [error] * len(asked)
+        for event in events:
+            self._heard(event)
+        return outcomes
+
+    def _enter(
+        self,
+        writer: sqlite3.Connection,
+        asked: Submission,
+        most: int,
+        events: list[dict[str, Any]],
+    ) -> tuple[Job, bool] | ProtocolError:
+        """Write one submission, if it may be."""
+        try:
             known = self._known(writer, asked)
             if known is not None:
                 return known, True
             self._check_room(writer, asked.owner, most)
-            job_id = uuid.uuid4().hex
-            values = (
-                job_id,
-                asked.owner,
-                asked.key,
-                asked.digest,
-                json.dumps(asked.work),
-                asked.priority,
-                time.time(),
-            )
-            writer.execute(
-                "INSERT INTO jobs (id, owner, key, digest, work, priority, created, state) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, 'queued')",
-                values,
-            )
-            event = self._append(writer, job_id, "state", {"state": "queued"})
-            job = _required(_one(writer, job_id), job_id)
-        self._heard(event)
-        return job, False
+        except ProtocolError as error:
+            return error
+        job_id = uuid.uuid4().hex
+        values = (
+            job_id,
+            asked.owner,
+            asked.key,
+            asked.digest,
+            json.dumps(asked.work),
+            asked.priority,
+            time.time(),
+        )
+        writer.execute(
+            "INSERT INTO jobs (id, owner, key, digest, work, priority, created, state) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, 'queued')",
+            values,
+        )
+        events.append(self._append(writer, job_id, "state", {"state": "queued"}))
+        return _required(_one(writer, job_id), job_id), False
 
     def job(self, job_id: str) -> Job | None:
         """The job of that id."""
@@ -203,7 +225,7 @@ class Store:
         Raises:
             ProtocolError: E_BUSY: the disk is full, and nothing was changed.
         """
-        with self._writing(flush=True) as writer:
+        with self._writing(flush=state in FINAL) as writer:
             job = _one(writer, job_id)
             if job is None or job.is_final:
                 return False

@@ -23,6 +23,9 @@ from reenact_bridge.pipes import read_messages, write_message
 from reenact_bridge.roots import Roots
 from reenact_core.errors import ReenactError
 
+POLITE = 5
+"""By so much a render stands back behind the server, its previews and the editor itself."""
+
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 
@@ -40,6 +43,8 @@ class Worker:
         """Work until the server is gone."""
         self._reader.start()
         start = self._queue.get()
+        if start.get("politely") and hasattr(os, "nice"):
+            os.nice(POLITE)
         from reenact_bridge.live_calls import LiveCalls  # torch: slow, after the reader listens
         from reenact_bridge.warm import Warm
 
