@@ -70,7 +70,7 @@ that names the nearest known one. In a file, `"none"` takes a value back where n
 _TRAINING_HEAD = """\
 # Configuration of a training run
 
-<!-- Written by `python -m reenact_cli.reference`; edit the classes in `config.py`, not this page. -->
+<!-- Written by `python -m reenact_cli.reference`; edit `training/reenact_training/config.py`. -->
 
 `reenact train CONFIG.toml` reads a TOML file that names only what differs from the defaults:
 

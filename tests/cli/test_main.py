@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reenact_cli.main import COMMANDS, run
-from reenact_cli.reference import cli_page, settings_page
+from reenact_cli.reference import cli_page, settings_page, training_page
 from reenact_core.errors import DeviceError, FaceError, MediaError
 from tests.cli.process import reenact
 
@@ -96,7 +96,14 @@ def test_debug_shows_the_traceback_and_keeps_the_status(
     assert "Traceback" in told and told.splitlines()[-1].startswith("Error: ")
 
 
-@pytest.mark.parametrize(("page", "made"), [("cli.md", cli_page), ("settings.md", settings_page)])
+@pytest.mark.parametrize(
+    ("page", "made"),
+    [
+        ("cli.md", cli_page),
+        ("settings.md", settings_page),
+        ("training-config.md", training_page),
+    ],
+)
 def test_the_reference_pages_are_what_the_code_says(
     repository: Path, page: str, made: Callable[[], str]
 ) -> None:

@@ -135,6 +135,8 @@ def _one(
 ) -> Generator[Stage, None, dict[str, Any]]:  # fmt: skip
     """Follow the faces of a file and write their clips; its entry in the manifest."""
     info = probe(path)
+    if info.still:
+        raise MediaError(f"{path}: is a still picture; a clip needs frames")
     tracks = yield from _followed(info, track or TrackSettings(), detector)
     name = f"{path.stem}-{digest[:8]}"
     stretches = [s for one in tracks for s in stretches_of(one, info, settings, name)]
@@ -266,7 +268,7 @@ def _why_none(tracks: Sequence[FaceTrack], clips: Sequence[Any]) -> str | None:
         return None
     if not tracks:
         return "no face was found"
-    return f"{len(tracks)} faces were found, each too small, too short or cut off by the frame"
+    return f"of {len(tracks)} faces each is too small, too short or cut off by the frame"
 
 
 def _files(footage: Sequence[Path]) -> list[Path]:

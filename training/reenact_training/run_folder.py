@@ -62,8 +62,9 @@ class RunFolder:
         self.log.write_text("", "utf-8")
 
     def rewind(self, step: int) -> None:
-        """Forget what was logged after a step: it will be done again."""
-        if not self.log.is_file():
+        """Forget what was logged after a step, at the start all of it: it will be done again."""
+        if step == 0 or not self.log.is_file():
+            self.log.write_text("", "utf-8")
             return
         kept = [line for line in self.log.read_text("utf-8").splitlines() if _step(line) <= step]
         with written_whole(self.log) as partial:
