@@ -71,7 +71,7 @@ def _checker(name: str) -> Callable[[Any], Any]:
 
 @cache
 def _file(stem: str) -> dict[str, Any]:
-    text = files(__package__).joinpath(f"{stem}.json").read_text("utf-8")
+    text = files("reenact_bridge.schemas").joinpath(f"{stem}.json").read_text("utf-8")
     table: dict[str, Any] = json.loads(text)
     return table
 
