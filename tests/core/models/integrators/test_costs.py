@@ -9,10 +9,14 @@ import torch
 import torchvision
 from torch.utils.flop_counter import FlopCounterMode
 
+from reenact_core.models.integrators.canonical_keypoints import CanonicalSettings
 from reenact_core.models.integrators.dagan import Dagan, DaganSettings
+from reenact_core.models.integrators.liveportrait import LivePortrait, LivePortraitSettings
+from reenact_core.models.integrators.osfv import Osfv, OsfvSettings, PlainSettings
 from reenact_core.models.integrators.resnet import Resnet, resnet_settings
 from reenact_core.models.integrators.spade import SpadeSettings
 from reenact_core.models.integrators.tpsmm import Tpsmm, TpsmmSettings
+from reenact_core.models.integrators.volumes import VolumeMotionSettings, VolumeSettings
 
 SPADE = DaganSettings(
     dataclasses.replace(
@@ -22,10 +26,22 @@ SPADE = DaganSettings(
     painter=SpadeSettings(256, 7, 128, (512, 256, 64), 3),
 )
 
+BETA = OsfvSettings(
+    keypoints=CanonicalSettings(scale=1.0),
+    volume=VolumeSettings(kernel=7),
+    painter=PlainSettings(),
+)
+PORTRAIT = LivePortraitSettings(
+    motion=VolumeMotionSettings(keypoints=21), painter=SpadeSettings(upscale=2)
+)
+
 COSTS: dict[str, tuple[Callable[[], Any], float, float, float]] = {
     "tpsmm": (lambda: Tpsmm(TpsmmSettings()), 73.9, 243.8, 35.0),
     "dagan": (lambda: Dagan(DaganSettings()), 74.7, 108.9, 51.8),
     "spade": (lambda: Dagan(SPADE), 96.1, 577.8, 51.8),
+    "osfv": (lambda: Osfv(OsfvSettings()), 173.2, 1154.7, 118.4),
+    "osfv-beta": (lambda: Osfv(BETA), 125.3, 342.4, 699.8),
+    "liveportrait": (lambda: LivePortrait(PORTRAIT), 130.1, 1245.3, 75.8),
 }
 """Millions of parameters, GFLOP a frame, GFLOP once a source."""
 
@@ -42,8 +58,9 @@ def test_sizes_and_costs_are_those_of_the_docs(name: str) -> None:
     with torch.device("meta"):
         network, picture = build().eval(), torch.rand(1, 3, 256, 256)
     once, source = gflop(lambda: network.encode(picture))
-    detection, keypoints = gflop(lambda: network.detect(picture))
-    rendering, _ = gflop(lambda: network.render(source, keypoints))
+    see = network.heads if isinstance(network, Osfv) else network.detect
+    detection, _ = gflop(lambda: see(picture))  # OSFV's keypoints at rest are the source's alone
+    rendering, _ = gflop(lambda: network.render(source, source.keypoints))
     counted = sum(parameter.numel() for parameter in network.parameters())
     assert counted / 1e6 == pytest.approx(millions, abs=0.05)
     assert detection + rendering == pytest.approx(a_frame, abs=0.1)
