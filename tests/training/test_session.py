@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from reenact_core.errors import CheckpointError, SettingsError
+from reenact_core.errors import CheckpointError, OutputError, SettingsError
 from reenact_core.models.load import load_models
 from reenact_training.config import read_config
 from reenact_training.processes import ALONE
@@ -117,6 +117,15 @@ def test_a_run_is_not_overwritten_and_not_continued_otherwise(heads: Path, tmp_p
         run(config, resume=True)
     write_config(config, heads, top='licence = "MIT"')
     assert run(config, resume=True, stop_after=1)
+
+
+def test_one_process_at_a_time_trains_in_a_folder(heads: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path / "a.toml", heads)
+    first = run_session(opened(config), resume=False, stop=Stop())
+    next(first)
+    with pytest.raises(OutputError, match="another process trains in it"):
+        run(config)
+    first.close()  # type: ignore[attr-defined]  # a generator
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(

@@ -8,13 +8,14 @@ RUN/checkpoint.safetensors     the mean of the weights, at the end
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reenact_core.errors import SettingsError
-from reenact_core.files import written_whole
+from reenact_core.errors import OutputError, SettingsError
+from reenact_core.files import lock_for_life, written_whole
 from reenact_training.preview import strip
 from reenact_training.run_state import facts_of, whole_state
 from reenact_training.train import Event, Measured, Stepped
@@ -46,6 +47,27 @@ class RunFolder:
         found = whole_state(self.state)
         return None if found is None else facts_of(found)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """In which no other process can train in the folder.
+
+        Raises:
+            OutputError: another one does, or the folder cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            stream = (self.path / ".lock").open("a", encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written ({error.strerror})") from error
+        with stream:
+            try:
+                lock_for_life(stream)
+            except OSError as error:
+                raise OutputError(
+                    f"{self.path}: another process trains in it; wait, or give another `out`"
+                ) from error
+            yield
+
     def begin(self) -> None:
         """Make ready for a new run.
 
@@ -58,7 +80,6 @@ class RunFolder:
                 f"{self.path}: holds a run of {facts['step']} steps already; go on with --resume, "
                 "or give another `out`"
             )
-        self.path.mkdir(parents=True, exist_ok=True)
         self.log.write_text("", "utf-8")
 
     def rewind(self, step: int) -> None:

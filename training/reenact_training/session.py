@@ -3,7 +3,7 @@
 import platform
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,19 +113,27 @@ def run_session(session: Session, *, resume: bool, stop: Stop) -> Iterator[Event
         CheckpointError: there is nothing to resume, or it is damaged.
         as `train` does.
     """
-    folder, state, config = session.folder, session.state, session.config
-    if resume:
-        continue_from(session)
-    elif session.group.leads:
-        folder.begin()
-    session.group.wait()
-    record = Record(folder, tensorboard=config.watch.tensorboard) if session.group.leads else None
+    with session.folder.held() if session.group.leads else nullcontext():
+        if resume:
+            continue_from(session)
+        elif session.group.leads:
+            session.folder.begin()
+        session.group.wait()
+        yield from _recorded(session, stop)
+        if session.group.leads and session.state.step == session.config.train.steps:
+            write_checkpoint(session)
+
+
+def _recorded(session: Session, stop: Stop) -> Iterator[Event]:
+    """The events of the loop, each written down before it is told."""
+    config, group, folder = session.config, session.group, session.folder
+    record = Record(folder, tensorboard=config.watch.tensorboard) if group.leads else None
     events = train(
-        session.learner, session.data.training, state, config.train, folder.state,
-        group=session.group, held_out=session.held_out, stopped=stop,
+        session.learner, session.data.training, session.state, config.train, folder.state,
+        group=group, held_out=session.held_out, stopped=stop,
     )  # fmt: skip
     try:
-        with out_of_memory_named(Compute(session.group.device)):
+        with out_of_memory_named(Compute(group.device)):
             for event in events:
                 if record is not None:
                     record.write(event)
@@ -134,8 +142,6 @@ def run_session(session: Session, *, resume: bool, stop: Stop) -> Iterator[Event
         events.close()
         if record is not None:
             record.close()
-    if session.group.leads and state.step == config.train.steps:
-        write_checkpoint(session)
 
 
 def continue_from(session: Session) -> None:
