@@ -93,6 +93,7 @@ def measure(points: int, seed: int) -> dict[str, Any]:
                 except ServerAwayError as error:
                     raise AssertionError(server.log.read_text()) from error
                 ended[victim][state] = ended[victim].get(state, 0) + 1
+                print(f"{victim} {number + 1}: {state}", file=sys.stderr, flush=True)
     return {"points": points, "undisturbed_s": round(whole, 1), "ended": ended}
 
 
