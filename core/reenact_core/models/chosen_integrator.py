@@ -1,7 +1,6 @@
 """The global integrator that a user names in place of the checkpoint's own: `ID[:FILE]`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +9,11 @@ from reenact_core.errors import CheckpointError
 from reenact_core.models.catalogue import CATALOGUE, KnownCheckpoint, installed, known_checkpoint
 from reenact_core.models.integrators.files import METHODS
 from reenact_core.models.integrators.sizes import read_configuration
-from reenact_core.models.integrators.table import Integrator
+from reenact_core.models.integrators.table import ChosenIntegrator
 from reenact_core.models.load import CPU, load_integrator
 
 PUBLISHED = tuple(method.id for method in METHODS)
 """Methods that have no weights of their own in this package."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ChosenIntegrator:
-    """G, ready to run, and where it came from."""
-
-    id: str
-    """Of the method."""
-    integrator: Integrator
-    files: tuple[Path, ...]
-    """What it was read from, for results to name; empty where its package keeps its own."""
 
 
 def choose_integrator(

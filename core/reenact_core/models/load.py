@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import nn
 
@@ -11,10 +11,7 @@ from reenact_core.devices import Compute, out_of_memory_named
 from reenact_core.models.architectures import ARCHITECTURES, Architecture, find_architecture
 from reenact_core.models.catalogue import DEFAULT, find_checkpoint
 from reenact_core.models.integrators.files import open_files
-from reenact_core.models.integrators.table import Integrator, find_integrator
-
-if TYPE_CHECKING:
-    from reenact_core.models.chosen_integrator import ChosenIntegrator
+from reenact_core.models.integrators.table import ChosenIntegrator, Integrator, find_integrator
 
 CPU = Compute()
 
@@ -32,7 +29,7 @@ class Models:
     metadata: Mapping[str, str]
     """What the file says of itself: `version`, `licence`, `configuration`, ..."""
     compute: Compute
-    integrator: "ChosenIntegrator | None" = None
+    integrator: ChosenIntegrator | None = None
     """G in the place of the checkpoint's own; None: its own."""
 
 

@@ -45,6 +45,17 @@ class Integrator(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ChosenIntegrator:
+    """G, ready to run, and where it came from."""
+
+    id: str
+    """Of the method."""
+    integrator: Integrator
+    files: tuple[Path, ...]
+    """What it was read from, for results to name; empty where its package keeps its own."""
+
+
 LoadIntegrator = Callable[[Path | None, Mapping[str, Any] | Path | None], Integrator]
 """Gives an integrator on the CPU in float32 from a weights file and a configuration.
 
