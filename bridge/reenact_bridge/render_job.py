@@ -64,7 +64,7 @@ def render(work: Work, warm: Warm, listener: Listener) -> dict[str, Any]:
     edit, settings, plan = _planned(work, warm.roots)
     listener.check()
     compute = warm.compute(options.get("precision", "auto"))
-    models = warm.models(options.get("checkpoint"), compute)
+    models = warm.models_with(options.get("checkpoint"), options.get("integrator"), compute)
     listener.check()
     listener.state("running")
     tracker, codec = options.get("tracker", "embedded"), options.get("codec", "match")

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from reenact_bridge.roots import Roots
 from reenact_bridge.work import names_checkpoint
 from reenact_core.devices import Compute, choose_compute
 from reenact_core.models.catalogue import CATALOGUE, DEFAULT, user_models_folder
+from reenact_core.models.chosen_integrator import choose_integrator
 from reenact_core.models.load import Models, load_models
 from reenact_core.tracking.detect import Detector
 
@@ -56,6 +57,20 @@ class Warm:
         while len(self._models) > MOST_MODELS:
             del self._models[next(iter(self._models))]
         return found
+
+    def models_with(
+        self, checkpoint: str | None, integrator: str | None, compute: Compute
+    ) -> Models:
+        """The same with another method, `ID` or `ID:FILE`, as the global integrator.
+
+        Raises:
+            ProtocolError, CheckpointError, DeviceError: as `models`.
+        """
+        models = self.models(checkpoint, compute)
+        if integrator is None:
+            return models
+        chosen = choose_integrator(integrator, compute, folders=(self.installed,))
+        return replace(models, integrator=chosen)
 
     def detector(self, tracker: str) -> Detector:
         """What finds faces.

@@ -36,6 +36,9 @@ def resolved_options(options: dict[str, Any], roots: Roots) -> dict[str, Any]:
         found["face"] = {"reference": str(roots.find(found["face"]["reference"], "face"))}
     if "checkpoint" in found and not names_checkpoint(found["checkpoint"]):
         found["checkpoint"] = str(roots.find(found["checkpoint"], "checkpoint"))
+    method, colon, weights = found.get("integrator", "").partition(":")
+    if colon:
+        found["integrator"] = f"{method}:{roots.find(weights, 'integrator')}"
     return found
 
 

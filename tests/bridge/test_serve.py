@@ -262,6 +262,7 @@ def test_what_cannot_be_done_is_an_error_with_its_code(
         ({"options": {"tracks": ["/etc/passwd"]}}, "E_PATH"),
         ({"options": {"face": {"reference": "/etc/passwd"}}}, "E_PATH"),
         ({"options": {"checkpoint": "/etc/passwd"}}, "E_PATH"),
+        ({"options": {"integrator": "fomm:/etc/passwd"}}, "E_PATH"),
         ({"options": {"colour": "red"}}, "E_SCHEMA"),
         ({"options": {"handles": -1}}, "E_SCHEMA"),
         ({"priority": 10}, "E_SCHEMA"),
