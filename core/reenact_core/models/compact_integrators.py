@@ -221,15 +221,13 @@ def certainty(geometry: Tensor, error: Tensor) -> Tensor:
 
 
 def paintable(geometry: Tensor, error: Tensor) -> Tensor:
-    """Where an integrator may paint at all, (B, 1, S, S) in [0, 1].
+    """Where an integrator may paint at all, (B, 1, S, S) in [0, 1]: what the source hides.
 
-    The inner mouth and a little around it, and what the source hides: elsewhere the source's own
-    pixels are sharper than any paint. Nowhere where the motion is sure.
+    Elsewhere the source's own pixels are sharper than any paint, in the mouth too. Nowhere where
+    the motion is sure.
     """
-    mouth = functional.max_pool2d(geometry[:, 5:6], 3, 1, 1)
-    mouth = functional.avg_pool2d(mouth, 3, 1, 1)
     unseen = 1 - geometry[:, 4:5]
-    return grow(torch.maximum(mouth, unseen), error) * (1 - certainty(geometry, error))
+    return grow(unseen, error) * (1 - certainty(geometry, error))
 
 
 def likeness_in(geometry: Tensor) -> Tensor:

@@ -19,8 +19,8 @@ AROUND = 1.25
 """Width of a patch in widths of the eye."""
 INNER = (slice(4, -4), slice(6, -6))
 """The part of a patch that iris and lids lie in, without brow, corners and shadow of the nose."""
-SHADE = (0.2, 0.4)
-"""Darkness beside the skin from which on a pixel counts, and that beyond which it counts whole."""
+FAINT = 1e-4
+"""Change from pixel to pixel that is nothing."""
 
 
 def choose_source_frame(states: FaceState, openness: Tensor) -> int:
@@ -37,8 +37,8 @@ def choose_source_frame(states: FaceState, openness: Tensor) -> int:
 def eye_openness(crops: Tensor, points: Tensor) -> Tensor:
     """How open the eyes are, to compare frames of one face: (B,), no unit.
 
-    An iris is a dark column between bright ones, the line of closed lashes a dark row: how much
-    the darkest column stands out from the median one, on the mean of both eyes.
+    Closed lids are level lines: along the eye nothing changes. Iris and white change along it. So
+    the change along the eye is taken against that across it, on the mean of both eyes.
 
     Convention:
         crops: (B, 3, S, S) in [0, 1]; points: (B, N, 2 or more) in [-1, 1]
@@ -48,11 +48,9 @@ def eye_openness(crops: Tensor, points: Tensor) -> Tensor:
 
 
 def _eye_openness(crops: Tensor, left: Tensor, right: Tensor) -> Tensor:
-    luma = grey(sample(crops, _patch(left, right)))[:, 0]
-    skin = luma.flatten(1).quantile(0.8, dim=1)[:, None, None].clamp(min=0.02)
-    least, most = SHADE
-    dark = (1 - luma / skin - least).clamp(0, most)[:, *INNER].mean(1)
-    return dark.amax(1) - dark.median(1).values
+    luma = grey(sample(crops, _patch(left, right)))[:, 0][:, *INNER]
+    along, across = luma.diff(dim=2).abs().mean((1, 2)), luma.diff(dim=1).abs().mean((1, 2))
+    return along / (across + FAINT)
 
 
 def _patch(left: Tensor, right: Tensor) -> Tensor:

@@ -46,7 +46,8 @@ def test_wider_eyes_are_more_open() -> None:
 
 def test_openness_goes_with_the_light() -> None:
     picture, points = eyes(0.8)
-    assert torch.allclose(eye_openness(picture, points), eye_openness(picture * 0.5, points))
+    dim, bright = eye_openness(picture * 0.5, points), eye_openness(picture, points)
+    assert torch.allclose(dim, bright, rtol=0.02)
 
 
 def test_the_middling_face_with_open_eyes_is_chosen() -> None:
