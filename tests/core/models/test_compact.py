@@ -63,9 +63,7 @@ def test_the_shipped_checkpoint_fits_what_was_promised() -> None:
 
 
 @torch.inference_mode()
-def test_what_is_alike_and_explained_is_moved_whatever_was_learned() -> (
-    None
-):
+def test_what_is_alike_and_explained_is_moved_whatever_was_learned() -> None:
     torch.manual_seed(0)
     network = Compact(SMALL).eval()
     for parameter in network.parameters():
