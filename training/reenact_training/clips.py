@@ -134,8 +134,8 @@ def _is(path: Path, suffixes: Iterable[str]) -> bool:
 def _clip(folder: Path, path: Path) -> ClipFile:
     parts = path.relative_to(folder).parts
     split = parts[0] if len(parts) > 1 and parts[0] in ("train", "test") else None
-    below = parts[1:] if split else parts
-    person = below[0] if len(below) > 1 else Path(below[0]).stem.partition("#")[0]
+    below = path.relative_to(folder / (split or "")).parts
+    person = below[0] if len(below) > 1 else path.stem.partition("#")[0]
     return ClipFile("/".join(parts), path, person, held_out=split == "test")
 
 

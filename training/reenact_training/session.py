@@ -87,7 +87,7 @@ def open_session(
         learner = teach(network, config, compute)
     if group.size > 1 and group.device != "cpu":  # norms see the whole batch
         convert = torch.nn.SyncBatchNorm.convert_sync_batchnorm
-        learner = convert(learner)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        convert(learner)  # type: ignore[no-untyped-call]  # in place: no norm is the outermost
     data = open_data(config, reader, group.device, tell)
     critic = config.critic
     adversary = Adversary(critic, group.device) if critic.adversarial > 0 else None
