@@ -126,7 +126,8 @@ class NetworkPerformer:
         faces = faces_of(other, source.pixels, chunks)
         for inputs, face in zip(steps, faces, strict=True):
             with torch.inference_mode():
-                yield put_in(self.models, other, inputs, face)
+                swapped = put_in(self.models, other, inputs, face)
+            yield swapped  # outside: the mode would be the consumer's too
 
     def _resting(self, take: Take, source: FaceSource) -> FaceState:
         """The source's face in every frame before motion is added: on the head it goes onto."""
