@@ -59,8 +59,9 @@ def test_lossless_frames_come_in_the_order_of_display(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
 def test_pictures_are_turned_as_they_are_displayed(tmp_path: Path, rotation: int) -> None:
-    upright = write_clip(tmp_path / "a.mp4", Clip(pixel_format="yuv422p"))
-    turned = write_clip(tmp_path / "b.mp4", Clip(pixel_format="yuv422p", rotation=rotation))
+    lossless = Clip(pixel_format="yuv422p", options={"qp": "0"})
+    upright = write_clip(tmp_path / "a.mp4", lossless)
+    turned = write_clip(tmp_path / "b.mp4", replace(lossless, rotation=rotation))
     info = probe(turned)
     for stored, shown in zip(all_frames(upright, 0, 3), all_frames(turned, 0, 3), strict=True):
         assert (shown.width, shown.height) == (info.width, info.height)
