@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -79,7 +80,8 @@ def test_render_names_the_integrator_and_renders_anew_for_another(
     ask = {"version": 1, "mode": "recast", "source": "face.png"}
     edit = write_timeline(tmp_path / "cut.otio", [TimelineClip("sh", media, 1, 3, 6, ask)])
     base = ["render", str(edit), "-o", str(tmp_path / "out"), "--json", "--progress", "none"]
-    statuses = []
+    statuses: list[str] = []
+    record: dict[str, Any] = {}
     for extra in ([], ["--integrator", f"fomm:{weights('fomm')}"]):
         for _ in range(2):
             assert run([*base, "--handles", "0", *extra]) == 0

@@ -53,9 +53,9 @@ def positive(settings: Any) -> None:
         value = getattr(settings, field.name)
         if is_dataclass(value):
             positive(value)
+        may_be_none = field.name in ("blocks", "middle")
         for size in value if isinstance(value, tuple) else (value,):
-            whole = isinstance(size, int) and not isinstance(size, bool)
-            if whole and not 0 < size < 1 << 16 and field.name not in ("blocks", "middle"):
+            if type(size) is int and not may_be_none and not 0 < size < 1 << 16:
                 raise ValueError(f"{field.name} is {value}")
         if value == ():
             raise ValueError(f"{field.name} is empty")
