@@ -53,9 +53,9 @@ def positive(settings: Any) -> None:
         value = getattr(settings, field.name)
         if is_dataclass(value):
             positive(value)
-        may_be_none = field.name in ("blocks", "middle")
+        least = 0 if field.name in ("blocks", "middle") else 1
         for size in value if isinstance(value, tuple) else (value,):
-            if type(size) is int and not may_be_none and not 0 < size < 1 << 16:
+            if isinstance(size, int) and not least <= size + isinstance(size, bool) < 1 << 16:
                 raise ValueError(f"{field.name} is {value}")
         if value == ():
             raise ValueError(f"{field.name} is empty")
