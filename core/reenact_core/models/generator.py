@@ -89,10 +89,18 @@ class Generator(nn.Module):
     ) -> GeneratedFace:
         """The encoded pictures moved from `source` to `driving`, N of each."""
         motion: DenseMotion = self.dense_motion_network(encoded.small, source, driving)
-        features = self.bottleneck(self.warped(encoded.features, motion))
+        warped = self.warped(encoded.features, motion)
+        # Large maps of many frames leave a processor's caches; batch norm must see all to learn.
+        run = 1 if warped.device.type == "cpu" and not self.training else len(warped)
+        painted = torch.cat([self.painted(part) for part in torch.split(warped, run)])
+        return GeneratedFace(painted, motion)
+
+    def painted(self, features: Tensor) -> Tensor:
+        """The pictures (N, 3, H, W), float32 in [0, 1], of warped features."""
+        features = self.bottleneck(features)
         for block in self.up_blocks:
             features = block(features)
-        return GeneratedFace(torch.sigmoid(self.final(features).float()), motion)
+        return torch.sigmoid(self.final(features).float())
 
     def warped(self, features: Tensor, motion: DenseMotion) -> Tensor:
         """Features moved by the field, and faded where the source shows nothing."""

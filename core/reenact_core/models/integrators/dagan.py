@@ -35,6 +35,7 @@ from reenact_core.models.integrators.spade import SpadePainter, SpadeSettings
 from reenact_core.models.keypoint_detector import KeypointDetector, Keypoints
 from reenact_core.models.layers import DownBlock, ResBlock, SameBlock, UpBlock, weight_dtype
 from reenact_core.models.paper_settings import IntegratorSettings, KeypointSettings
+from reenact_core.models.quick_convolutions import quicken_on
 from reenact_core.models.relative_motion import carry_over, movement_scale
 
 ATTENTION = 1 << 24
@@ -290,6 +291,7 @@ class Dagan(nn.Module):
         """
         self.to(compute.device)
         self.generator.to(compute.dtype)
+        quicken_on(compute, self.generator, but=self.generator.dense_motion_network)
 
     @torch.no_grad()
     def detect(self, frames: Tensor) -> Keypoints:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from reenact_core.devices import Compute
 from reenact_core.models.generator import EncodedPicture, GeneratedFace, Generator
 from reenact_core.models.integrators.runs import RUN, check_counts, check_pictures
 from reenact_core.models.keypoint_detector import KeypointDetector, Keypoints
 from reenact_core.models.paper_settings import IntegratorSettings
+from reenact_core.models.quick_convolutions import quicken_on
 from reenact_core.models.relative_motion import carry_over, movement_scale
 
 
@@ -45,6 +47,15 @@ class Fomm(nn.Module):
     def _check(self, name: str, pictures: Tensor) -> None:
         channels = self.settings.keypoints.channels
         check_pictures(name, pictures, channels=channels, multiple=self.multiple)
+
+    def run_on(self, compute: Compute) -> None:
+        """Move to a device, the generator in its precision and the detector in float32.
+
+        In bfloat16 keypoints would move by more than a pixel, at 256 x 256.
+        """
+        self.to(compute.device)
+        self.generator.to(compute.dtype)
+        quicken_on(compute, self.generator, but=self.generator.dense_motion_network)
 
     @torch.no_grad()
     def detect(self, frames: Tensor) -> Keypoints:

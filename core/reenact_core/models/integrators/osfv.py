@@ -39,6 +39,7 @@ from reenact_core.models.integrators.volumes import (
 )
 from reenact_core.models.keypoint_detector import Keypoints
 from reenact_core.models.layers import ResBlock, UpBlock
+from reenact_core.models.quick_convolutions import quicken_on
 from reenact_core.models.relative_motion import carry_over
 
 RUN = 4
@@ -153,6 +154,7 @@ class Osfv(nn.Module):
         """On a device; what finds keypoints stays in float32, for they must be exact."""
         self.to(compute.device)
         self.generator.to(compute.dtype)
+        quicken_on(compute, self.generator, but=self.generator.dense_motion_network)
 
     def _check(self, name: str, pictures: Tensor) -> None:
         colours = self.settings.volume.colours

@@ -38,6 +38,7 @@ from reenact_core.models.layers import (
     weight_dtype,
 )
 from reenact_core.models.paper_settings import DenseMotionSettings
+from reenact_core.models.quick_convolutions import quicken_on
 from reenact_core.models.relative_motion import carry_over, movement_scale
 
 LEVELS = 4
@@ -351,6 +352,7 @@ class Tpsmm(nn.Module):
         self.to(compute.device)
         self.dense_motion_network.to(compute.dtype)
         self.inpainting_network.to(compute.dtype)
+        quicken_on(compute, self.inpainting_network)
 
     @torch.no_grad()
     def detect(self, frames: Tensor) -> Keypoints:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from reenact_core.devices import Compute
 from reenact_core.models.integrators.dagan import Dagan, DepthAttention
 from reenact_core.models.integrators.dagan_files import dagan_from
 from reenact_core.models.keypoint_detector import Keypoints
@@ -24,7 +25,9 @@ def golden(request: pytest.FixtureRequest, shared: Path) -> Golden:
 
 @pytest.fixture(scope="module")
 def dagan(golden: Golden) -> Dagan:
-    return dagan_from(golden.weights, golden.meta["config"])
+    network = dagan_from(golden.weights, golden.meta["config"])
+    network.run_on(Compute())
+    return network
 
 
 def keypoints(golden: Golden, name: str) -> Keypoints:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from reenact_core.devices import Compute
 from reenact_core.models.dense_motion import heat_differences, sparse_motions, warp_by_each
 from reenact_core.models.integrators.fomm import Fomm
 from reenact_core.models.integrators.fomm_files import fomm_from
@@ -41,6 +42,7 @@ def case(request: pytest.FixtureRequest, shared: Path) -> Case:
 def read_case(folder: Path) -> Case:
     golden = read_golden(folder)
     fomm = fomm_from(golden.weights, golden.meta["config"])
+    fomm.run_on(Compute())
     scale = golden.meta["scale"]["movement_scale"]
     return Case(fomm, golden.inputs, golden.outputs, scale)
 

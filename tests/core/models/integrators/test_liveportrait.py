@@ -35,7 +35,9 @@ def golden(shared: Path) -> Golden:
 
 @pytest.fixture(scope="module")
 def full(golden: Golden) -> LivePortrait:
-    return liveportrait_from(golden.weights, golden.meta["config"])
+    network = liveportrait_from(golden.weights, golden.meta["config"])
+    network.run_on(Compute())
+    return network
 
 
 @pytest.mark.slow

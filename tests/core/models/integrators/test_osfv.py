@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from reenact_core.devices import Compute
 from reenact_core.errors import CheckpointError
 from reenact_core.models.hull_volume import volume_scale
 from reenact_core.models.integrators.head_estimator import HeadLogits, head_of
@@ -32,7 +33,9 @@ def golden(request: pytest.FixtureRequest, shared: Path) -> Golden:
 
 @pytest.fixture(scope="module")
 def osfv(golden: Golden) -> Osfv:
-    return osfv_from(golden.weights, golden.meta["config"])
+    network = osfv_from(golden.weights, golden.meta["config"])
+    network.run_on(Compute())
+    return network
 
 
 @pytest.mark.slow

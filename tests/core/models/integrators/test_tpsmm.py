@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from reenact_core.devices import Compute
 from reenact_core.models.integrators.tpsmm import Tpsmm
 from reenact_core.models.integrators.tpsmm_files import tpsmm_from
 from reenact_core.models.keypoint_detector import Keypoints
@@ -23,7 +24,9 @@ def golden(request: pytest.FixtureRequest, shared: Path) -> Golden:
 
 @pytest.fixture(scope="module")
 def tpsmm(golden: Golden) -> Tpsmm:
-    return tpsmm_from(golden.weights, golden.meta["config"])
+    network = tpsmm_from(golden.weights, golden.meta["config"])
+    network.run_on(Compute())
+    return network
 
 
 def keypoints(golden: Golden, name: str) -> Keypoints:
