@@ -3,11 +3,13 @@
 The one module of the core that reaches the network, and only when it is called.
 """
 
+import errno
 import http.client
 import json
+import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,8 @@ from reenact_core.models.state_dicts import LARGEST_FILE
 CHUNK = 1 << 20
 TIMEOUT = 30.0
 """Seconds without a byte."""
+SPARE = 64 * 2**20
+"""Bytes that stay free on the disk."""
 TRIES = 5
 """How often a broken connection is taken up again without a byte of progress."""
 
@@ -84,13 +88,21 @@ def check(file: Download, path: Path, *, was_here: bool = True) -> Fetched:
     return Fetched(path, size, found, file.sha256 is not None, was_here)
 
 
-def fetch(file: Download, url: str, folder: Path) -> Generator[FetchProgress | Fetched, None, None]:
+def free_bytes(folder: Path) -> int:
+    """What the disk of a folder still takes."""
+    return shutil.disk_usage(folder).free
+
+
+def fetch(
+    file: Download, url: str, folder: Path, *, free: Callable[[Path], int] = free_bytes
+) -> Generator[FetchProgress | Fetched, None, None]:
     """Fetch a file into a folder, unless it is there; the last thing yielded is `Fetched`.
 
     What was fetched stays in `NAME.part` until it is whole, and is gone on from next time.
 
     Raises:
-        CheckpointError: the address gives no file, or not the one that is known.
+        CheckpointError: the address gives no file, or not the one that is known, or the disk has
+            no room for it.
     """
     path = folder.joinpath(*file.name.split("/"))
     if path.exists():
@@ -98,7 +110,7 @@ def fetch(file: Download, url: str, folder: Path) -> Generator[FetchProgress | F
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.part")
-    yield from _whole(file, url, partial)
+    yield from _whole(file, url, partial, free)
     _refuse_page(url, partial)
     try:
         checked = check(file, partial, was_here=False)
@@ -110,16 +122,20 @@ def fetch(file: Download, url: str, folder: Path) -> Generator[FetchProgress | F
     yield Fetched(path, checked.size, checked.sha256, checked.compared, was_here=False)
 
 
-def _whole(file: Download, url: str, partial: Path) -> Iterator[FetchProgress]:
+def _whole(
+    file: Download, url: str, partial: Path, free: Callable[[Path], int]
+) -> Iterator[FetchProgress]:
     """Fetch until nothing is missing; connections that break are taken up again."""
     idle = 0
     while True:
         before = _started(partial).length
         try:
-            yield from _further(file, url, partial)
+            yield from _further(file, url, partial, free)
         except urllib.error.HTTPError as error:
             raise CheckpointError(f"{url}: the server says {error.code} {error.reason}") from error
         except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise _no_room(partial, url, "the disk is full") from error
             idle = 0 if _started(partial).length > before else idle + 1
             if idle >= TRIES:
                 raise CheckpointError(
@@ -129,7 +145,9 @@ def _whole(file: Download, url: str, partial: Path) -> Iterator[FetchProgress]:
             return
 
 
-def _further(file: Download, url: str, partial: Path) -> Iterator[FetchProgress]:
+def _further(
+    file: Download, url: str, partial: Path, free: Callable[[Path], int]
+) -> Iterator[FetchProgress]:
     """One connection: append what is missing, or begin anew if the file changed meanwhile."""
     start = _started(partial)
     with _opened(url, start) as response:
@@ -139,6 +157,9 @@ def _further(file: Download, url: str, partial: Path) -> Iterator[FetchProgress]
         length = response.headers.get("Content-Length")
         total = done + int(length) if length and length.isdigit() else None
         _refuse_size(file, url, total)
+        missing, room = (total or file.size or 0) - done, free(partial.parent)
+        if missing + SPARE > room:
+            raise _no_room(partial, url, f"{missing} bytes are missing and {room} are free")
         if not resumed:
             _remember(partial, response.headers)
         with partial.open("ab" if resumed else "wb") as stream:
@@ -150,6 +171,13 @@ def _further(file: Download, url: str, partial: Path) -> Iterator[FetchProgress]
                 yield FetchProgress(file.name, done, total)
     if total is not None and done < total:
         raise http.client.IncompleteRead(b"", total - done)
+
+
+def _no_room(partial: Path, url: str, found: str) -> CheckpointError:
+    return CheckpointError(
+        f"{url}: {partial.parent} has no room for it ({found}); free some space and run the same "
+        "command again to go on"
+    )
 
 
 def _opened(url: str, start: _Start) -> http.client.HTTPResponse:

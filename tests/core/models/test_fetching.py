@@ -1,5 +1,6 @@
 """Downloads, from a server on this machine's loopback."""
 
+import errno
 import hashlib
 import threading
 from collections.abc import Iterator
@@ -171,6 +172,25 @@ def test_another_hash_is_refused_and_forgotten(upstream: Upstream, tmp_path: Pat
 
 def test_another_size_is_refused_before_it_is_fetched(upstream: Upstream, tmp_path: Path) -> None:
     refused(upstream, tmp_path, "2304000 bytes, but .* has 7", Download(FILE.name, size=7))
+
+
+def test_a_full_disk_is_told_before_it_is_filled(upstream: Upstream, tmp_path: Path) -> None:
+    file, url = Download("folder/weights.pth"), upstream.url("folder/weights.pth")
+    refused = fetch(file, url, tmp_path, free=lambda _: len(CONTENT))
+    with pytest.raises(CheckpointError, match=r"has no room for it .* free some space"):
+        list(refused)
+    assert not list(tmp_path.rglob("weights.pth*"))
+    assert isinstance(list(fetch(file, url, tmp_path))[-1], Fetched)
+
+
+def test_a_disk_that_fills_up_meanwhile_is_told_at_once(upstream: Upstream, tmp_path: Path) -> None:
+    def filled(_: Path) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    url = upstream.url("folder/weights.pth")
+    with pytest.raises(CheckpointError, match="the disk is full"):
+        list(fetch(Download("folder/weights.pth"), url, tmp_path, free=filled))
+    assert len(upstream.asked) == 1
 
 
 def test_a_web_page_is_no_file(upstream: Upstream, tmp_path: Path) -> None:
