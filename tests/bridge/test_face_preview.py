@@ -11,8 +11,7 @@ from reenact_bridge.face_preview import FacePreview
 from reenact_bridge.pixels import PixelFormat, put_changes, to_picture
 from reenact_core.devices import Compute
 from reenact_core.frames import Picture
-from reenact_core.models.compact import Compact
-from reenact_core.models.face_points import load_face_points
+from reenact_core.models.compact import Compact, give_readers
 from reenact_core.settings import Settings
 from reenact_core.tracking.faces import TrackSettings
 from tests.core.engine.shots import find_drawn_faces
@@ -26,7 +25,7 @@ RATE = Fraction(25)
 def network() -> Compact:
     torch.manual_seed(0)
     networks = Compact().eval().requires_grad_(False)
-    networks.points = load_face_points()
+    give_readers(networks)
     return networks
 
 

@@ -8,8 +8,10 @@
 
 The first 900 steps or so at 128 pixels are four times as fast and bring most of the way; the rest
 is at the size that is used. Without --pool, ensembles are made on the fly. The state is a folder
-of files of a few megabytes; each piece continues where the last one ended. On a CUDA machine with
-torch and numpy alone: --device cuda --flow torch. Seeds below 1,000,000 are for training.
+of files of a few megabytes; each piece continues where the last one ended. --begin CHECKPOINT goes
+on from weights that were exported: give it with every piece, and fewer --steps at a lower --rate.
+On a CUDA machine with torch and numpy alone: --device cuda --flow torch. Seeds below 1,000,000 are
+for training.
 """
 
 import argparse
@@ -21,8 +23,7 @@ from pathlib import Path
 
 import torch
 
-from reenact_core.models.compact import Compact
-from reenact_core.models.face_points import WEIGHTS, load_face_points
+from reenact_core.models.compact import Compact, give_readers
 from reenact_core.models.flow_prior import Measure
 from reenact_training.drawn_examples import DrawnExamples, PooledExamples
 from reenact_training.ensembles import make_ensemble
@@ -43,9 +44,9 @@ def main() -> None:
     if arguments.make:
         fill(arguments.pool, arguments.first_seed, arguments.make, arguments.size)
         return
-    settings = replace(SETTINGS, batch=arguments.batch)
+    settings = replace(SETTINGS, batch=arguments.batch, steps=arguments.steps, rate=arguments.rate)
     torch.manual_seed(settings.seed)
-    learner = CompactLearner(Compact(), ObjectiveSettings(), measure(arguments.flow))
+    learner = CompactLearner(begun(arguments.begin), ObjectiveSettings(), measure(arguments.flow))
     learner.to(arguments.device)
     state = RunState.start(learner.network, new_optimizer(learner, settings))
     if whole_state(arguments.state) is not None:
@@ -69,12 +70,26 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--size", type=int, default=128, help="side of the faces in pixels")
     parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--begin", type=Path, help="a checkpoint to begin from instead of nothing")
+    parser.add_argument("--steps", type=int, default=SETTINGS.steps, help="of the whole run")
+    parser.add_argument("--rate", type=float, default=SETTINGS.rate)
     parser.add_argument("--minutes", type=float, default=9)
     parser.add_argument("--export", type=Path)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--flow", choices=["dis", "torch"], default="dis")
     return parser.parse_args()
+
+
+def begun(checkpoint: Path | None) -> Compact:
+    """New networks, or those of a checkpoint, ready to be trained."""
+    if checkpoint is None:
+        return Compact()
+    from reenact_core.models.load import load_models  # safetensors: training does without
+
+    network = load_models(checkpoint).network
+    assert isinstance(network, Compact)
+    return network.train().requires_grad_(True)
 
 
 def data(arguments: argparse.Namespace) -> Data:
@@ -109,12 +124,12 @@ def fill(pool: Path, first: int, count: int, size: int) -> None:
 
 
 def write(state: RunState, out: Path, settings: TrainSettings) -> None:
-    """The mean of the run's weights as a checkpoint, with the reader of faces."""
+    """The mean of the run's weights as a checkpoint, with the readers of faces."""
     from reenact_training.export import export  # safetensors: training does without
 
     network = state.network
     assert isinstance(network, Compact)
-    network.points.load_state_dict(load_face_points(WEIGHTS).state_dict())
+    give_readers(network)
     training = {
         "data": "synthetic heads",
         "steps": state.step,

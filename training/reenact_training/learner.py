@@ -82,11 +82,13 @@ class CompactLearner(nn.Module):
         self.features = features
         self.perceptual = perceptual
         network.points.requires_grad_(False)
+        network.close_ups.requires_grad_(False)
 
     def train(self, mode: bool = True) -> Self:
-        """As of any module, but for the reader, whose norms keep their statistics."""
+        """As of any module, but for the readers, whose norms keep their statistics."""
         super().train(mode)
         self.network.points.eval()
+        self.network.close_ups.eval()
         return self
 
     def forward(

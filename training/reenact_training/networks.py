@@ -11,7 +11,7 @@ from reenact_core.devices import Compute
 from reenact_core.errors import CheckpointError, SettingsError
 from reenact_core.files import sha256
 from reenact_core.models.catalogue import DEFAULT
-from reenact_core.models.compact import Compact
+from reenact_core.models.compact import Compact, give_readers
 from reenact_core.models.face_points import FacePointsNet, load_face_points
 from reenact_core.models.flow_prior import Measure
 from reenact_core.models.integrators.fomm import Fomm
@@ -24,6 +24,8 @@ from reenact_training.flow import lucas_kanade
 from reenact_training.learner import CompactLearner, Learner, PaperLearner
 
 NOTHING = "nothing"
+READERS = ("points", "close_ups")
+"""Networks of `compact` that are trained apart."""
 
 
 def begin_networks(config: TrainConfig, folders: tuple[Path, ...] = ()) -> nn.Module:
@@ -39,7 +41,7 @@ def begin_networks(config: TrainConfig, folders: tuple[Path, ...] = ()) -> nn.Mo
     """
     torch.manual_seed(config.train.seed)
     network = _new(config) if _begins_new(config) else _loaded(config, folders)
-    known = [name for name, _ in network.named_children() if name != "points"]
+    known = [name for name, _ in network.named_children() if name not in READERS]
     network.requires_grad_(True)
     for name in config.freeze:
         if name not in known:
@@ -59,7 +61,7 @@ def _new(config: TrainConfig) -> nn.Module:
     if config.model == "paper":
         return Paper(config.paper)
     network = Compact(config.compact)
-    network.points.load_state_dict(load_face_points().state_dict())
+    give_readers(network)
     return network
 
 

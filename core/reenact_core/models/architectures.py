@@ -23,7 +23,9 @@ class Architecture:
 
 
 def _is_compact(shapes: Shapes) -> bool:
-    return _parts(shapes) == {"points", "global_integrator", "local_integrator", "calibrator"}
+    return _parts(shapes) == {
+        "points", "close_ups", "global_integrator", "local_integrator", "calibrator",
+    }  # fmt: skip
 
 
 def _build_compact(weights: Weights) -> nn.Module:

@@ -22,6 +22,7 @@ from reenact_core.models.head_chart import (
     project,
     unproject,
 )
+from reenact_core.models.slits import SLITS, find
 
 TOLD_CONFINED = (1.1, 2.4)
 """Distances from the head's middle, in units of its outline, up to which the motion that keypoints
@@ -30,12 +31,22 @@ FLOW_CONFINED = (1.2, 2.0)
 """The same for what flow adds to it, which knows hair and neck."""
 BELIEVED = 15 / 255
 """Error at which a flow is believed by 1/e."""
+BESIDE = 0.03
+"""Motion beside the told one, in [-1, 1] units, that is believed by 1/e on another face: an
+expression's remainder is small, and what is larger is hair or background mistaken for a face."""
 UNFOLDED = 6.0
 """Sigma in pixels (at 256) around a fold within which a flow is given up."""
 RIM = 0.95
 """Distance at which a head's rim still shows the head."""
 SHAPE_REACH = 0.25
 """Sigma, head units, over which a difference of face shape between two people spreads."""
+
+FEATURE_REACH = 0.1
+"""Sigma, head units, over which what moves a feature alone spreads: a lip, a lid, a brow."""
+FEATURES = (*range(17, 27), *range(36, 68), 77, 78)
+"""Brows, eyes, mouth and pupils."""
+STIFF = 0.1
+"""How far their landmarks may be missed, so that small errors of them make no large motion."""
 
 RELIEF_REACH = 0.12
 """Sigma, head units, over which a landmark's depth spreads."""
@@ -143,13 +154,68 @@ def shape_difference(head: Tensor, of: Tensor, to: Tensor) -> Tensor:
     three sigmas from the nearest. Computed at a quarter of the resolution, for it is smooth.
     """
     coarse = head[:, 2::4, 2::4]
-    distance = torch.cdist(coarse.flatten(1, 2), of) / SHAPE_REACH
-    weight = torch.exp(-0.5 * distance**2)
-    total = weight.sum(-1, keepdim=True)
-    spread = (weight @ (to - of)) / (total + 0.05)
+    spread = _spread_at(coarse.flatten(1, 2), of, to - of, SHAPE_REACH)
     spread = spread.view(*coarse.shape).permute(0, 3, 1, 2)
     fine = functional.interpolate(spread, head.shape[1:3], mode="bilinear", align_corners=False)
     return fine.permute(0, 2, 3, 1)
+
+
+def expression_difference(head: Tensor, of: Tensor, to: Tensor) -> Tensor:
+    """What leads from places on a face to those in another moment of it, (B, H, W, 3).
+
+    `shape_difference`, and near brows, eyes and mouth what that smooth field misses of their
+    landmarks: Gaussians about them, fitted so that the landmarks are met, whose reach is narrow
+    and ends at a slit. Lips part.
+    """
+    features = of[:, FEATURES]
+    missed = to[:, FEATURES] - features - _spread_at(features, of, to - of, SHAPE_REACH)
+    table, met = _sides(of)
+    kernel = _gaussians(features, features) * met + STIFF * torch.eye(len(FEATURES)).to(of)
+    heights = torch.linalg.solve(kernel, missed)
+    coarse = head[:, 2::4, 2::4]
+    groups = (heights[:, :, None] * table[None, :, :, None]).flatten(2)
+    sums = (_gaussians(coarse.flatten(1, 2), features) @ groups).view(*coarse.shape[:3], -1)
+    sums = sums.permute(0, 3, 1, 2)
+    fine = functional.interpolate(sums, head.shape[1:3], mode="bilinear", align_corners=False)
+    fine = fine.view(len(fine), -1, 3, *fine.shape[2:])
+    narrow = (fine * _where(head, of)[:, :, None]).sum(1)
+    return shape_difference(head, of, to) + narrow.permute(0, 2, 3, 1)
+
+
+def _sides(like: Tensor) -> tuple[Tensor, Tensor]:
+    """Which of `FEATURES` are in which group (N, G), and how far each (column) reaches each (row).
+
+    The groups are `above`, `below` and `between` of every slit, and the rest. What is above does
+    not reach what is below; at a corner both reach half.
+    """
+    groups = [group for slit in SLITS for group in (slit.above, slit.below, slit.between)]
+    taken = {point for group in groups for point in group}
+    groups.append(tuple(point for point in FEATURES if point not in taken))
+    table = like.new_tensor([[float(point in group) for group in groups] for point in FEATURES])
+    across = torch.eye(len(groups)).to(like)
+    across[:, -1] = 1
+    across[-1, :-1] = across.new_tensor([0.5, 0.5, 0.0] * len(SLITS))
+    return table, table @ across @ table.mT
+
+
+def _where(head: Tensor, shape: Tensor) -> Tensor:
+    """How far each group of `_sides` counts at places of a head, (B, G, H, W)."""
+    maps = []
+    for slit in SLITS:
+        found = find(slit, head, shape)
+        maps += [1 - found.side, found.side, found.inside]
+    return torch.stack([*maps, torch.ones_like(maps[0])], 1)
+
+
+def _gaussians(places: Tensor, of: Tensor) -> Tensor:
+    """How far landmarks (B, N, 3) reach places (B, P, 3), (B, P, N)."""
+    return torch.exp(-0.5 * (torch.cdist(places, of) / FEATURE_REACH) ** 2)
+
+
+def _spread_at(places: Tensor, of: Tensor, values: Tensor, reach: float) -> Tensor:
+    """Values (B, N, 3) at landmarks `of` (B, N, 3) as their normalised Gaussians give them."""
+    weight = torch.exp(-0.5 * (torch.cdist(places, of) / reach) ** 2)
+    return (weight @ values) / (weight.sum(-1, keepdim=True) + 0.05)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,10 +271,15 @@ def carry_over(flow: Tensor, error: Tensor, by: Transport) -> Tensor:
     found = flow - by.driving_told
     calm = settled(found, torch.exp(-error / BELIEVED) * (1 - folding(flow)))
     left = sample(torch.cat([found, calm], 1), by.chart.driving)
-    left = by.alike * left[:, :2] + (1 - by.alike) * left[:, 2:]
+    left = by.alike * left[:, :2] + (1 - by.alike) * _small(left[:, 2:])
     left = torch.einsum("bij,bjhw->bhwi", by.turn, left) * by.chart.known[..., None]
     held = torch.maximum(confinement(by.chart.inside, *FLOW_CONFINED), by.alike[:, 0])
     return by.told + unfolded(by.told, held[..., None] * left, by.alike)
+
+
+def _small(motion: Tensor) -> Tensor:
+    """A field (B, 2, H, W) without what is too large to be believed."""
+    return motion * torch.exp(-((motion.norm(dim=1, keepdim=True) / BESIDE) ** 2))
 
 
 def unfolded(told: Tensor, left: Tensor, alike: Tensor) -> Tensor:
@@ -233,7 +304,7 @@ def told_motion(places: Chart, now: FaceState, earlier: FaceState) -> Tensor:
 
 def _told(places: Chart, now: FaceState, earlier: FaceState) -> Tensor:
     """Where the pixels of a face come from in an earlier moment of it, as its keypoints tell."""
-    then = places.head + shape_difference(places.head, now.shape, earlier.shape)
+    then = places.head + expression_difference(places.head, now.shape, earlier.shape)
     found = outward(project(then, earlier.pose), facing(then, earlier.pose), earlier.pose)
     grid = pixel_grid(found.shape[1], found)
     return grid + confinement(places.inside, *TOLD_CONFINED)[..., None] * (found - grid)

@@ -10,10 +10,17 @@ from torch.nn import functional
 from reenact_core.devices import Compute
 from reenact_core.errors import CheckpointError
 from reenact_core.models.carry_over import FaceState
+from reenact_core.models.close_ups import CloseUps, load_close_ups
 from reenact_core.models.compact_calibrator import Calibrator
 from reenact_core.models.compact_integrators import GlobalIntegrator, LocalIntegrator, Moved
 from reenact_core.models.compact_settings import CompactSettings
-from reenact_core.models.face_points import INPUT_SIZE, FacePointsNet, FaceReading, fit_pose
+from reenact_core.models.face_points import (
+    INPUT_SIZE,
+    FacePointsNet,
+    FaceReading,
+    fit_pose,
+    load_face_points,
+)
 from reenact_core.models.head_chart import to_head
 from reenact_core.models.paper_settings import settings_from_json
 
@@ -46,6 +53,7 @@ class Compact(nn.Module):
         super().__init__()
         self.settings = settings or CompactSettings()
         self.points = FacePointsNet()
+        self.close_ups = CloseUps()
         self.global_integrator = GlobalIntegrator(self.settings)
         self.local_integrator = LocalIntegrator(self.settings)
         self.calibrator = Calibrator(self.settings)
@@ -79,16 +87,17 @@ class Compact(nn.Module):
     def read(self, crops: Tensor) -> FaceReading:
         """Landmarks, head turn and expression of face crops (B, 3, S, S)."""
         side = (INPUT_SIZE, INPUT_SIZE)
-        reading: FaceReading = self.points(functional.interpolate(crops, side, mode="area"))
+        whole: FaceReading = self.points(functional.interpolate(crops, side, mode="area"))
+        reading: FaceReading = self.close_ups(crops, whole, fit_pose(whole, self.points.mean_head))
         return reading
 
     def move_globally(
-        self, source: "FaceSource", field: Tensor, maps: Tensor, error: Tensor
+        self, source: "FaceSource", field: Tensor, maps: Tensor, error: Tensor, hidden: Tensor
     ) -> Moved:
         """y^G, equation (1); see `GlobalIntegrator`."""
         with self.compute.reduced():
             moved: Moved = self.global_integrator(
-                source.pixels, source.features, field, maps, error
+                source.pixels, source.features, field, maps, error, hidden
             )
         return moved.float()
 
@@ -102,6 +111,16 @@ class Compact(nn.Module):
         with self.compute.reduced():
             features = self.global_integrator.encoder(pixels)
         return FaceSource(pixels, features.float(), state)
+
+
+def give_readers(network: Compact) -> None:
+    """Give new networks the readers of faces that come with reenact: they are trained apart.
+
+    Raises:
+        CheckpointError: the weights are missing or damaged.
+    """
+    network.points.load_state_dict(load_face_points().state_dict())
+    network.close_ups.load_state_dict(load_close_ups().state_dict())
 
 
 def parameter_count(model: nn.Module) -> int:

@@ -137,15 +137,25 @@ class GlobalIntegrator(nn.Module):
         self.painter = Painter(settings)
 
     def forward(
-        self, source: Tensor, features: Tensor, field: Tensor, geometry: Tensor, error: Tensor
+        self,
+        source: Tensor,
+        features: Tensor,
+        field: Tensor,
+        geometry: Tensor,
+        error: Tensor,
+        hidden: Tensor,
     ) -> Moved:
-        """y_i^G from S, its features (`encoder(source)`) and the carried-over motion."""
+        """y_i^G from S, its features (`encoder(source)`) and the carried-over motion.
+
+        Convention:
+            hidden: (B, 1, S, S) in [0, 1], what the source does not show
+        """
         field, logit = self.motion(source, field, geometry, error)
         moved = sample(features, shrink_field(field, features.shape[-1]))
         painted, doubt = self.painter(moved, torch.sigmoid(logit), geometry)
         trust = torch.sigmoid(grow(logit, doubt) + doubt)
         trust = hold_back(trust) if self.training else trust
-        trust = 1 - (1 - trust) * paintable(geometry, error)
+        trust = 1 - (1 - trust) * paintable(hidden, geometry, error)
         face = trust * sample(source, field) + (1 - trust) * painted
         return Moved(face, field, trust, painted)
 
@@ -177,11 +187,13 @@ class LocalIntegrator(nn.Module):
         subtle: Tensor,
         geometry: Tensor,
         error: Tensor,
+        hidden: Tensor,
         temperature: float = 1.0,
     ) -> Moved:
         """y_i^L.
 
         Convention:
+            hidden: (B, 1, S, S) in [0, 1], what the source does not show
             previous: (B, 3, S, S), y_{i-1}; in training blurred by equation (4)
             field: (B, S, S, 2), the integrated motion to the source
             subtle: (B, S, S, 2), the motion to y_{i-1}
@@ -196,7 +208,7 @@ class LocalIntegrator(nn.Module):
         painted = kept * sample(previous, subtle) + (1 - kept) * painted
         trust = torch.sigmoid(grow(logit, doubt) + doubt)
         trust = hold_back(trust) if self.training else trust
-        trust = 1 - (1 - trust) * paintable(geometry, error)
+        trust = 1 - (1 - trust) * paintable(hidden, geometry, error)
         face = trust * sample(source, field) + (1 - trust) * painted
         return Moved(face, field, trust, painted)
 
@@ -220,14 +232,12 @@ def certainty(geometry: Tensor, error: Tensor) -> Tensor:
     return grow(likeness_in(geometry), error) * torch.exp(-((error / EXPLAINED) ** 2))
 
 
-def paintable(geometry: Tensor, error: Tensor) -> Tensor:
+def paintable(hidden: Tensor, geometry: Tensor, error: Tensor) -> Tensor:
     """Where an integrator may paint at all, (B, 1, S, S) in [0, 1]: what the source hides.
 
-    Elsewhere the source's own pixels are sharper than any paint, in the mouth too. Nowhere where
-    the motion is sure.
+    Elsewhere the source's own pixels are sharper than any paint. Nowhere where the motion is sure.
     """
-    unseen = 1 - geometry[:, 4:5]
-    return grow(unseen, error) * (1 - certainty(geometry, error))
+    return hidden * (1 - certainty(geometry, error))
 
 
 def likeness_in(geometry: Tensor) -> Tensor:

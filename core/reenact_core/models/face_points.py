@@ -58,13 +58,13 @@ class FaceReading:
     """(B,) logit that the crop shows a face."""
 
 
-class _Residual(nn.Module):
+class Residual(nn.Module):
     """Two 3 x 3 convolutions around which the input passes."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            _step(channels, channels), nn.Conv2d(channels, channels, 3, 1, 1, bias=False),
+            step(channels, channels), nn.Conv2d(channels, channels, 3, 1, 1, bias=False),
             nn.BatchNorm2d(channels),
         )  # fmt: skip
 
@@ -72,7 +72,8 @@ class _Residual(nn.Module):
         return torch.relu(x + self.body(x))
 
 
-def _step(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+def step(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    """A 3 x 3 convolution with its normalisation and ReLU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
     )
@@ -90,14 +91,14 @@ class FacePointsNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.fine = nn.Sequential(
-            _step(3, 24, 2), _step(24, 32, 2), _Residual(32), _step(32, 64, 2), _Residual(64),
-            _Residual(64),
+            step(3, 24, 2), step(24, 32, 2), Residual(32), step(32, 64, 2), Residual(64),
+            Residual(64),
         )  # fmt: skip
-        self.middle = nn.Sequential(_step(64, 128, 2), _Residual(128), _Residual(128))
-        self.coarse = nn.Sequential(_step(128, 160, 2), _Residual(160))
+        self.middle = nn.Sequential(step(64, 128, 2), Residual(128), Residual(128))
+        self.coarse = nn.Sequential(step(128, 160, 2), Residual(160))
         self.join_middle = nn.Conv2d(128, 64, 1)
         self.join_coarse = nn.Conv2d(160, 64, 1)
-        self.heat = nn.Sequential(_step(64, 96), nn.Conv2d(96, POINT_COUNT, 1))
+        self.heat = nn.Sequential(step(64, 96), nn.Conv2d(96, POINT_COUNT, 1))
         self.vector = nn.Sequential(nn.Flatten(), nn.Linear(160 * 16, 192), nn.ReLU())
         self.tell = nn.Linear(192, POINT_COUNT * 3 + 6 + 1)
         self.act = nn.Sequential(
@@ -115,7 +116,7 @@ class FacePointsNet(nn.Module):
         seen = self.vector(coarse)
         told = self.tell(seen).float()
         rest = told[:, : POINT_COUNT * 3].view(-1, POINT_COUNT, 3)
-        place = torch.cat([_expected_place(heat.float()), torch.zeros_like(rest[..., :1])], dim=-1)
+        place = torch.cat([expected_place(heat.float()), torch.zeros_like(rest[..., :1])], dim=-1)
         points, rotation = place + rest * 0.5, rotation_of(told[:, -7:-1])
         shape = (_faced(points, rotation) - _faced_mean(self.mean_head)) * 5
         expression = self.act(torch.cat([shape.flatten(1).to(seen.dtype), seen], dim=1))
@@ -137,7 +138,7 @@ def _grown(x: Tensor, factor: int) -> Tensor:
     return nn.functional.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
-def _expected_place(heat: Tensor) -> Tensor:
+def expected_place(heat: Tensor) -> Tensor:
     """The mean place (B, N, 2) of heat maps (B, N, S, S), network coordinates."""
     size = heat.shape[-1]
     share = heat.flatten(2).softmax(-1).view_as(heat)
@@ -197,22 +198,30 @@ def load_face_points(path: Path | None = None, compute: Compute | None = None) -
     Raises:
         CheckpointError: the file is missing or holds other weights.
     """
+    place, net = compute or Compute(), FacePointsNet()
+    fill_from(path or WEIGHTS, net, "face points network")
+    return net.eval().requires_grad_(False).to(place.device, place.dtype)
+
+
+def fill_from(file: Path, net: nn.Module, name: str) -> None:
+    """Give a network the weights in a safetensors file.
+
+    Raises:
+        CheckpointError: the file is missing or holds other weights; it names what was wanted.
+    """
     from safetensors import SafetensorError  # training does without
     from safetensors.torch import load_file
 
-    file, place = path or WEIGHTS, compute or Compute()
     try:
         weights = load_file(file, device="cpu")
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{file}: cannot be read as safetensors ({error})") from error
-    net = FacePointsNet()
     expected = {name: tuple(value.shape) for name, value in net.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
     if found != expected:
         wrong = sorted(set(found.items()) ^ set(expected.items()))[0][0]
-        raise CheckpointError(f"{file}: holds no face points network; {wrong} does not fit")
+        raise CheckpointError(f"{file}: holds no {name}; {wrong} does not fit")
     net.load_state_dict(weights)
-    return net.eval().requires_grad_(False).to(place.device, place.dtype)
 
 
 @cache

@@ -18,11 +18,14 @@ from reenact_core.models.carry_over import (
     told_motion,
     transport,
 )
+from reenact_core.models.cavity import mouth_cavity, opened
 from reenact_core.models.compact import Compact, FaceSource
+from reenact_core.models.compact_integrators import certainty
 from reenact_core.models.face_points import FaceReading
 from reenact_core.models.face_regions import region_masks
 from reenact_core.models.flow_prior import DrivingMotion, FlowPrior, Measure, likeness
 from reenact_core.models.head_chart import facing
+from reenact_core.models.slits import SLITS, bared
 from reenact_core.motion.recurrent import StepInput
 from reenact_core.motion.transfer import MotionSettings, new_state, smooth
 
@@ -150,16 +153,22 @@ def rows_of_input(
     subtle = carry_over(motion.subtle, motion.errors[:, 1:2], small)
     errors = sample(motion.errors, places.driving)
     maps = geometry(places, new, source.state, driving.alike, size // 4)
-    moved = models.move_globally(source, direct, maps, errors[:, :1])
+    unseen = hidden(places, new, source.state)
+    inside = mouth_cavity(
+        places.head, new.shape, source.state.shape, source.state.pose, source.pixels
+    )
+    moved = models.move_globally(source, direct, maps, errors[:, :1], unseen)
     return StepInput(
         source.pixels,
-        moved.face,
+        opened(moved.face, inside, certainty(maps, errors[:, :1])),
         moved.trust,
         moved.field,
         refined,
         subtle,
         errors,
         maps,
+        unseen,
+        inside,
         new.points(),
     )
 
@@ -167,9 +176,23 @@ def rows_of_input(
 def geometry(places: Chart, new: FaceState, source: FaceState, alike: Tensor, side: int) -> Tensor:
     """Where head, mouth and eyes of the new face are, (B, 9, side, side)."""
     inside = places.inside.clamp(-2, 1)[:, None]
-    shown = torch.sigmoid(facing(places.head, source.pose) * 8)[:, None]
+    shown = _facing_source(places, source)
     head = places.head.permute(0, 3, 1, 2)
     maps = torch.cat([head, inside, shown, alike], 1)
     small = torch.nn.functional.interpolate(maps, (side, side), mode="area")
     regions = region_masks(new.points(), side)
     return torch.cat([small[:, :-1], regions, small[:, -1:]], 1)
+
+
+def hidden(places: Chart, new: FaceState, source: FaceState) -> Tensor:
+    """What the source does not show of the new face, (B, 1, S, S) in [0, 1].
+
+    What is turned away from it, and eyes that it has closed.
+    """
+    turned = 1 - _facing_source(places, source)
+    eyes = [bared(slit, places.head, new.shape, source.shape)[:, None] for slit in SLITS[1:]]
+    return torch.cat([turned, *eyes], 1).amax(1, keepdim=True)
+
+
+def _facing_source(places: Chart, source: FaceState) -> Tensor:
+    return torch.sigmoid(facing(places.head, source.pose) * 8)[:, None]

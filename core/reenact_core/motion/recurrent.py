@@ -6,16 +6,17 @@ y_i   = C(y_i^G, y_i^L, S)         (3)
 The whole memory of a face is its `Carry`; a step is a pure function of a batch.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self, cast
 
 import torch
 from torch import Tensor
 
 from reenact_core.models.carry_over import sample
+from reenact_core.models.cavity import opened
 from reenact_core.models.compact import Compact
 from reenact_core.models.compact_calibrator import Calibrated
-from reenact_core.models.compact_integrators import Moved
+from reenact_core.models.compact_integrators import Moved, certainty
 from reenact_core.timeline.plan import Scheme
 
 
@@ -51,6 +52,8 @@ class StepInput(Batched):
         subtle: (B, S, S, 2) in [-1, 1], motion to y_{i-1}
         errors: (B, 3, S, S) in [0, 1], photometric errors of direct, summed and refined motion
         geometry: (B, 9, s, s), where head, mouth and eyes are, and where S and d_0 are alike
+        hidden: (B, 1, S, S) in [0, 1], what the source does not show
+        inside: (B, 4, S, S) in [0, 1], the inside of the mouth, and where it must be drawn
         points: (B, 79, 2) in [-1, 1], landmarks of the new face
     """
 
@@ -62,6 +65,8 @@ class StepInput(Batched):
     subtle: Tensor
     errors: Tensor
     geometry: Tensor
+    hidden: Tensor
+    inside: Tensor
     points: Tensor
 
 
@@ -130,9 +135,11 @@ class Recurrence:
                 inputs.subtle,
                 inputs.geometry,
                 inputs.errors[:, 1:2],
+                inputs.hidden,
                 self.temperature,
             )
-        return moved.float()
+        sure = certainty(inputs.geometry, inputs.errors[:, 1:2])
+        return replace(moved.float(), face=opened(moved.face.float(), inputs.inside, sure))
 
     def calibrate(self, inputs: StepInput, local: Moved) -> Calibrated:
         """y_i, equation (3)."""
@@ -144,7 +151,9 @@ class Recurrence:
             calibrated: Calibrated = self.models.calibrator(
                 candidates, inputs.source, inputs.errors, inputs.geometry
             )
-        return calibrated.float()
+        sure = certainty(inputs.geometry, inputs.errors.amin(1, keepdim=True))
+        face = opened(calibrated.face.float(), inputs.inside, sure)
+        return replace(calibrated.float(), face=face)
 
 
 def _finish(

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from reenact_core.models.carry_over import FaceState
 from reenact_core.models.head_chart import Pose
+from reenact_core.models.slits import closed_at_most
 from reenact_core.timeline.plan import Scheme
 
 
@@ -42,7 +43,7 @@ def new_state(
     source: FaceState, start: FaceState, driving: FaceState, settings: MotionSettings
 ) -> FaceState:
     """The source's face as it shall look in N driving frames; source and start: one face, or N."""
-    shape = source.shape + settings.strength * (driving.shape - start.shape)
+    shape = closed_at_most(source.shape + settings.strength * (driving.shape - start.shape))
     if settings.transfer == "absolute":
         return FaceState(driving.pose, shape)
     turn = driving.pose.rotation @ start.pose.rotation.mT

@@ -11,8 +11,7 @@ from reenact_core.engine.network_performer import NetworkPerformer
 from reenact_core.engine.performer import Crops, NewFace, Take
 from reenact_core.engine.spool import open_spool, to_samples
 from reenact_core.errors import SettingsError
-from reenact_core.models.compact import Compact
-from reenact_core.models.face_points import load_face_points
+from reenact_core.models.compact import Compact, give_readers
 from reenact_core.models.integrators.table import Integrator
 from reenact_core.motion.compact_integrator import CompactIntegrator
 from reenact_core.motion.lanes import LaneSettings
@@ -29,7 +28,7 @@ SIZE, COUNT = 256, 6
 def network() -> Compact:
     torch.manual_seed(0)
     networks = Compact().eval().requires_grad_(False)
-    networks.points = load_face_points()
+    give_readers(networks)
     return networks
 
 

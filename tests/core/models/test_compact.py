@@ -71,15 +71,16 @@ def test_what_is_alike_and_explained_is_moved_whatever_was_learned() -> None:
     source = torch.rand(1, 3, 64, 64)
     field = pixel_grid(64, source)[None] + 0.1 * torch.rand(1, 64, 64, 2)
     maps, exact = torch.rand(1, GEOMETRY_CHANNELS, 16, 16), torch.zeros(1, 1, 64, 64)
+    hidden = torch.rand(1, 1, 64, 64)
     maps[:, -1] = 1
     features = network.global_integrator.encoder(source)
-    moved = network.move_globally(FaceSource(source, features, face(0)), field, maps, exact)
+    moved = network.move_globally(FaceSource(source, features, face(0)), field, maps, exact, hidden)
     assert torch.allclose(moved.face, sample(source, field), atol=1e-6)
-    local = network.local_integrator(source, source, field, field, maps, exact)
+    local = network.local_integrator(source, source, field, field, maps, exact, hidden)
     calibrated = network.calibrator((moved, local, moved), source, exact.repeat(1, 3, 1, 1), maps)
     assert torch.allclose(calibrated.face, sample(source, field), atol=1e-6)
     maps[:, -1] = 0
-    other = network.move_globally(FaceSource(source, features, face(0)), field, maps, exact)
+    other = network.move_globally(FaceSource(source, features, face(0)), field, maps, exact, hidden)
     assert (other.face - sample(source, field)).abs().mean() > 0.01
 
 

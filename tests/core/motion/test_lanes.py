@@ -1,6 +1,7 @@
 """The loop over lanes: widths agree, faces come and go, shots end."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 
 import torch
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ Schedule = list[list[set[int]]]
 
 def inputs(value: float) -> StepInput:
     one = torch.full((1, 1), value)
-    return StepInput(one, one, one, one, one, one, one, one, one)
+    return StepInput(*[one] * len(fields(StepInput)))
 
 
 def leaky_sum(inputs: StepInput, carry: Carry) -> tuple[Reenacted, Carry]:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reenact_core.models.compact import Compact
+from reenact_core.models.compact import Compact, give_readers
 from reenact_core.models.compact_settings import CompactSettings
 from reenact_core.models.face_points import load_face_points
 from reenact_core.models.load import Models, load_models
@@ -30,7 +30,7 @@ def small_checkpoint(path: Path) -> Path:
         calibrator_widths=(8, 8),
     )  # fmt: skip
     network = Compact(settings)
-    network.points.load_state_dict(load_face_points().state_dict())
+    give_readers(network)
     write_weights(
         path, network, architecture="compact", configuration=network.configuration(), version="0"
     )

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from reenact_core.errors import CheckpointError
-from reenact_core.models.compact import Compact
-from reenact_core.models.face_points import load_face_points
+from reenact_core.models.compact import Compact, give_readers
 from reenact_core.models.load import load_integrator
 from reenact_core.motion.compact_integrator import CompactIntegrator
 from tests.core.models.integrators.contract import CHECKS, Check, Subject
@@ -20,7 +19,7 @@ from tests.tiny_volumes import tiny_liveportrait, tiny_osfv
 def compact() -> CompactIntegrator:
     torch.manual_seed(1)
     networks = Compact().eval().requires_grad_(False)
-    networks.points = load_face_points()
+    give_readers(networks)
     return CompactIntegrator(networks)
 
 

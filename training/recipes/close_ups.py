@@ -1,0 +1,74 @@
+"""Train the networks that read mouth and eyes from close up, on synthetic heads.
+
+    python training/recipes/close_ups.py pool --work DIR --pieces 40
+    python training/recipes/close_ups.py train --work DIR --minutes 9
+
+DIR/state.pt (4 MB) holds the run, and the next `train` goes on with it. DIR/close_ups.safetensors
+are the weights for the core.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import torch
+
+from reenact_core.files import written_whole
+from reenact_training.close_ups import CloseUpSettings, Run, read_pool, train, write_pool
+
+DEFAULTS = CloseUpSettings()
+
+
+def run_pool(arguments: argparse.Namespace) -> None:
+    folder = arguments.work / "pool"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in write_pool(folder, arguments.seed, arguments.pieces):
+        print(path.name, flush=True)
+
+
+def run_train(arguments: argparse.Namespace) -> None:
+    settings = CloseUpSettings(steps=arguments.steps, batch=arguments.batch)
+    run, state = Run.start(settings), arguments.work / "state.pt"
+    if state.exists():
+        run.load(state)
+    paths = sorted((arguments.work / "pool").glob("[0-9]*.pt"))
+    pools = {part: read_pool(paths, part) for part in ("mouth", "eye")}
+    started, means = time.monotonic(), dict.fromkeys(pools, 0.0)
+    for step, losses in train(run, settings, pools, until=started + 60 * arguments.minutes):
+        means = {part: 0.98 * means[part] + 0.02 * value for part, value in losses.items()}
+        if step % 50 == 0:
+            print(step, f"{time.monotonic() - started:.0f}s", means, flush=True)
+        if step % 250 == 0:
+            run.save(state)
+    run.save(state)
+    write(run, arguments.work / "close_ups.safetensors")
+
+
+def write(run: Run, path: Path) -> None:
+    from safetensors.torch import save_file  # training itself does without
+
+    weights = {
+        name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
+        for name, value in run.kept.state_dict().items()
+    }
+    with written_whole(path) as partial:
+        save_file(weights, partial, metadata={"architecture": "close_ups"})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("what", choices=("pool", "train"))
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=0, help="first seed of the pool")
+    parser.add_argument("--pieces", type=int, default=40, help="pieces of 128 pictures")
+    parser.add_argument("--minutes", type=float, default=9)
+    parser.add_argument("--steps", type=int, default=DEFAULTS.steps)
+    parser.add_argument("--batch", type=int, default=DEFAULTS.batch)
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    (run_pool if arguments.what == "pool" else run_train)(arguments)
+
+
+if __name__ == "__main__":
+    main()

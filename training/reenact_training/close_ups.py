@@ -1,0 +1,211 @@
+"""Training of the networks that read mouth and eyes from close up, on synthetic heads alone."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor, nn
+
+from reenact_core.files import written_whole
+from reenact_core.models.close_ups import (
+    EYES,
+    MOUTH,
+    CloseUpReading,
+    CloseUps,
+    Region,
+    close_up_frame,
+    cut,
+    to_close_up,
+)
+from reenact_core.models.face_points import FaceReading, fit_pose
+from reenact_training.face_points import mirrored_by_chance, new_network, take
+from reenact_training.point_augment import augment
+from reenact_training.synthetic.crops import Crops, render_crops
+
+DRAWN = 224
+"""Side of the pictures that close-ups are cut from."""
+ROOM = 1.5
+"""How much larger a close-up is kept than it is read, so that it can be moved about."""
+KEPT = 96
+PIECE = 128
+"""Pictures in one piece of a pool."""
+MOUTH_GAPS = ((14, 18), (13, 19), (15, 17), (3, 9), (0, 6), (2, 10), (4, 8))
+"""Pairs among the points of a mouth whose distance is what counts: gaps first, then widths."""
+EYE_GAPS = ((1, 5), (2, 4), (0, 6), (3, 6), (0, 3))
+
+
+@dataclass(frozen=True, slots=True)
+class CloseUpSettings:
+    """How the networks are trained."""
+
+    batch: int = 32
+    learning_rate: float = 2.5e-3
+    steps: int = 3600
+    """Steps of the whole schedule; the rate falls to zero along half a cosine."""
+    average: float = 0.998
+
+
+def render_close_ups(seed: int, count: int, device: str = "cpu") -> dict[str, Crops]:
+    """Mouths and eyes of random heads, half of them mirrored, with room about them."""
+    crops = render_crops(seed, count, DRAWN, device=device)
+    crops = mirrored_by_chance(crops, torch.Generator().manual_seed(seed))
+    crops = take(crops, torch.nonzero(crops.face)[:, 0])
+    eyes = [_kept(crops, eye) for eye in EYES]
+    every = Crops(*(torch.cat([getattr(eye, n) for eye in eyes]) for n in Crops.__slots__))
+    return {"mouth": _kept(crops, MOUTH), "eye": every}
+
+
+def _kept(crops: Crops, region: Region) -> Crops:
+    mean = new_network().mean_head.to(crops.points)
+    expression = crops.expression
+    reading = FaceReading(crops.points, crops.rotation, expression, expression[:, 0])
+    pose = fit_pose(reading, mean)
+    frame = close_up_frame(crops.points[..., :2], pose, region)
+    frame[:, :, :2] *= ROOM
+    images = cut(crops.images.float(), frame, KEPT).clamp(0, 255).to(torch.uint8)
+    chosen = list(region.points)
+    flat = to_close_up(crops.points[:, chosen, :2], frame)
+    points = torch.cat([flat, torch.zeros_like(flat[..., :1])], -1)
+    return Crops(images, points, crops.visible[:, chosen], crops.rotation, expression, crops.face)
+
+
+def write_pool(folder: Path, seed: int, pieces: int) -> Iterator[Path]:
+    """Render pieces of a pool into a folder; those that are there are kept."""
+    for index in range(seed, seed + pieces):
+        path = folder / f"{index:06d}.pt"
+        if not path.exists():
+            parts = render_close_ups(index, PIECE)
+            values = {
+                part: {name: getattr(crops, name) for name in Crops.__slots__}
+                for part, crops in parts.items()
+            }
+            with written_whole(path) as partial:
+                torch.save(values, partial)
+        yield path
+
+
+def read_pool(paths: list[Path], part: str) -> Crops:
+    """All pieces of one part of the face."""
+    pieces = [torch.load(path, weights_only=True)[part] for path in paths]
+    return Crops(*(torch.cat([piece[name] for piece in pieces]) for name in Crops.__slots__))
+
+
+def moved_about(kept: Crops, generator: Generator) -> Crops:
+    """Close-ups as they are cut by points that are somewhat wrong, in other light, or blurred."""
+    moved = augment(kept, generator)
+    rim = (KEPT - round(KEPT / ROOM)) // 2
+    images = moved.images[..., rim:-rim, rim:-rim]
+    return Crops(
+        images, moved.points * ROOM, moved.visible, moved.rotation, moved.expression, moved.face
+    )
+
+
+def loss(reading: CloseUpReading, truth: Crops, gaps: tuple[tuple[int, int], ...]) -> Tensor:
+    """Points, the gaps between them, and whether they are in sight."""
+    shown = truth.visible.float()
+    miss = (reading.points - truth.points[..., :2]).abs()
+    size = miss.new_tensor(0.05)
+    wing = (torch.log1p(miss / size) * size + miss * 0.3).sum(-1)
+    placed = (wing * (0.25 + 0.75 * shown)).mean()
+    first, second = torch.tensor(gaps, device=miss.device).T
+    apart = reading.points[:, second] - reading.points[:, first]
+    true = (truth.points[:, second] - truth.points[:, first])[..., :2]
+    told = ((apart - true).abs().sum(-1) * shown[:, first]).mean()
+    sight = nn.functional.binary_cross_entropy_with_logits(
+        reading.shown, (shown.mean(1) > 0.6).float()
+    )
+    return 8 * placed + 8 * told + 0.1 * sight
+
+
+@dataclass(slots=True)
+class Run:
+    """A training run of both networks."""
+
+    nets: CloseUps
+    kept: CloseUps
+    """The averaged weights, which are exported."""
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+
+    @classmethod
+    def start(cls, settings: CloseUpSettings, device: str = "cpu") -> "Run":
+        """A run at its start."""
+        torch.manual_seed(0)
+        nets, kept = CloseUps().to(device), CloseUps().to(device)
+        kept.load_state_dict(nets.state_dict())
+        optimiser = torch.optim.AdamW(
+            nets.parameters(), lr=settings.learning_rate, weight_decay=1e-4
+        )
+        return cls(nets, kept, optimiser)
+
+    def save(self, path: Path) -> None:
+        """Write all that is needed to go on."""
+        with written_whole(path) as partial:
+            torch.save(
+                {
+                    "nets": self.nets.state_dict(),
+                    "kept": self.kept.state_dict(),
+                    "optimiser": self.optimiser.state_dict(),
+                    "step": self.step,
+                },
+                partial,
+            )
+
+    def load(self, path: Path) -> None:
+        """Go on from what `save` wrote."""
+        state = torch.load(path, weights_only=True)
+        self.nets.load_state_dict(state["nets"])
+        self.kept.load_state_dict(state["kept"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]
+
+
+def train(
+    run: Run, settings: CloseUpSettings, pools: dict[str, Crops], *, until: float
+) -> Iterator[tuple[int, dict[str, float]]]:
+    """Go on until the clock (`time.monotonic`) says `until` or the schedule ends.
+
+    Yields:
+        the step and each network's loss, after every step
+    """
+    run.nets.train()
+    while run.step < settings.steps and time.monotonic() < until:
+        generator = torch.Generator().manual_seed(run.step)
+        _set_rate(run, settings)
+        mouth = _loss_of(run.nets.mouth, pools["mouth"], MOUTH_GAPS, settings.batch, generator)
+        eye = _loss_of(run.nets.eye, pools["eye"], EYE_GAPS, settings.batch, generator)
+        run.optimiser.zero_grad()
+        torch.autograd.backward(mouth + eye)
+        nn.utils.clip_grad_norm_(run.nets.parameters(), 5.0)
+        run.optimiser.step()
+        run.step += 1
+        _follow(run, settings)
+        yield run.step, {"mouth": float(mouth.detach()), "eye": float(eye.detach())}
+
+
+def _loss_of(
+    net: nn.Module, pool: Crops, gaps: tuple[tuple[int, int], ...], count: int, generator: Generator
+) -> Tensor:
+    rows = torch.randint(len(pool.images), (count,), generator=generator)
+    truth = moved_about(take(pool, rows), generator)
+    return loss(net(truth.images.float() / 255), truth, gaps)
+
+
+def _set_rate(run: Run, settings: CloseUpSettings) -> None:
+    share = torch.tensor(run.step / settings.steps)
+    warm = min(1.0, (run.step + 1) / 100)
+    for group in run.optimiser.param_groups:
+        group["lr"] = settings.learning_rate * warm * float(0.5 + 0.5 * torch.cos(3.14159 * share))
+
+
+@torch.no_grad()
+def _follow(run: Run, settings: CloseUpSettings) -> None:
+    share = min(settings.average, run.step / (run.step + 20))
+    new = run.nets.state_dict()
+    for name, value in run.kept.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(new[name], 1 - share)
+        else:
+            value.copy_(new[name])
