@@ -8,7 +8,7 @@ from reenact_core.models.face_points import load_face_points
 from reenact_core.models.head_chart import Pose, pixel_grid, unproject
 from tests.core.models.test_slits import parted
 
-SIZE = 128
+SIZE = 256
 FRONT = Pose(torch.eye(3)[None], torch.tensor([0.5]), torch.tensor([[0.0, -0.2]]))
 
 
@@ -23,11 +23,11 @@ def test_an_opened_mouth_is_dark_below_its_teeth() -> None:
     opening = parted(closed, 0.3)
     inside = cavity(opening, closed)
     drawn = inside[0, 3] > 0.9
-    assert 40 < int(drawn.sum()) < 400
+    assert 160 < int(drawn.sum()) < 1600
     column = int(drawn.nonzero()[:, 1].median())
     rows, light = drawn[:, column].nonzero(), inside[0, :3].mean(0)
     top, bottom = int(rows.min()), int(rows.max())
-    assert light[top + 1, column] > 0.4
+    assert light[top, column] > 0.35
     assert light[bottom - 1, column] < 0.2
 
 
