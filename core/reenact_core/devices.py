@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from reenact_core.errors import DeviceError
+from reenact_core.errors import DeviceError, OutOfMemoryError
 
 if TYPE_CHECKING:
     import torch
@@ -75,6 +75,6 @@ def out_of_memory_named(compute: Compute) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
-        raise DeviceError(
+        raise OutOfMemoryError(
             f"{compute.device} is out of memory; use fewer lanes, or --device cpu"
         ) from error

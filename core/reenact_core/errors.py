@@ -8,6 +8,7 @@ ReenactError             code        exit   what the reader can do
 ├─ OutputError           output       4     the output folder cannot be written; names it
 ├─ FaceError             face         3     no face, or the face was lost; names the shot and frames
 └─ DeviceError           device       5     smaller batch, other device
+   └─ OutOfMemoryError   device       5     the same, when memory is all that was missing
 
 An error carries a sentence for people as its message. `reenact_cli.main` is the one place that
 turns `exit_status` into the status of the process.
@@ -65,3 +66,7 @@ class DeviceError(ReenactError):
 
     code = "device"
     exit_status = 5
+
+
+class OutOfMemoryError(DeviceError):
+    """The device has not the memory for what was asked."""

@@ -13,12 +13,15 @@ from reenact_core.media.decode import decode
 from reenact_core.media.encode import open_encoder
 from reenact_core.settings import Settings
 
+Placements = Iterator[tuple[int, Placement]]
+"""Frame numbers of a file, rising, and what is pasted there."""
+
 
 @dataclass(slots=True)
 class _Queue:
     """The placements of one role, taken when their frame comes by."""
 
-    coming: Iterator[tuple[int, Placement]]
+    coming: Placements
     next_one: tuple[int, Placement] | None = None
 
     def at(self, frame: int) -> Placement | None:
@@ -31,10 +34,10 @@ class _Queue:
 
 
 def paste_all(
-    pictures: Iterator[Picture], roles: Sequence[Role], settings: Settings
+    pictures: Iterator[Picture], coming: Sequence[Placements], settings: Settings
 ) -> Iterator[Picture]:
-    """The pictures with every role's new face in its place."""
-    queues = [_Queue(placements(role, settings)) for role in roles]
+    """The pictures with new faces in their places, in the order of `coming`."""
+    queues = [_Queue(placements) for placements in coming]
     for picture in pictures:
         for queue in queues:
             placement = queue.at(picture.index)
@@ -56,10 +59,22 @@ def write_shot(
         MediaError: a frame cannot be decoded.
         OutputError: the file cannot be written.
     """
+    coming = [placements(role, settings) for role in roles]
+    return write_frames(path, clip, coming, settings, encode)
+
+
+def write_frames(
+    path: Path,
+    clip: Footage,
+    coming: Sequence[Placements],
+    settings: Settings,
+    encode: EncodeSettings,
+) -> Generator[int]:
+    """The same for any range of a file, and new faces that are ready to be pasted."""
     pictures = decode(clip.info, clip.frames)
     try:
         with open_encoder(path, clip.info, clip.frames, encode) as encoder:
-            for done, picture in enumerate(paste_all(pictures, roles, settings), 1):
+            for done, picture in enumerate(paste_all(pictures, coming, settings), 1):
                 encoder.write(picture)
                 yield done
     finally:

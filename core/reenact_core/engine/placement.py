@@ -4,7 +4,7 @@ Masks and matches are evened out over time, which needs frames before and after.
 block by block with an overlap, so that memory does not grow with the clip.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
@@ -12,7 +12,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from reenact_core.crop.harmonise import apply, measure, smooth
+from reenact_core.crop.harmonise import Match, apply, measure, smooth
 from reenact_core.crop.mask import face_mask
 from reenact_core.crop.paste import paste
 from reenact_core.crop.points import smooth_points
@@ -64,8 +64,27 @@ class Placement:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Steady:
+    """How one new face is pasted, evened out over time.
+
+    Convention:
+        points: (79, 2) float64, crop pixels
+    """
+
+    index: int
+    """Place in the role's track."""
+    points: NDArray[np.float64]
+    match: Match
+
+
 def placements(role: Role, settings: Settings) -> Iterator[tuple[int, Placement]]:
     """The file's frame number and the placement of every frame that the role shows, in order."""
+    return placed(role, steadied(role, settings), settings)
+
+
+def steadied(role: Role, settings: Settings) -> Iterator[Steady]:
+    """Points and matches of every frame that the role shows, in order, block by block."""
     rate = role.face.track.frames.rate
     margin = _margin(settings, rate)
     for stretch in role.performance.stretches:
@@ -77,35 +96,48 @@ def placements(role: Role, settings: Settings) -> Iterator[tuple[int, Placement]
             yield from _block(role, inner, outer, settings, rate)
 
 
+def placed(
+    role: Role, steady: Iterable[Steady], settings: Settings
+) -> Iterator[tuple[int, Placement]]:
+    """The file's frame number and the placement of each of these frames."""
+    for one in steady:
+        placement = Placement(
+            apply(role.new.read_pixels(one.index), one.match),
+            _plate(role, one.index),
+            _mask(role, one.index, one.points, settings),
+            role.face.to_crop.matrix[one.index],
+            float(role.performance.weight[one.index]),
+            own_skin=role.cast.mode == "recast",
+        )
+        yield role.face.track.frames.start + one.index, placement
+
+
 def _block(
     role: Role, inner: range, outer: range, settings: Settings, rate: Fraction
-) -> Iterator[tuple[int, Placement]]:
+) -> Iterator[Steady]:
     found = np.stack([role.new.read_points(index) for index in outer])
     points = smooth_points(found, seconds=settings.mask.smoothing_seconds, rate=rate)
-    size = role.face.crops.shape[0]
-
-    def mask_at(index: int) -> Floats:
-        mask = face_mask(points[index - outer.start], size, settings.mask)
-        return _widened(mask, role, index, settings)
-
-    def plate_at(index: int) -> Floats:
-        return from_samples(role.face.crops.read(index))
-
     measured = [
-        measure(role.new.read_pixels(i), plate_at(i), mask_at(i), settings.harmonise) for i in outer
+        measure(
+            role.new.read_pixels(index),
+            _plate(role, index),
+            _mask(role, index, points[index - outer.start], settings),
+            settings.harmonise,
+        )
+        for index in outer
     ]
     matches = smooth(measured, rate, settings.harmonise)
     for index in inner:
-        face = apply(role.new.read_pixels(index), matches[index - outer.start])
-        placement = Placement(
-            face,
-            plate_at(index),
-            mask_at(index),
-            role.face.to_crop.matrix[index],
-            float(role.performance.weight[index]),
-            own_skin=role.cast.mode == "recast",
-        )
-        yield role.face.track.frames.start + index, placement
+        yield Steady(index, points[index - outer.start], matches[index - outer.start])
+
+
+def _plate(role: Role, index: int) -> Floats:
+    return from_samples(role.face.crops.read(index))
+
+
+def _mask(role: Role, index: int, points: NDArray[np.float64], settings: Settings) -> Floats:
+    mask = face_mask(points, role.face.crops.shape[0], settings.mask)
+    return _widened(mask, role, index, settings)
 
 
 def _widened(mask: Floats, role: Role, index: int, settings: Settings) -> Floats:

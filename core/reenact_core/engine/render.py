@@ -11,6 +11,7 @@ from reenact_core.engine.digest import Digests, key_of, sequence_files
 from reenact_core.engine.events import Event, Progress, ShotDone, ShotFailed
 from reenact_core.engine.finish import write_shot
 from reenact_core.engine.footage import Footage
+from reenact_core.engine.move import move_faces
 from reenact_core.engine.out_folder import spare_inputs
 from reenact_core.engine.prepare import PreparedShot, prepare_shot
 from reenact_core.engine.resume import open_run
@@ -71,7 +72,7 @@ def render_plan(
             detector or EmbeddedDetector(),
             tracker,
             performer_of(models, settings, compute),
-            _networks_name(models, compute, folder.digests),
+            networks_name(models, compute, folder.digests),
             settings.lanes.width if compute.device != "cpu" else 1,
             installed,
             tuple(tracks),
@@ -79,7 +80,7 @@ def render_plan(
         yield from render_shots(plan, workshop)
 
 
-def _networks_name(models: Models, compute: Compute, digests: Digests) -> str:
+def networks_name(models: Models, compute: Compute, digests: Digests) -> str:
     """What decides about the faces besides settings and takes."""
     name = f"{digests.of_file(models.path)} {compute.precision}"
     if models.integrator is None:
@@ -151,22 +152,9 @@ def _move_group(
     ready: Sequence[_Ready], workshop: Workshop
 ) -> Generator[Event, None, list[_Ready]]:
     """The new faces of all shots of a group, side by side, on disk."""
-    roles = {
-        take.take_id: (item, role, stretch)
-        for item in ready
-        for role in item.prepared.roles
-        for take, stretch in zip(role.takes, role.performance.stretches, strict=True)
-    }
-    takes = [take for item in ready for role in item.prepared.roles for take in role.takes]
     began = time.monotonic()
-    done = dict.fromkeys((item.prepared.shot.shot_id for item in ready), 0)
     try:
-        for take_id, index, face in workshop.performer.perform(takes):
-            item, role, stretch = roles[take_id]
-            role.new.write(stretch.start + index, face)
-            shot_id = item.prepared.shot.shot_id
-            done[shot_id] += 1
-            yield Progress(shot_id, "move", done[shot_id], item.prepared.frames_to_move)
+        done = yield from move_faces([item.prepared for item in ready], workshop.performer)
     except ReenactError as error:
         if len(ready) > 1:
             # One shot may be at fault; alone, each of them shows whether it is.
@@ -202,7 +190,7 @@ def _finish_one(item: _Ready, workshop: Workshop) -> Iterator[Event]:
     except ReenactError as error:
         yield ShotFailed(shot, error)
         return
-    output = _output(path, clip, is_sequence=encode.is_sequence)
+    output = output_of(path, clip, is_sequence=encode.is_sequence)
     rendered = RenderedShot(
         shot,
         output,
@@ -215,7 +203,7 @@ def _finish_one(item: _Ready, workshop: Workshop) -> Iterator[Event]:
     yield ShotDone(rendered)
 
 
-def _output(path: Path, clip: Footage, *, is_sequence: bool) -> Source:
+def output_of(path: Path, clip: Footage, *, is_sequence: bool) -> Source:
     """The new file; a sequence is numbered like the clip's own, else from 1."""
     frames = FrameRange(0, len(clip.frames), clip.frames.rate)
     if not is_sequence:

@@ -93,7 +93,7 @@ class Writer:
 
     def __enter__(self) -> Self:
         info, settings = self._info, self._settings
-        time_base = _clock(info, self._frames, settings)
+        time_base = clock_of(info, self._frames, settings)
         self._maker = FrameMaker(info, settings, time_base)
         options = {"movflags": "+write_colr"} if settings.muxer in ("mov", "mp4") else {}
         with ExitStack() as stack:
@@ -173,8 +173,8 @@ class Writer:
             context.codec_tag = "hvc1"  # the one that QuickTime plays
         tag_stream(stream, self._maker.colour)
         self._set_fields(stream)
-        self._set_rotation(stream)
-        self._set_timecode(stream)
+        set_rotation(stream, info)
+        set_timecode(stream, info, self._frames)
         return stream
 
     def _set_fields(self, stream: av.VideoStream) -> None:
@@ -183,18 +183,22 @@ class Writer:
         if self._info.interlaced and self._settings.encoder in _INTERLACING:
             context.flags |= int(Flags.interlaced_dct | Flags.interlaced_me)
 
-    def _set_rotation(self, stream: av.VideoStream) -> None:
-        if self._info.display_matrix:
-            stream.set_display_matrix(self._info.display_matrix)
-        elif self._info.rotation:
-            stream.set_display_rotation(self._info.rotation)
 
-    def _set_timecode(self, stream: av.VideoStream) -> None:
-        if self._info.timecode is None:
-            return
-        moved = advance(self._info.timecode, self._frames.start, self._info.rate)
-        if moved is not None:
-            stream.metadata["timecode"] = moved
+def set_rotation(stream: av.VideoStream, info: MediaInfo) -> None:
+    """Turn a new stream as the source is turned."""
+    if info.display_matrix:
+        stream.set_display_matrix(info.display_matrix)
+    elif info.rotation:
+        stream.set_display_rotation(info.rotation)
+
+
+def set_timecode(stream: av.VideoStream, info: MediaInfo, frames: FrameRange) -> None:
+    """Give a new stream the timecode of a range's first frame."""
+    if info.timecode is None:
+        return
+    moved = advance(info.timecode, frames.start, info.rate)
+    if moved is not None:
+        stream.metadata["timecode"] = moved
 
 
 class PictureFiles:
@@ -242,7 +246,7 @@ class PictureFiles:
         """Nothing is held back."""
 
 
-def _clock(info: MediaInfo, frames: FrameRange, settings: EncodeSettings) -> Fraction:
+def clock_of(info: MediaInfo, frames: FrameRange, settings: EncodeSettings) -> Fraction:
     """The unit of the new file's frame times: the source's, but for encoders that count frames."""
     if info.numbers or info.still:
         return 1 / frames.rate

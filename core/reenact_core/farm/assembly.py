@@ -1,0 +1,236 @@
+"""The last unit: pieces to files, files to a timeline, and `run.json`."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from reenact_core.devices import Compute
+from reenact_core.engine.digest import sequence_files
+from reenact_core.engine.events import Event, Progress, ShotDone, ShotFailed
+from reenact_core.engine.footage import Footage, clip_footage
+from reenact_core.engine.out_folder import spare_inputs
+from reenact_core.engine.render import output_of
+from reenact_core.engine.resume import RunFolder, open_run
+from reenact_core.engine.run_record import Outcome, RunFacts
+from reenact_core.engine.timeline_run import RunResult, conclude
+from reenact_core.errors import OutputError, ReenactError, SettingsError
+from reenact_core.farm.desk import Desk
+from reenact_core.farm.job_folder import JobFolder, TemporaryError
+from reenact_core.farm.moved_faces import read_summary
+from reenact_core.farm.plan import ASSEMBLE, FarmPlan, Unit
+from reenact_core.farm.records import (
+    Done,
+    Failed,
+    forget_failure,
+    read_done,
+    read_failed,
+    write_record,
+)
+from reenact_core.farm.unit_work import piece_path, piece_settings
+from reenact_core.farm.worker import pieces_of
+from reenact_core.files import sha256
+from reenact_core.media.codecs import EncodeSettings, choose_codec
+from reenact_core.media.join import Piece, join
+from reenact_core.timeline.plan import Plan, RenderedShot, Shot
+from reenact_core.timeline.read import Edit
+from reenact_core.timeline.references import Relink
+from reenact_core.timing import FrameRange
+
+Pieces = list[tuple[Unit, FrameRange]]
+
+
+class UnitError(ReenactError):
+    """A unit of a shot failed for good; what it said."""
+
+    code = "unit"
+    exit_status = 3
+
+
+def out_folder(folder: JobFolder, plan: FarmPlan) -> Path:
+    """Where a job's results go."""
+    return folder.path / plan.out
+
+
+def assemble(desk: Desk, edit: Edit, facts: "JobFacts") -> Generator[Event, None, RunResult]:
+    """Join the pieces of every shot, and write the timeline that shows them and `run.json`.
+
+    A shot one of whose units failed for good is an event; the others are joined. What an earlier
+    call has joined is kept.
+
+    Raises:
+        TemporaryError: pieces are missing whose units have not failed; names them.
+        OutputError: the folder cannot be written, or another process works in it.
+    """
+    if edit_changed(desk.plan):
+        raise SettingsError(
+            f"{desk.plan.timeline}: has changed since the plan was made; plan the job again"
+        )
+    plan = Plan(desk.plan.timeline, desk.plan.shots, desk.plan.refused, desk.plan.notes)
+    out = out_folder(desk.folder, desk.plan)
+    spare_inputs(plan, out)
+    pieces = dict(pieces_of(desk.plan))
+    lost = {shot.shot_id: _failure_of(shot, pieces[shot.shot_id], desk) for shot in plan.shots}
+    _check_coverage(pieces, lost, desk)
+    outcomes: list[Outcome] = []
+    with open_run(out) as folder:
+        for shot in plan.shots:
+            failure = lost[shot.shot_id]
+            event: Outcome
+            if failure is not None:
+                event = ShotFailed(shot, UnitError(failure.message))
+            else:
+                event = yield from _assemble_shot(shot, pieces[shot.shot_id], desk, folder)
+            outcomes.append(event)
+            yield event
+    relink = cast(Relink, desk.plan.options.relink)
+    result = conclude(edit, plan, out, outcomes, facts.run_facts(desk), relink)
+    _record(desk)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """What `run.json` says of the run besides its shots."""
+
+    settings: dict[str, Any]
+    checkpoint: Callable[[], dict[str, Any]]
+    compute: Compute
+
+    def run_facts(self, desk: Desk) -> RunFacts:
+        """With the times of the job: from its first unit's start, and all units' seconds."""
+        records = [record for unit in desk.plan.units if (record := read_done(desk.folder, unit))]
+        started = min((record.started for record in records), default=None)
+        moment = datetime.now(UTC) if started is None else datetime.fromisoformat(started)
+        seconds = sum(record.seconds for record in records)
+        return RunFacts(moment, seconds, self.settings, self.checkpoint(), self.compute)
+
+
+def clear(folder: JobFolder) -> None:
+    """Remove what is of no use once the job is assembled: new faces, pieces, unfinished work."""
+    for name in ("moved", "pieces", "work"):
+        shutil.rmtree(folder.path / name, ignore_errors=True)
+
+
+def edit_changed(plan: FarmPlan) -> bool:
+    """Whether the timeline is another than the one that was planned."""
+    if plan.timeline_sha256 is None or not plan.timeline.is_file():
+        return False  # a folder; or gone, which reading it has told
+    return sha256(plan.timeline) != plan.timeline_sha256
+
+
+def _failure_of(shot: Shot, pieces: Pieces, desk: Desk) -> Failed | None:
+    """What keeps a shot from being done for good."""
+    known = desk.plan.by_id()
+    units = [known[f"{shot.shot_id}.{kind}"] for kind in ("track", "move")]
+    for unit in [*units, *(unit for unit, _ in pieces)]:
+        failed = read_failed(desk.folder, unit)
+        if failed is not None and not failed.temporary and read_done(desk.folder, unit) is None:
+            return failed
+    return None
+
+
+def _check_coverage(pieces: dict[str, Pieces], lost: dict[str, Failed | None], desk: Desk) -> None:
+    missing = [
+        unit.id
+        for shot_id, parts in pieces.items()
+        if lost[shot_id] is None
+        for unit, _ in parts
+        if read_done(desk.folder, unit) is None
+    ]
+    if missing:
+        named = ", ".join(missing[:8]) + (f" and {len(missing) - 8} more" if missing[8:] else "")
+        raise TemporaryError(
+            f"{desk.folder.path}: {len(missing)} pieces are missing: {named}; run their units, "
+            "then assemble again"
+        )
+
+
+def _assemble_shot(
+    shot: Shot, pieces: Pieces, desk: Desk, folder: RunFolder
+) -> Generator[Progress, None, Outcome]:
+    key = hashlib.sha256("".join(unit.key for unit, _ in pieces).encode()).hexdigest()
+    kept = folder.finished(shot, key)
+    if kept is not None:
+        return ShotDone(kept, kept=True)
+    try:
+        clip = clip_footage(shot)
+        rendered, files = _joined(shot, clip, pieces, desk, folder)
+    except ReenactError as error:
+        return ShotFailed(shot, error)
+    folder.record(rendered, key, files)
+    yield Progress(shot.shot_id, "paste", len(clip.frames), len(clip.frames))
+    return ShotDone(rendered)
+
+
+def _joined(
+    shot: Shot, clip: Footage, pieces: Pieces, desk: Desk, folder: RunFolder
+) -> tuple[RenderedShot, list[Path]]:
+    encode, notes = choose_codec(clip.info, cast(Any, desk.plan.options.codec))
+    path = encode.output_path(folder.out, shot.shot_id)
+    output = output_of(path, clip, is_sequence=encode.is_sequence)
+    if encode.is_sequence:
+        files = sequence_files(output)
+        _collect(files, pieces, clip, desk)
+    else:
+        files = [path]
+        single = piece_settings(clip, desk.plan.options.codec)
+        parts = [Piece(_whole(unit, desk, single), frames) for unit, frames in pieces]
+        join(path, parts, clip.info, clip.frames, encode)
+    faces, said = read_summary(desk.folder.moved(desk.move_of(pieces[0][0])))
+    every = tuple(dict.fromkeys([*clip.info.notes, *notes, *said]))
+    return RenderedShot(shot, output, _seconds(shot, pieces, desk), faces, every), files
+
+
+def _whole(unit: Unit, desk: Desk, encode: EncodeSettings) -> Path:
+    """A piece's file, seen to hold what its unit wrote.
+
+    Raises:
+        OutputError: it is missing or damaged.
+    """
+    path = piece_path(unit, desk, encode)
+    record = read_done(desk.folder, unit)
+    facts = {} if record is None else {file["path"]: file["sha256"] for file in record.files}
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    names = {file.relative_to(desk.folder.path).as_posix(): file for file in files}
+    if set(facts) != set(names) or not all(
+        file.is_file() and sha256(file) == facts[name] for name, file in names.items()
+    ):
+        (desk.folder.done / f"{unit.id}.json").unlink(missing_ok=True)
+        raise OutputError(
+            f"{path}: is missing or not what unit {unit.id} wrote; run that unit again, "
+            "then assemble again"
+        )
+    return path
+
+
+def _collect(files: list[Path], pieces: Pieces, clip: Footage, desk: Desk) -> None:
+    """Pictures of all pieces to their final names."""
+    settings = piece_settings(clip, desk.plan.options.codec)
+    files[0].parent.mkdir(parents=True, exist_ok=True)
+    coming = iter(files)
+    for unit, _ in pieces:
+        for picture in sorted(_whole(unit, desk, settings).iterdir()):
+            target = next(coming)
+            partial = target.with_name(f".partial-{os.getpid()}-{target.name}")
+            shutil.copyfile(picture, partial)
+            os.replace(partial, target)
+
+
+def _seconds(shot: Shot, pieces: Pieces, desk: Desk) -> float:
+    known = desk.plan.by_id()
+    units = [known[f"{shot.shot_id}.{kind}"] for kind in ("track", "move")]
+    records = (read_done(desk.folder, unit) for unit in [*units, *(unit for unit, _ in pieces)])
+    return round(sum(record.seconds for record in records if record is not None), 3)
+
+
+def _record(desk: Desk) -> None:
+    unit = desk.plan.by_id()[ASSEMBLE]
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    record = Done(unit.id, unit.key, desk.worker, now, now, 0.0, "cpu", ())
+    write_record(desk.folder.done, record, desk.worker)
+    forget_failure(desk.folder, unit)

@@ -1,0 +1,135 @@
+"""Who does which unit: a file that is renamed to take it, and rewritten to show life.
+
+Renaming is the one operation that all shared file systems do for one client only. Ages are never
+told by clocks: who waits watches whether the file's contents change, by its own clock.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reenact_core.farm.job_folder import JobFolder, TemporaryError
+
+BEAT_SECONDS = 5.0
+STEAL_SECONDS = 60.0
+"""A claim that has not been renewed for so long is its holder's no more."""
+
+
+def lay_out(folder: JobFolder, unit_ids: Iterable[str]) -> None:
+    """A free claim for every unit that has none yet; what is held or done stays so."""
+    folder.claims.mkdir(parents=True, exist_ok=True)
+    known = {path.name.partition("@")[0] for path in folder.claims.iterdir()}
+    done = {path.stem for path in folder.done.iterdir()} if folder.done.is_dir() else set[str]()
+    for unit_id in unit_ids:
+        if unit_id not in known and unit_id not in done:
+            (folder.claims / unit_id).touch()
+
+
+def holders(folder: JobFolder) -> dict[str, str]:
+    """The worker that holds each claimed unit."""
+    names = (path.name for path in _listed(folder.claims))
+    return {unit: worker for unit, at, worker in (name.partition("@") for name in names) if at}
+
+
+@dataclass(slots=True)
+class Claim:
+    """A unit that this worker holds."""
+
+    path: Path
+    lost: threading.Event = field(default_factory=threading.Event)
+    """Another worker has taken it, since this one seemed dead."""
+
+    def renew(self, beat: int) -> None:
+        """Show life; never brings back a claim that is gone."""
+        try:
+            with self.path.open("r+", encoding="utf-8") as stream:
+                stream.write(f"{beat}\n")
+        except FileNotFoundError:
+            self.lost.set()
+        except OSError:
+            return  # the disk may be full or away for a moment; a later beat tells
+
+    def release(self, *, done: bool) -> None:
+        """Give the unit back, or take its claim away for good."""
+        with suppress(OSError):  # gone: taken by another worker
+            if done:
+                self.path.unlink()
+            else:
+                os.replace(self.path, self.path.with_name(self.path.name.partition("@")[0]))
+
+
+@contextmanager
+def beating(claim: Claim, seconds: float = BEAT_SECONDS) -> Iterator[None]:
+    """Renew a claim from a thread of its own while the block runs."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        count = 0
+        while not stop.wait(seconds):
+            count += 1
+            claim.renew(count)
+
+    thread = threading.Thread(target=beat, name="reenact-claim", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def try_claim(folder: JobFolder, unit_id: str, worker: str) -> Claim | None:
+    """The claim of a unit that nobody holds; None where another worker was quicker."""
+    return _take(folder.claims / unit_id, folder, unit_id, worker)
+
+
+class Watcher:
+    """Sees by its own clock how long other workers' claims have shown no life."""
+
+    def __init__(self, folder: JobFolder, steal_after: float = STEAL_SECONDS) -> None:
+        self._folder, self._patience = folder, steal_after
+        self._seen: dict[str, tuple[str, float]] = {}
+
+    def take_over(self, unit_id: str, worker: str) -> Claim | None:
+        """The claim of a unit whose holder has shown no life for too long; else None."""
+        for path in _listed(self._folder.claims, f"{unit_id}@*"):
+            if self._is_dead(path):
+                return _take(path, self._folder, unit_id, worker)
+        return None
+
+    def _is_dead(self, path: Path) -> bool:
+        try:
+            beat = path.read_text("utf-8")
+        except OSError:
+            return False
+        before, since = self._seen.get(path.name, (None, 0.0))
+        if before != beat:
+            self._seen[path.name] = beat, time.monotonic()
+            return self._patience <= 0
+        return time.monotonic() - since >= self._patience
+
+
+def _take(path: Path, folder: JobFolder, unit_id: str, worker: str) -> Claim | None:
+    mine = folder.claims / f"{unit_id}@{worker}"
+    try:
+        os.rename(path, mine)
+    except FileNotFoundError:
+        # Over NFS an answer can get lost after the deed: then the file is there.
+        if not mine.exists():
+            return None
+    except OSError as error:
+        raise TemporaryError(f"{folder.claims}: cannot be written ({error.strerror})") from error
+    claim = Claim(mine)
+    claim.renew(0)
+    return claim
+
+
+def _listed(folder: Path, pattern: str = "*") -> list[Path]:
+    try:
+        return list(folder.glob(pattern))
+    except OSError:
+        return []

@@ -1,0 +1,83 @@
+"""Where everything of a job lies; docs/reference/farm-plan.md describes it."""
+
+import os
+import re
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from reenact_core.engine.resume import RunFolder
+from reenact_core.errors import ReenactError
+from reenact_core.farm.plan import Unit
+
+KEY_LENGTH = 12
+"""Characters of a key in the name of a folder."""
+
+
+class TemporaryError(ReenactError):
+    """Not the unit's fault: later, or elsewhere, it can be done."""
+
+    code = "temporary"
+    exit_status = 75
+
+
+@dataclass(frozen=True, slots=True)
+class JobFolder:
+    """A job's folder, shared by all its workers."""
+
+    path: Path
+
+    @property
+    def claims(self) -> Path:
+        return self.path / "claims"
+
+    @property
+    def done(self) -> Path:
+        return self.path / "done"
+
+    @property
+    def failed(self) -> Path:
+        return self.path / "failed"
+
+    @property
+    def tracks(self) -> Path:
+        return self.path / "tracks"
+
+    def moved(self, move: Unit) -> Path:
+        """The new faces of a shot."""
+        return self.path / "moved" / f"{move.shot}-{move.key[:KEY_LENGTH]}"
+
+    def pieces(self, move: Unit) -> Path:
+        """The encoded ranges of a shot, named for the key of its move."""
+        return self.path / "pieces" / f"{move.shot}-{move.key[:KEY_LENGTH]}"
+
+    def work(self, unit: Unit, worker: str) -> Path:
+        """Where a worker makes a unit."""
+        return self.path / "work" / f"{unit.id}@{worker}"
+
+    @property
+    def hashes(self) -> Path:
+        """What this host knows of its inputs."""
+        return self.path / "hashes" / f"{_host()}.json"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnitFolder(RunFolder):
+    """A unit's own folder for the engine, with the tracks that the whole job shares."""
+
+    job: JobFolder
+
+    @property
+    def tracks(self) -> Path:
+        return self.job.tracks
+
+
+def worker_name() -> str:
+    """A name that no other worker has, on any host: `HOST-PROCESS-RANDOM`."""
+    return f"{_host()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+def _host() -> str:
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", socket.gethostname()).strip("-")
+    return name[:40] or "host"

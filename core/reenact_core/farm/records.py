@@ -1,0 +1,112 @@
+"""What became of units, as files of one unit each, whole or absent."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from reenact_core.errors import (
+    CheckpointError,
+    DeviceError,
+    FaceError,
+    MediaError,
+    OutOfMemoryError,
+    OutputError,
+    ReenactError,
+)
+from reenact_core.farm.job_folder import JobFolder, TemporaryError
+from reenact_core.farm.plain import from_plain, to_plain
+from reenact_core.farm.plan import Unit
+
+MEDIA, FACE, MODEL, MEMORY, TEMPORARY = 10, 11, 12, 13, 75
+"""Exit codes of a unit by cause, beside those of every command."""
+OF_ONE_SHOT = (MEDIA, FACE)
+"""After these, other shots may well succeed on the same machine."""
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A unit that is done."""
+
+    unit: str
+    key: str
+    worker: str
+    started: str
+    finished: str
+    seconds: float
+    device: str
+    files: tuple[dict[str, Any], ...]
+    """`path` in the job folder, `bytes`, `sha256`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A unit whose last attempt failed."""
+
+    unit: str
+    key: str
+    worker: str
+    finished: str
+    attempts: int
+    code: str
+    message: str
+    exit: int
+    temporary: bool
+    """Whether it is worth while to try again."""
+
+
+def exit_of(error: ReenactError) -> int:
+    """The exit code for what went wrong in a unit."""
+    kinds: tuple[tuple[type[ReenactError], int], ...] = (
+        (MediaError, MEDIA),
+        (FaceError, FACE),
+        (CheckpointError, MODEL),
+        (OutOfMemoryError, MEMORY),
+        (DeviceError, DeviceError.exit_status),
+        (OutputError, TEMPORARY),
+        (TemporaryError, TEMPORARY),
+    )
+    return next((status for kind, status in kinds if isinstance(error, kind)), error.exit_status)
+
+
+def write_record(folder: Path, record: Done | Failed, worker: str) -> None:
+    """Write a record; the last of two writers wins.
+
+    Raises:
+        TemporaryError: the folder is gone or full.
+    """
+    path = folder / f"{record.unit}.json"
+    partial = folder / f".partial-{worker}-{record.unit}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(to_plain(record), indent=1) + "\n", "utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        raise TemporaryError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def read_done(folder: JobFolder, unit: Unit) -> Done | None:
+    """The record of a unit that is done by this plan; None where it is not."""
+    record = _read(Done, folder.done / f"{unit.id}.json")
+    return record if record is not None and record.key == unit.key else None
+
+
+def read_failed(folder: JobFolder, unit: Unit) -> Failed | None:
+    """How a unit's last attempt failed; None where none did, or it succeeded since."""
+    record = _read(Failed, folder.failed / f"{unit.id}.json")
+    return record if record is not None and record.key == unit.key else None
+
+
+def forget_failure(folder: JobFolder, unit: Unit) -> None:
+    """Drop what is known of a failure."""
+    (folder.failed / f"{unit.id}.json").unlink(missing_ok=True)
+
+
+def _read(kind: type[Record], path: Path) -> Record | None:
+    try:
+        return from_plain(kind, json.loads(path.read_text("utf-8")), path.name)
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,294 @@
+"""Units done one after the other by one process: claimed, worked on, recorded."""
+
+import shutil
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from reenact_core.engine.events import Progress
+from reenact_core.errors import ReenactError, SettingsError
+from reenact_core.farm.claims import STEAL_SECONDS, Claim, Watcher, beating, lay_out, try_claim
+from reenact_core.farm.desk import Desk
+from reenact_core.farm.job_folder import TemporaryError
+from reenact_core.farm.plan import FarmPlan, Unit, UnitKind
+from reenact_core.farm.records import (
+    OF_ONE_SHOT,
+    TEMPORARY,
+    Done,
+    Failed,
+    exit_of,
+    forget_failure,
+    read_done,
+    read_failed,
+    write_record,
+)
+from reenact_core.farm.unit_work import UnitEvents, do_move, do_render, do_track, file_facts
+from reenact_core.timing import FrameRange
+
+_WORK: Mapping[UnitKind, Callable[[Unit, Desk, Path], UnitEvents]] = {
+    "track": do_track,
+    "move": do_move,
+    "render": do_render,
+}
+_LOOK_SECONDS = 0.5
+
+
+class StoppedError(Exception):
+    """The caller asked to stop; what was under way is given back."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitDone:
+    """A unit is done, now or before."""
+
+    unit: Unit
+    kept: bool
+    """It was done before."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFailed:
+    """A unit was given up."""
+
+    unit: Unit
+    failure: Failed
+
+
+@dataclass(frozen=True, slots=True)
+class UnitProgress:
+    """How far a unit is."""
+
+    unit: Unit
+    stage: Literal["track", "cut", "move", "paste", "wait"]
+    done: int
+    total: int
+
+
+UnitEvent = UnitProgress | UnitDone | UnitFailed
+
+
+def named_units(plan: FarmPlan, names: Sequence[str]) -> list[Unit]:
+    """The units that ids, numbers and ranges of numbers name, in that order, each once.
+
+    Raises:
+        SettingsError: there is no such unit.
+    """
+    known = plan.by_id()
+    found: dict[str, Unit] = {}
+    for name in names:
+        for unit in _named(name, plan.units, known):
+            found[unit.id] = unit
+    return list(found.values())
+
+
+def _named(name: str, units: Sequence[Unit], known: Mapping[str, Unit]) -> Sequence[Unit]:
+    if name in known:
+        return [known[name]]
+    first, _, last = name.partition("-")
+    if first.isdigit() and (last or first).isdigit():
+        chosen = units[int(first) : int(last or first) + 1]
+        if len(chosen) == int(last or first) - int(first) + 1:
+            return chosen
+    raise SettingsError(
+        f"{name} names no unit of the plan: give an id as {units[0].id}, or a number "
+        f"from 0 to {len(units) - 1}, or FIRST-LAST"
+    )
+
+
+def run_units(
+    units: Sequence[Unit],
+    desk: Desk,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+    steal_after: float = STEAL_SECONDS,
+) -> Generator[UnitEvent, None, int]:
+    """Do units in their order; gives the exit code.
+
+    What fails for one shot alone does not keep the others from being done. When `stopped` says so,
+    the frame under way is finished and the unit given back.
+
+    Raises:
+        StoppedError: `stopped` said so.
+    """
+    watcher, status = Watcher(desk.folder, steal_after), 0
+    for unit in units:
+        outcome = yield from _run_unit(unit, desk, watcher, stopped)
+        yield outcome
+        if isinstance(outcome, UnitFailed):
+            status = status or outcome.failure.exit
+            if outcome.failure.exit not in OF_ONE_SHOT:
+                return outcome.failure.exit
+    return status
+
+
+def _run_unit(
+    unit: Unit, desk: Desk, watcher: Watcher, stopped: Callable[[], bool]
+) -> Generator[UnitEvent, None, UnitDone | UnitFailed]:
+    try:
+        _check_kind(unit)
+        claim = yield from _claimed(unit, desk, watcher, stopped)
+    except ReenactError as error:
+        return UnitFailed(unit, _failure(unit, desk, error))
+    if claim is None:
+        return UnitDone(unit, kept=True)
+    done = False
+    try:
+        with beating(claim):
+            failure = yield from _work(unit, desk, stopped)
+        done = failure is None
+    finally:
+        claim.release(done=done)
+        shutil.rmtree(desk.folder.work(unit, desk.worker), ignore_errors=True)
+    return UnitDone(unit, kept=False) if failure is None else UnitFailed(unit, failure)
+
+
+def _check_kind(unit: Unit) -> None:
+    if unit.kind == "assemble":
+        raise SettingsError("the unit assemble is done by reenact farm assemble")
+
+
+def _claimed(
+    unit: Unit, desk: Desk, watcher: Watcher, stopped: Callable[[], bool]
+) -> Generator[UnitProgress, None, Claim | None]:
+    """The unit's claim, waited for; None where it is done.
+
+    Raises:
+        TemporaryError: the job folder is gone, or a unit that is needed is not done.
+    """
+    while True:
+        if not desk.folder.path.is_dir():
+            raise TemporaryError(f"{desk.folder.path}: the job folder is gone; mount it again")
+        if is_done(unit, desk):
+            return None
+        _check_needs(unit, desk)
+        lay_out(desk.folder, [unit.id])
+        claim = try_claim(desk.folder, unit.id, desk.worker)
+        claim = claim or watcher.take_over(unit.id, desk.worker)
+        if claim is not None:
+            return claim
+        yield UnitProgress(unit, "wait", 0, 1)
+        if stopped():
+            raise StoppedError
+        time.sleep(_LOOK_SECONDS)
+
+
+def is_done(unit: Unit, desk: Desk) -> bool:
+    """Whether a unit is done by this plan, and its files are there."""
+    record = read_done(desk.folder, unit)
+    if record is None:
+        return False
+    if unit.kind == "move":
+        return desk.folder.moved(unit).is_dir() or _shot_is_rendered(unit, desk)
+    sizes = ((desk.folder.path / file["path"], file["bytes"]) for file in record.files)
+    return all(path.is_file() and path.stat().st_size == size for path, size in sizes)
+
+
+def _shot_is_rendered(move: Unit, desk: Desk) -> bool:
+    """New faces that were cleared away are not missed where all their pieces are there."""
+    pieces = [unit for unit in desk.plan.units if unit.kind == "render" and unit.shot == move.shot]
+    return all(is_done(piece, desk) for piece in pieces)
+
+
+def _check_needs(unit: Unit, desk: Desk) -> None:
+    known = desk.plan.by_id()
+    for name in unit.needs:
+        if not is_done(known[name], desk):
+            failed = read_failed(desk.folder, known[name])
+            reason = "is not done" if failed is None else f"failed: {failed.message}"
+            raise TemporaryError(f"unit {unit.id} needs {name}, which {reason}")
+
+
+def _work(
+    unit: Unit, desk: Desk, stopped: Callable[[], bool]
+) -> Generator[UnitProgress, None, Failed | None]:
+    began, started = time.monotonic(), _now()
+    try:
+        desk.check_inputs(desk.plan.shot(unit.shot))
+        scratch = desk.folder.work(unit, desk.worker)
+        shutil.rmtree(scratch, ignore_errors=True)
+        made = yield from _watched(unit, _WORK[unit.kind](unit, desk, scratch), stopped)
+        record = Done(
+            unit.id,
+            unit.key,
+            desk.worker,
+            started,
+            _now(),
+            round(time.monotonic() - began, 3),
+            desk.tools.device if unit.gpu else "cpu",
+            tuple(file_facts(path, desk.folder.path) for path in made),
+        )
+        write_record(desk.folder.done, record, desk.worker)
+    except (ReenactError, OSError, MemoryError) as error:
+        return _failure(unit, desk, _as_ours(error))
+    forget_failure(desk.folder, unit)
+    return None
+
+
+def _watched(
+    unit: Unit, events: UnitEvents, stopped: Callable[[], bool]
+) -> Generator[UnitProgress, None, list[Path]]:
+    """A unit's progress; closes it between two frames when it is to stop."""
+    with closing(events):
+        while True:
+            try:
+                event: Progress = next(events)
+            except StopIteration as stop:
+                made: list[Path] = stop.value
+                return made
+            yield UnitProgress(unit, event.stage, event.done, event.total)
+            if stopped():
+                raise StoppedError
+
+
+def _as_ours(error: Exception) -> ReenactError:
+    from reenact_core.errors import OutOfMemoryError
+
+    if isinstance(error, ReenactError):
+        return error
+    if isinstance(error, MemoryError):
+        return OutOfMemoryError("this machine is out of memory; use one with more")
+    assert isinstance(error, OSError)
+    where = f"{error.filename}: " if error.filename is not None else ""
+    return TemporaryError(f"{where}{error.strerror or error}; try again when it is mended")
+
+
+def _failure(unit: Unit, desk: Desk, error: ReenactError) -> Failed:
+    """The record of a failure, written where that can be done."""
+    before = read_failed(desk.folder, unit)
+    status = exit_of(error)
+    attempts = 1 + (0 if before is None else before.attempts)
+    failure = Failed(
+        unit.id,
+        unit.key,
+        desk.worker,
+        _now(),
+        attempts,
+        error.code,
+        " ".join(str(error).split()),
+        status,
+        status == TEMPORARY,
+    )
+    try:
+        write_record(desk.folder.failed, failure, desk.worker)
+    except ReenactError:
+        return failure  # the folder is gone or full; the caller tells of it
+    return failure
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def pieces_of(plan: FarmPlan) -> Iterator[tuple[str, list[tuple[Unit, FrameRange]]]]:
+    """Every shot's render units with their frames, in order."""
+    by_shot: dict[str, list[tuple[Unit, FrameRange]]] = {shot.shot_id: [] for shot in plan.shots}
+    rates = {shot.shot_id: shot.target.frames.rate for shot in plan.shots}
+    for unit in plan.units:
+        if unit.kind == "render":
+            frames = FrameRange(unit.start, unit.stop, rates[unit.shot])
+            by_shot[unit.shot].append((unit, frames))
+    yield from by_shot.items()
