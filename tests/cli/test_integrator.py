@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import nn
 
@@ -70,6 +72,59 @@ def test_animate_runs_with_each_of_them(
         pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     assert [picture.shape for picture in pictures] == [(256, 256, 3)] * 2
     assert np.std(pictures[0]) > 1
+
+
+PICTURES: dict[str, Callable[[NDArray[np.uint8]], NDArray[Any]]] = {
+    "grey": lambda rgb: rgb[..., 0],
+    "alpha": lambda rgb: np.dstack([rgb, np.full_like(rgb[..., :1], 200)])[..., [2, 1, 0, 3]],
+    "16 bit": lambda rgb: rgb[..., ::-1].astype(np.uint16) * 257,
+    "grey, 16 bit": lambda rgb: rgb[..., 1].astype(np.uint16) * 257,
+}
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_animate_takes_any_picture(
+    kind: str, weights: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawn = cv2.imread(str(write_portrait(tmp_path / "drawn.png", 256)))
+    assert drawn is not None
+    face = tmp_path / "face.png"
+    assert cv2.imwrite(str(face), PICTURES[kind](drawn[..., ::-1].astype(np.uint8)))
+    assert animated(face, weights("fomm"), tmp_path) == 0
+    assert json.loads(capsys.readouterr().out)["frames"] == 2
+
+
+@pytest.mark.parametrize(
+    ("crop", "size", "status", "words"),
+    [
+        ("none", (15, 15), 4, "is 15x15; a face crop has 16 pixels a side at least"),
+        ("auto", (15, 15), 3, "no face was found"),
+        ("none", (256, 160), 4, "is 256x160; a face crop is square"),
+    ],
+)
+def test_a_picture_that_shows_no_face_crop_is_refused(
+    crop: str,
+    size: tuple[int, int],
+    status: int,
+    words: str,
+    weights: Callable[[str], Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    drawn = cv2.imread(str(write_portrait(tmp_path / "drawn.png", 256)))
+    assert drawn is not None
+    face = tmp_path / "face.png"
+    assert cv2.imwrite(str(face), drawn[: size[1], : size[0]])
+    assert animated(face, weights("fomm"), tmp_path, crop) == status
+    message = json.loads(capsys.readouterr().out)["error"]["message"]
+    assert "face.png" in message and words in message
+
+
+def animated(face: Path, weights: Path, folder: Path, crop: str = "none") -> int:
+    clip = write_clip(folder / "clip.mkv", 2, form=ClipFormat(width=256, height=256))
+    command = ["animate", str(face), str(clip), "-o", str(folder / "out.mkv"), "--crop", crop]
+    command += ["--scheme", "global", "--integrator", f"fomm:{weights}", "--codec", "ffv1"]
+    return run([*command, "--json", "--progress", "none", "--device", "cpu"])
 
 
 def test_render_names_the_integrator_and_renders_anew_for_another(

@@ -27,6 +27,9 @@ LOOK_SECONDS = Fraction(1, 2)
 """Where no time is given, a video is searched at such steps for its first usable face."""
 LOOK_TIMES = 40
 
+SMALLEST_CROP = 16
+"""Width and height in pixels of a picture that is taken for a face crop, at least."""
+
 _FINER = 2
 """A face that is not found is looked for once more in a picture so much larger."""
 
@@ -73,7 +76,7 @@ def whole_portrait(path: Path, settings: Settings) -> Portrait:
     """A picture, or a video's first frame, that is a face crop already.
 
     Raises:
-        MediaError: the file cannot be read, or is not square.
+        MediaError: the file cannot be read, is not square, or has hardly any pixels.
     """
     info = probe(path)
     to_crop = whole_frame(info, settings.crop.size)
@@ -85,8 +88,13 @@ def whole_frame(info: MediaInfo, size: int) -> NDArray[np.float64]:
     """The map (2, 3) of a frame that is a face crop already.
 
     Raises:
-        MediaError: it is not square.
+        MediaError: it is not square, or has hardly any pixels.
     """
+    if min(info.width, info.height) < SMALLEST_CROP:
+        raise MediaError(
+            f"{info.path}: is {info.width}x{info.height}; a face crop has {SMALLEST_CROP} pixels "
+            "a side at least, and looks well from 128 on"
+        )
     if info.width != info.height:
         raise MediaError(
             f"{info.path}: is {info.width}x{info.height}; a face crop is square, so cut it out "
