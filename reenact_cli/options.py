@@ -48,12 +48,12 @@ def output_options(command: Command) -> Command:
         ),
         click.option("--debug", is_flag=True, help="Show the traceback of an error."),
     ]
-    return _all(with_output, options)
+    return all_of(with_output, options)
 
 
 def device_options(command: Command) -> Command:
     """`--device` and `--precision`."""
-    options = [
+    options: list[Callable[[Command], Command]] = [
         click.option(
             "--device",
             default="auto",
@@ -61,15 +61,20 @@ def device_options(command: Command) -> Command:
             metavar="auto|cpu|cuda[:N]",
             help="Where the networks run.",
         ),
-        click.option(
-            "--precision",
-            type=click.Choice(PRECISIONS),
-            default="auto",
-            show_default=True,
-            help="auto: fp32 on the CPU, fp16 on CUDA.",
-        ),
+        precision_option,
     ]
-    return _all(command, options)
+    return all_of(command, options)
+
+
+def precision_option(command: Command) -> Command:
+    """`--precision`."""
+    return click.option(
+        "--precision",
+        type=click.Choice(PRECISIONS),
+        default="auto",
+        show_default=True,
+        help="auto: fp32 on the CPU, fp16 on CUDA.",
+    )(command)
 
 
 def checkpoint_option(command: Command) -> Command:
@@ -124,7 +129,8 @@ def tracker_option(command: Command) -> Command:
     )(command)
 
 
-def _all(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+def all_of(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+    """A command with several options, shown in that order."""
     for option in reversed(options):
         command = option(command)
     return command

@@ -15,7 +15,9 @@ from reenact_cli.networks import detector_named, models_folder, models_named
 from reenact_cli.options import (
     FILE,
     SCHEMES,
+    Command,
     Output,
+    all_of,
     checkpoint_option,
     codec_option,
     device_options,
@@ -70,58 +72,73 @@ class Job:
     settings_file: Path | None = None
 
 
+def asking_options(command: Command) -> Command:
+    """TIMELINE, and the options that say what is asked of it."""
+    options = [
+        click.argument("timeline", type=FILE),
+        click.option(
+            "--source", type=FILE, metavar="IMG", help="The new face of clips that name none."
+        ),
+        click.option(
+            "--source-time", type=float, metavar="SECONDS", help="Where in --source, if a video."
+        ),
+        click.option(
+            "--driving",
+            type=FILE,
+            metavar="VIDEO",
+            help="The performance for clips that name none.",
+        ),
+        click.option(
+            "--mode", type=click.Choice(["recast", "redirect"]), help="Where both could be meant."
+        ),
+        click.option("--clips", multiple=True, metavar="NAME", help="Only clips of this name."),
+        click.option(
+            "--face",
+            callback=read_face,
+            metavar="FACE",
+            help="Of clips that name none: largest, left, right, id:N, point:X,Y@FRAME or "
+            "reference:PICTURE.  [default: largest]",
+        ),
+        click.option(
+            "--tracks",
+            multiple=True,
+            type=FILE,
+            metavar="TRACKS.json",
+            help="Faces of one video as `reenact track` writes them.",
+        ),
+        click.option(
+            "--relink",
+            type=click.Choice(RELINKS),
+            default="add",
+            show_default=True,
+            help="How the timeline points to the new files: by a second media reference, in place "
+            "of the first, or on a track on top.",
+        ),
+        click.option(
+            "--handles",
+            type=click.IntRange(min=0),
+            metavar="N",
+            help="Frames rendered before and after what the edit shows.  [default: 8]",
+        ),
+        click.option(
+            "--scheme",
+            type=click.Choice(SCHEMES),
+            help="subtle: the full method; global: G alone; local: L alone.  [default: subtle]",
+        ),
+        click.option(
+            "--root",
+            multiple=True,
+            type=FILE,
+            metavar="DIR",
+            help="A folder that the timeline's relative paths may lead to, besides its own.",
+        ),
+    ]
+    return all_of(command, options)
+
+
 @click.command("render")
-@click.argument("timeline", type=FILE)
+@asking_options
 @click.option("-o", "--out", type=FILE, required=True, metavar="DIR", help="Where results go.")
-@click.option("--source", type=FILE, metavar="IMG", help="The new face of clips that name none.")
-@click.option("--source-time", type=float, metavar="SECONDS", help="Where in --source, if a video.")
-@click.option(
-    "--driving", type=FILE, metavar="VIDEO", help="The performance for clips that name none."
-)
-@click.option(
-    "--mode", type=click.Choice(["recast", "redirect"]), help="Where both could be meant."
-)
-@click.option("--clips", multiple=True, metavar="NAME", help="Only clips of this name.")
-@click.option(
-    "--face",
-    callback=read_face,
-    metavar="FACE",
-    help="Of clips that name none: largest, left, right, id:N, point:X,Y@FRAME or "
-    "reference:PICTURE.  [default: largest]",
-)
-@click.option(
-    "--tracks",
-    multiple=True,
-    type=FILE,
-    metavar="TRACKS.json",
-    help="Faces of one video as `reenact track` writes them.",
-)
-@click.option(
-    "--relink",
-    type=click.Choice(RELINKS),
-    default="add",
-    show_default=True,
-    help="How the timeline points to the new files: by a second media reference, in place of "
-    "the first, or on a track on top.",
-)
-@click.option(
-    "--handles",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="Frames rendered before and after what the edit shows.  [default: 8]",
-)
-@click.option(
-    "--scheme",
-    type=click.Choice(SCHEMES),
-    help="subtle: the full method; global: G alone; local: L alone.  [default: subtle]",
-)
-@click.option(
-    "--root",
-    multiple=True,
-    type=FILE,
-    metavar="DIR",
-    help="A folder that the timeline's relative paths may lead to, besides its own.",
-)
 @click.option(
     "--restart", is_flag=True, help="Render all anew rather than go on where a run stopped."
 )
@@ -151,7 +168,7 @@ def command(ctx: click.Context, /, output: Output, **given: Any) -> None:
     if job.dry_run:
         from reenact_core.timeline.read import read_timeline
 
-        table = plan_table(_plan(job, read_timeline(job.timeline)))
+        table = plan_table(plan_for(job, read_timeline(job.timeline)))
         print_result(table, plan_lines(table), as_json=output.as_json)
         return
     result = render_job(job, output)
@@ -174,7 +191,7 @@ def render_job(job: Job, output: Output) -> "RunResult":
 
     began, started = time.monotonic(), datetime.now(UTC)
     edit = read_timeline(job.timeline, work=job.out)
-    settings, plan = _settings(job, edit), _plan(job, edit)
+    settings, plan = settings_of(job, edit), plan_for(job, edit)
     compute = choose_compute(job.device, job.precision)
     models = models_named(job.checkpoint, compute, job.integrator)
     outcomes = _run(job, plan, models, settings, compute, output)
@@ -213,13 +230,13 @@ def _run(
         return [event for event in passing if isinstance(event, ShotDone | ShotFailed)]
 
 
-def _plan(job: Job, edit: "Edit") -> "Plan":
+def plan_for(job: Job, edit: "Edit") -> "Plan":
     from reenact_core.timeline.read import make_plan
 
-    return make_plan(edit, _request(job, _settings(job, edit)))
+    return make_plan(edit, _request(job, settings_of(job, edit)))
 
 
-def _settings(job: Job, edit: "Edit") -> "Settings":
+def settings_of(job: Job, edit: "Edit") -> "Settings":
     from reenact_core.settings import settings_for
 
     options = {"motion.scheme": job.scheme}

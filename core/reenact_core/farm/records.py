@@ -21,6 +21,8 @@ from reenact_core.farm.plan import Unit
 
 MEDIA, FACE, MODEL, MEMORY, TEMPORARY = 10, 11, 12, 13, 75
 """Exit codes of a unit by cause, beside those of every command."""
+ELSEWHERE = (DeviceError.exit_status, MODEL, MEMORY)
+"""What this machine cannot do, another one may."""
 OF_ONE_SHOT = (MEDIA, FACE)
 """After these, other shots may well succeed on the same machine."""
 

@@ -16,6 +16,7 @@ from reenact_core.farm.desk import Desk
 from reenact_core.farm.job_folder import TemporaryError
 from reenact_core.farm.plan import FarmPlan, Unit, UnitKind
 from reenact_core.farm.records import (
+    ELSEWHERE,
     OF_ONE_SHOT,
     TEMPORARY,
     Done,
@@ -116,7 +117,8 @@ def run_units(
     """
     watcher, status = Watcher(desk.folder, steal_after), 0
     for unit in units:
-        outcome = yield from _run_unit(unit, desk, watcher, stopped)
+        outcome = yield from run_unit(unit, desk, watcher, stopped)
+        assert outcome is not None
         yield outcome
         if isinstance(outcome, UnitFailed):
             status = status or outcome.failure.exit
@@ -125,16 +127,26 @@ def run_units(
     return status
 
 
-def _run_unit(
-    unit: Unit, desk: Desk, watcher: Watcher, stopped: Callable[[], bool]
-) -> Generator[UnitEvent, None, UnitDone | UnitFailed]:
+def run_unit(
+    unit: Unit,
+    desk: Desk,
+    watcher: Watcher,
+    stopped: Callable[[], bool],
+    *,
+    wait: bool = True,
+) -> Generator[UnitProgress, None, UnitDone | UnitFailed | None]:
+    """Do one unit; gives what became of it, without `wait` None where another worker has it.
+
+    Raises:
+        StoppedError: `stopped` said so.
+    """
     try:
         _check_kind(unit)
-        claim = yield from _claimed(unit, desk, watcher, stopped)
+        claim = yield from _claimed(unit, desk, watcher, stopped, wait)
     except ReenactError as error:
         return UnitFailed(unit, _failure(unit, desk, error))
     if claim is None:
-        return UnitDone(unit, kept=True)
+        return UnitDone(unit, kept=True) if is_done(unit, desk) else None
     done = False
     try:
         with beating(claim):
@@ -152,9 +164,9 @@ def _check_kind(unit: Unit) -> None:
 
 
 def _claimed(
-    unit: Unit, desk: Desk, watcher: Watcher, stopped: Callable[[], bool]
+    unit: Unit, desk: Desk, watcher: Watcher, stopped: Callable[[], bool], wait: bool
 ) -> Generator[UnitProgress, None, Claim | None]:
-    """The unit's claim, waited for; None where it is done.
+    """The unit's claim, waited for; None where it is done, or held and not to be waited for.
 
     Raises:
         TemporaryError: the job folder is gone, or a unit that is needed is not done.
@@ -168,7 +180,7 @@ def _claimed(
         lay_out(desk.folder, [unit.id])
         claim = try_claim(desk.folder, unit.id, desk.worker)
         claim = claim or watcher.take_over(unit.id, desk.worker)
-        if claim is not None:
+        if claim is not None or not wait:
             return claim
         yield UnitProgress(unit, "wait", 0, 1)
         if stopped():
@@ -270,7 +282,7 @@ def _failure(unit: Unit, desk: Desk, error: ReenactError) -> Failed:
         error.code,
         " ".join(str(error).split()),
         status,
-        status == TEMPORARY,
+        status in (TEMPORARY, *ELSEWHERE),
     )
     try:
         write_record(desk.folder.failed, failure, desk.worker)

@@ -1,0 +1,144 @@
+"""N worker processes on this machine; those that die are replaced."""
+
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from reenact_core.errors import SettingsError
+from reenact_core.farm.claims import BEAT_SECONDS, Claim, holders
+from reenact_core.farm.job_folder import JobFolder
+from reenact_core.farm.plan import FarmPlan, Unit
+from reenact_core.farm.records import Failed, read_failed, write_record
+from reenact_core.farm.survey import UnitState, survey
+
+DEADLY = 10
+"""A unit during which so many workers have died is given up."""
+FRUITLESS = 20
+"""So many workers that die in a row without having taken a unit are a fault of the machine."""
+CRASH = 1
+"""Exit code of a unit that kills its workers: a bug."""
+_LOOK_SECONDS = 0.25
+
+
+@dataclass(slots=True)
+class _Crew:
+    """The processes that are at work, and how often they died."""
+
+    command: Sequence[str]
+    size: int
+    folder: JobFolder
+    plan: FarmPlan
+    running: list["subprocess.Popen[bytes]"]
+    deaths: Counter[str]
+    fruitless: int = 0
+
+    def fill(self) -> None:
+        """As many processes as there shall be."""
+        while len(self.running) < self.size:
+            self.running.append(subprocess.Popen(self.command, start_new_session=True))
+
+    def reap(self) -> None:
+        """Replace those that died; those that found no more work are not replaced."""
+        for process in list(self.running):
+            status = process.poll()
+            if status is None:
+                continue
+            self.running.remove(process)
+            if status < 0 or status == CRASH:
+                self._mourn(process.pid, status)
+            else:
+                self.size -= 1
+
+    def _mourn(self, number: int, status: int) -> None:
+        """Free what a dead process held, without waiting for its claim to go stale."""
+        held = [
+            (unit, worker)
+            for unit, worker in holders(self.folder).items()
+            if worker.rsplit("-", 2)[1] == str(number)
+        ]
+        self.fruitless = 0 if held else self.fruitless + 1
+        if self.fruitless >= FRUITLESS:
+            raise SettingsError(
+                f"{FRUITLESS} workers died one after the other ({_named(status)}) before they took "
+                "a unit; run one by hand to see why: reenact farm run-unit JOB_DIR --all"
+            )
+        known = self.plan.by_id()
+        for unit, worker in held:
+            self.deaths[unit] += 1
+            if self.deaths[unit] >= DEADLY:
+                _give_up(self.folder, known[unit], worker, status)
+            Claim(self.folder.claims / f"{unit}@{worker}").release(done=False)
+
+
+def run_local(
+    folder: JobFolder,
+    plan: FarmPlan,
+    command: Sequence[str],
+    workers: int,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Generator[list[UnitState], None, None]:
+    """Run workers until no unit is left that can be done; yields how the job stands, now and then.
+
+    Closing the iterator, or `stopped`, ends the workers: each finishes its frame.
+
+    Args:
+        command: what a worker is started with.
+
+    Raises:
+        SettingsError: workers die before they can take a unit.
+    """
+    crew = _Crew(command, workers, folder, plan, [], Counter())
+    looking = survey(folder, plan)
+    with _ended(crew):
+        crew.fill()
+        while crew.running and not stopped():
+            time.sleep(_LOOK_SECONDS)
+            crew.reap()
+            states = looking.look()
+            yield states
+            if any(one.is_open for one in states if one.unit.kind != "assemble"):
+                crew.fill()
+
+
+@contextmanager
+def _ended(crew: _Crew) -> Iterator[None]:
+    """Every process of the crew is gone when the block is left."""
+    try:
+        yield
+    finally:
+        for process in crew.running:
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + 6 * BEAT_SECONDS
+        for process in crew.running:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _give_up(folder: JobFolder, unit: Unit, worker: str, status: int) -> None:
+    before = read_failed(folder, unit)
+    message = f"{DEADLY} workers died while they did this unit, the last one by {_named(status)}"
+    attempts = DEADLY + (0 if before is None else before.attempts)
+    now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+    failure = Failed(
+        unit.id, unit.key, worker, now, attempts, "crash", message, CRASH, temporary=False
+    )
+    write_record(folder.failed, failure, f"{worker}-{os.getpid()}")
+
+
+def _named(status: int) -> str:
+    if status >= 0:
+        return f"status {status}"
+    try:
+        return signal.Signals(-status).name
+    except ValueError:
+        return f"signal {-status}"

@@ -1,0 +1,138 @@
+"""How far a job is, from its files alone."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from reenact_core.farm.claims import holders
+from reenact_core.farm.job_folder import JobFolder
+from reenact_core.farm.plan import FarmPlan, Unit
+from reenact_core.farm.records import Done, Failed, read_done, read_failed
+
+State = Literal["done", "running", "failed", "waiting", "ready"]
+ATTEMPTS = 3
+"""A temporary failure is tried again so often, by whoever looks for work."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitState:
+    """Where a unit stands."""
+
+    unit: Unit
+    state: State
+    worker: str | None = None
+    """Who has it, or had it last."""
+    failure: Failed | None = None
+    done: Done | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may be taken now."""
+        return self.state == "ready" or (self.state == "failed" and self.may_retry)
+
+    @property
+    def may_retry(self) -> bool:
+        """Whether another attempt is worth while."""
+        failure = self.failure
+        return failure is not None and failure.temporary and failure.attempts < ATTEMPTS
+
+
+@dataclass(slots=True)
+class Survey:
+    """Looks at a job again and again; a record that was read once is not read again."""
+
+    folder: JobFolder
+    plan: FarmPlan
+    known: dict[str, tuple[int, Done]]
+
+    def look(self) -> list[UnitState]:
+        """Every unit's state, in the order of the plan."""
+        done = self._done()
+        held, failed = holders(self.folder), _names(self.folder.failed)
+        return [self._state(unit, done, held, failed) for unit in self.plan.units]
+
+    def _done(self) -> dict[str, Done]:
+        names = _names(self.folder.done)
+        records: dict[str, Done] = {}
+        for unit in self.plan.units:
+            stamp = names.get(unit.id)
+            if stamp is None:
+                continue
+            before = self.known.get(unit.id)
+            record = before[1] if before and before[0] == stamp else None
+            record = record or read_done(self.folder, unit)
+            if record is not None:
+                self.known[unit.id] = stamp, record
+                records[unit.id] = record
+        return records
+
+    def _state(
+        self,
+        unit: Unit,
+        done: Mapping[str, Done],
+        held: Mapping[str, str],
+        failed: Mapping[str, int],
+    ) -> UnitState:
+        record = done.get(unit.id)
+        if record is not None:
+            return UnitState(unit, "done", record.worker, done=record)
+        failure = read_failed(self.folder, unit) if unit.id in failed else None
+        if unit.id in held:
+            return UnitState(unit, "running", held[unit.id], failure)
+        if failure is not None:
+            return UnitState(unit, "failed", failure.worker, failure)
+        if unit.kind == "assemble":
+            ready = len(done) >= len(self.plan.units) - 1
+        else:
+            ready = all(name in done for name in unit.needs)
+        return UnitState(unit, "ready" if ready else "waiting")
+
+
+def survey(folder: JobFolder, plan: FarmPlan) -> Survey:
+    """A fresh look at a job."""
+    return Survey(folder, plan, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A job in numbers."""
+
+    counts: Mapping[State, int]
+    done_share: float
+    """Of the whole cost, in [0, 1]."""
+    workers: int
+    """Units that are being worked on now."""
+    core_seconds: float
+    """Spent on what is done."""
+    seconds_left: float | None
+    """At the pace of what is done, with as many workers as now; None where nothing tells."""
+
+
+def summarise(states: list[UnitState]) -> Summary:
+    """Numbers for people and programs; `assemble`, which is quick, counts as a unit."""
+    counts: Counter[State] = Counter(one.state for one in states)
+    finished = [one for one in states if one.done is not None]
+    cost_done = sum(one.unit.cost for one in finished)
+    cost_all = sum(one.unit.cost for one in states)
+    spent = sum(one.done.seconds for one in finished if one.done is not None)
+    workers = counts["running"]
+    left = None
+    to_do = sum(one.unit.cost for one in states if one.state in ("running", "ready", "waiting"))
+    if to_do == 0:
+        left = 0.0
+    elif cost_done > 0 and workers:
+        left = to_do * spent / cost_done / workers
+    share = cost_done / cost_all if cost_all else 1.0
+    return Summary(dict(counts), share, workers, spent, left)
+
+
+def _names(folder: Path) -> dict[str, int]:
+    """Ids of the units that have a record, with when it was written."""
+    try:
+        return {
+            path.stem: path.stat().st_mtime_ns for path in folder.glob("*.json") if path.is_file()
+        }
+    except OSError:
+        return {}

@@ -1,0 +1,343 @@
+"""`reenact farm`: a job cut into units that any number of machines do."""
+
+import os
+import shlex
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reenact_cli.farm_show import event_table, units_shown
+from reenact_cli.options import (
+    FILE,
+    Output,
+    checkpoint_option,
+    codec_option,
+    integrator_option,
+    output_options,
+    precision_option,
+    settings_option,
+    tracker_option,
+)
+from reenact_cli.render import Job, asking_options
+from reenact_cli.show import print_json, print_result, say, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from reenact_core.engine.events import Event
+    from reenact_core.engine.timeline_run import RunResult
+    from reenact_core.farm.worker import UnitEvent
+
+INTERRUPTED = 130
+ENGINES = ("local",)
+
+_JOB = click.argument("job", type=FILE, metavar="JOB_DIR")
+_DEVICE = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda[:N]",
+    help="Where the networks run.",
+)
+_PATH_MAP = click.option(
+    "--path-map",
+    type=FILE,
+    metavar="FILE",
+    help="Paths of other machines as they are here: the rules file of Open Job Description.",
+)
+
+
+@click.group("farm")
+def command() -> None:
+    """Render a timeline on many machines.
+
+    \b
+    Example:
+      reenact farm plan cut.otio -o job
+      reenact farm submit job --engine local --workers 4
+      reenact farm status job
+    """
+
+
+@command.command("plan")
+@asking_options
+@click.option("-o", "--out", "folder", type=FILE, required=True, metavar="JOB_DIR", help="The job.")
+@click.option(
+    "--results",
+    type=FILE,
+    default="out",
+    show_default=True,
+    metavar="DIR",
+    help="Where results go; a relative path starts at JOB_DIR.",
+)
+@click.option(
+    "--frames-per-unit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Longest range that is encoded in one piece.  [default: 240]",
+)
+@_PATH_MAP
+@codec_option
+@checkpoint_option
+@integrator_option
+@tracker_option
+@precision_option
+@settings_option
+@output_options
+def plan_command(
+    output: Output,
+    folder: Path,
+    results: Path,
+    frames_per_unit: int | None,
+    path_map: Path | None,
+    **given: Any,
+) -> None:
+    """Cut what TIMELINE asks for into units, and write them to JOB_DIR/plan.json.
+
+    What an earlier plan of the same job has done stays done.
+
+    \b
+    Example:
+      reenact farm plan cut.otio -o /mnt/jobs/cut --clips sh010 --source portrait.png
+    """
+    from reenact_cli.farm_job import plan_job
+
+    plan = plan_job(Job(out=results, **given), folder, frames_per_unit, path_map)
+    spans = {kind: plan.span(kind) for kind in ("track", "move", "render", "assemble")}
+    table = {
+        "plan": str(folder / "plan.json"),
+        "job": plan.job,
+        "shots": len(plan.shots),
+        "units": {kind: [span.start, span.stop] for kind, span in spans.items()},
+        "cost_seconds": round(sum(unit.cost for unit in plan.units), 1),
+        "refused": [{"clip": item.clip_name, "reason": item.reason} for item in plan.refused],
+        "notes": list(plan.notes),
+    }
+    print_result(table, _plan_lines(table), as_json=output.as_json)
+
+
+@command.command("run-unit")
+@_JOB
+@click.argument("units", nargs=-1, metavar="UNIT...")
+@click.option("--all", "every", is_flag=True, help="Whatever is ready, until nothing is left.")
+@_DEVICE
+@_PATH_MAP
+@click.option(
+    "--steal-after",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="A worker that shows no life for so long is taken for dead.",
+)
+@click.option("--openjd", is_flag=True, help="Speak Open Job Description's messages on stdout.")
+@output_options
+@click.pass_context
+def run_unit_command(
+    ctx: click.Context,
+    /,
+    output: Output,
+    job: Path,
+    units: tuple[str, ...],
+    every: bool,
+    device: str,
+    path_map: Path | None,
+    steal_after: float,
+    openjd: bool,
+) -> None:
+    """Do units of a job: by their ids, numbers, or FIRST-LAST.
+
+    Exit status by cause: 10 media, 11 no such face, 12 networks, 13 out of memory, 75 try again
+    later; docs/reference/farm-plan.md lists all.
+
+    \b
+    Example:
+      reenact farm run-unit /mnt/jobs/cut 0-9
+    """
+    from reenact_cli.farm_job import Stop, desk_at
+    from reenact_cli.main import status_of
+    from reenact_core.errors import ReenactError
+    from reenact_core.farm.all_units import run_all
+    from reenact_core.farm.records import exit_of
+    from reenact_core.farm.worker import StoppedError, named_units, run_units
+
+    if bool(units) == every:
+        raise click.UsageError("give units, or --all")
+    kept = _Kept()
+    with Stop().listening() as stop:
+        try:
+            desk = desk_at(job, device, path_map)
+            chosen = named_units(desk.plan, units)
+            if every:
+                run = run_all(desk, stopped=stop, steal_after=steal_after)
+            else:
+                run = run_units(chosen, desk, stopped=stop, steal_after=steal_after)
+            for _ in units_shown(kept.of(run), len(chosen), output.progress, openjd=openjd):
+                pass
+        except StoppedError:
+            kept.status = INTERRUPTED
+        except ReenactError as error:
+            status_of(error, output.as_json)
+            ctx.exit(exit_of(error))
+    table = {"status": kept.status, "units": [event_table(event) for event in kept.outcomes]}
+    if output.as_json:
+        print_json(table)
+    elif not openjd:
+        for line in _unit_lines(table):
+            say(line)
+    ctx.exit(kept.status)
+
+
+@command.command("assemble")
+@_JOB
+@_PATH_MAP
+@click.option("--clear", is_flag=True, help="Remove new faces and pieces when all is done.")
+@output_options
+@click.pass_context
+def assemble_command(
+    ctx: click.Context, /, output: Output, job: Path, path_map: Path | None, clear: bool
+) -> None:
+    """Join the pieces of a job to files; write the timeline that shows them, and run.json.
+
+    \b
+    Example:
+      reenact farm assemble /mnt/jobs/cut
+    """
+    from reenact_cli.run_text import exit_status, result_lines, result_table
+
+    result = _assemble(job, path_map, output)
+    table = result_table(result)
+    print_result(table, result_lines(table), as_json=output.as_json)
+    if clear and result.complete:
+        from reenact_core.farm.assembly import clear as clear_job
+        from reenact_core.farm.job_folder import JobFolder
+
+        clear_job(JobFolder(job.absolute()))
+    ctx.exit(exit_status(result))
+
+
+@command.command("submit")
+@_JOB
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="local",
+    show_default=True,
+    help="Who runs the units; local: processes on this machine.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes side by side.  [default: half as many as the machine has cores]",
+)
+@_DEVICE
+@_PATH_MAP
+@click.option("--dry-run", is_flag=True, help="Say what would be run and run nothing.")
+@output_options
+@click.pass_context
+def submit_command(
+    ctx: click.Context,
+    /,
+    output: Output,
+    job: Path,
+    engine: str,
+    workers: int | None,
+    device: str,
+    path_map: Path | None,
+    dry_run: bool,
+) -> None:
+    """Hand a job to an engine; `local` does all of it here and assembles it.
+
+    \b
+    Example:
+      reenact farm submit /mnt/jobs/cut --engine local --workers 4
+    """
+    from reenact_cli.farm_local import submit_local, worker_command
+    from reenact_cli.run_text import exit_status, result_lines, result_table
+
+    line = worker_command(job, device, path_map)
+    count = workers or max(1, (os.cpu_count() or 2) // 2)
+    if dry_run:
+        table: dict[str, Any] = {"engine": engine, "workers": count, "command": line}
+        print_result(table, [f"{count} x {shlex.join(line)}"], as_json=output.as_json)
+        return
+    submit_local(job, line, count, output.progress)
+    result = _assemble(job, path_map, output)
+    table = result_table(result)
+    print_result(table, result_lines(table), as_json=output.as_json)
+    ctx.exit(exit_status(result))
+
+
+@command.command("status")
+@_JOB
+@output_options
+def status_command(output: Output, job: Path) -> None:
+    """How far a job is, from its files alone.
+
+    \b
+    Example:
+      reenact farm status /mnt/jobs/cut
+    """
+    from reenact_cli.farm_text import status_lines, status_table
+    from reenact_core.farm.job_folder import JobFolder
+    from reenact_core.farm.plan import read_plan
+    from reenact_core.farm.survey import survey
+
+    plan = read_plan(job, any_version=True)
+    table = status_table(plan, survey(JobFolder(job.absolute()), plan).look())
+    print_result(table, status_lines(table), as_json=output.as_json)
+
+
+class _Kept:
+    """What became of units, and the status that all of them give."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.outcomes: list[UnitEvent] = []
+
+    def of(self, run: "Generator[UnitEvent, None, int]") -> "Iterator[UnitEvent]":
+        """The events of a run, looked at."""
+        from reenact_core.farm.worker import UnitProgress
+
+        while True:
+            try:
+                event = next(run)
+            except StopIteration as stop:
+                self.status = stop.value
+                return
+            if not isinstance(event, UnitProgress):
+                self.outcomes.append(event)
+            yield event
+
+
+def _assemble(job: Path, path_map: Path | None, output: Output) -> "RunResult":
+    from reenact_cli.farm_job import assembly_of
+
+    shots, events = assembly_of(job, path_map)
+    results: list[RunResult] = []
+
+    def passing() -> "Iterator[Event]":
+        results.append((yield from events))
+
+    with closing(events):
+        for _ in shown(passing(), shots, output.progress):
+            pass
+    return results[0]
+
+
+def _unit_lines(table: dict[str, Any]) -> "Iterator[str]":
+    for unit in table["units"]:
+        if unit["event"] == "unit_done":
+            yield f"{'kept' if unit['kept'] else 'done'}     {unit['unit']}"
+        else:
+            yield f"failed   {unit['unit']}: {unit['error']['message']}"
+
+
+def _plan_lines(table: dict[str, Any]) -> "Iterator[str]":
+    counts = ", ".join(f"{stop - start} {kind}" for kind, (start, stop) in table["units"].items())
+    yield f"{table['plan']}: {table['shots']} shots, units: {counts}"
+    yield from (f"refused: {item['reason']}" for item in table["refused"])
+    yield from (f"note: {note}" for note in table["notes"])

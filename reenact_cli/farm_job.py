@@ -1,0 +1,184 @@
+"""What the farm's commands do with the options that they were given."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from reenact_cli.networks import detector_named, models_folder, models_named
+from reenact_cli.render import Job, plan_for, settings_of
+from reenact_core.devices import Precision
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from reenact_core.devices import Compute
+    from reenact_core.engine.events import Event
+    from reenact_core.engine.timeline_run import RunResult
+    from reenact_core.farm.desk import Desk, Tools
+    from reenact_core.farm.plan import FarmPlan, Options
+    from reenact_core.models.load import Models
+    from reenact_core.settings import Settings
+
+
+def plan_job(
+    job: Job, folder: Path, frames_per_unit: int | None, path_map: Path | None
+) -> "FarmPlan":
+    """Write `plan.json` and a claim for every unit; an old plan of the folder gives way.
+
+    Raises:
+        ReenactError: the timeline, the networks, or the folder cannot be used.
+    """
+    from reenact_core.engine.digest import Digests
+    from reenact_core.engine.out_folder import spare_inputs
+    from reenact_core.farm.assembly import out_folder
+    from reenact_core.farm.claims import lay_out
+    from reenact_core.farm.job_folder import JobFolder
+    from reenact_core.farm.path_map import read_path_map
+    from reenact_core.farm.plan import write_plan
+    from reenact_core.farm.planner import FRAMES_PER_UNIT, make_farm_plan
+    from reenact_core.farm.timeline_paths import with_mapped_paths
+    from reenact_core.timeline.read import read_timeline
+
+    there = JobFolder(folder.absolute())
+    edit = with_mapped_paths(read_timeline(job.timeline, work=there.path), read_path_map(path_map))
+    digests = Digests(there.hashes)
+    options = _options(job, settings_of(job, edit))
+    plan = make_farm_plan(
+        plan_for(job, edit), job.out, options, digests, frames_per_unit or FRAMES_PER_UNIT
+    )
+    spare_inputs(plan_for(job, edit), out_folder(there, plan))
+    write_plan(there.path, plan)
+    digests.save()
+    lay_out(there, [unit.id for unit in plan.units if unit.kind != "assemble"])
+    return plan
+
+
+def _options(job: Job, settings: "Settings") -> "Options":
+    from reenact_core.devices import choose_compute
+    from reenact_core.farm.plan import Options
+    from reenact_core.farm.planner import networks_hash
+    from reenact_core.settings import to_table
+
+    models = models_named(job.checkpoint, choose_compute("cpu", "fp32"), job.integrator)
+    return Options(
+        job.codec,
+        job.relink,
+        job.tracker,
+        job.checkpoint,
+        networks_hash(models),
+        job.integrator,
+        job.precision,
+        tuple(path.absolute() for path in job.tracks),
+        to_table(settings),
+    )
+
+
+def desk_at(folder: Path, device: str, path_map: Path | None) -> "Desk":
+    """A worker's place in a job.
+
+    Raises:
+        SettingsError: there is no plan that this version can do.
+        DeviceError: there is no such device.
+    """
+    from reenact_core.devices import choose_compute
+    from reenact_core.farm.desk import open_desk
+    from reenact_core.farm.job_folder import JobFolder, worker_name
+    from reenact_core.farm.path_map import read_path_map
+    from reenact_core.farm.plan import read_plan
+    from reenact_core.settings import Settings, with_table
+
+    plan = read_plan(folder)
+    compute = choose_compute(device, cast(Precision, plan.options.precision))
+    settings = with_table(Settings(), plan.options.settings, "plan.json")
+    tools = tools_for(plan, settings, compute)
+    rules = read_path_map(path_map)
+    return open_desk(JobFolder(folder.absolute()), plan, tools, worker_name(), rules)
+
+
+def tools_for(plan: "FarmPlan", settings: "Settings", compute: "Compute") -> "Tools":
+    """Detector and performer of a job, each made once when it is first needed."""
+    from reenact_core.engine.performers import performer_of
+    from reenact_core.farm.desk import Tools
+
+    performer = cache(lambda: performer_of(planned_models(plan, compute), settings, compute))
+    detector = cache(lambda: detector_named(plan.options.tracker, compute.device))
+    return Tools(detector, performer, compute.device, models_folder())
+
+
+def planned_models(plan: "FarmPlan", compute: "Compute") -> "Models":
+    """The networks of the plan.
+
+    Raises:
+        CheckpointError: they are not here, or others bear their name here.
+    """
+    from reenact_core.errors import CheckpointError
+    from reenact_core.farm.planner import networks_hash
+
+    models = models_named(plan.options.checkpoint, compute, plan.options.integrator)
+    if networks_hash(models) != plan.options.checkpoint_sha256:
+        raise CheckpointError(
+            f"{models.path}: holds other networks than those that the job was planned with; "
+            "install the same ones on every worker, or plan the job again"
+        )
+    return models
+
+
+def assembly_of(
+    folder: Path, path_map: Path | None
+) -> "tuple[int, Generator[Event, None, RunResult]]":
+    """The number of shots of a job, and its assembly.
+
+    Raises:
+        ReenactError: there is no plan, or its timeline cannot be read.
+    """
+    from reenact_core.devices import choose_compute
+    from reenact_core.engine.timeline_run import checkpoint_facts
+    from reenact_core.farm.assembly import JobFacts, assemble
+    from reenact_core.farm.path_map import read_path_map
+    from reenact_core.farm.timeline_paths import with_mapped_paths
+    from reenact_core.timeline.read import read_timeline
+
+    desk = desk_at(folder, "cpu", path_map)
+    options = desk.plan.options
+    edit = with_mapped_paths(
+        read_timeline(desk.plan.timeline, work=desk.folder.path), read_path_map(path_map)
+    )
+    table = {
+        **options.settings,
+        "codec": options.codec,
+        "relink": options.relink,
+        "tracker": options.tracker,
+    }
+    compute = choose_compute("cpu", "fp32")
+    facts = JobFacts(table, lambda: checkpoint_facts(planned_models(desk.plan, compute)), compute)
+    return len(desk.plan.shots), assemble(desk, edit, facts)
+
+
+class Stop:
+    """SIGINT and SIGTERM as a question: the first asks to stop, the second does not ask."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self) -> bool:
+        return self.asked
+
+    @contextmanager
+    def listening(self) -> Iterator["Stop"]:
+        """Hear the signals while the block runs."""
+
+        def hear(*_: object) -> None:
+            if self.asked:
+                raise KeyboardInterrupt
+            self.asked = True
+
+        names = (signal.SIGINT, signal.SIGTERM)
+        before = [signal.signal(name, hear) for name in names]
+        try:
+            yield self
+        finally:
+            for name, handler in zip(names, before, strict=True):
+                signal.signal(name, handler)

@@ -1,0 +1,99 @@
+"""A job's state for people and for programs: what `reenact farm status` prints."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from reenact_cli.plan_text import columns
+
+if TYPE_CHECKING:
+    from reenact_core.farm.plan import FarmPlan
+    from reenact_core.farm.survey import UnitState
+
+STATES = ("done", "running", "ready", "waiting", "failed")
+MOST_SHOTS = 40
+"""Shots that the table for people lists; those with something to tell come first."""
+
+
+def status_table(plan: "FarmPlan", states: "Sequence[UnitState]") -> dict[str, Any]:
+    """The state of a job as plain values, for JSON."""
+    from reenact_core.farm.survey import summarise
+
+    total = summarise(list(states))
+    counts = Counter[str](one.state for one in states)
+    left = total.seconds_left
+    return {
+        "job": plan.job,
+        "timeline": str(plan.timeline),
+        "units": {state: counts[state] for state in STATES},
+        "done_share": round(total.done_share, 4),
+        "workers": total.workers,
+        "seconds_spent": round(total.core_seconds, 1),
+        "seconds_left": None if left is None else round(left, 1),
+        "shots": _shots(plan, states),
+        "running": [
+            {"unit": one.unit.id, "worker": one.worker} for one in states if one.state == "running"
+        ],
+        "failed": [_failure(one) for one in states if one.state == "failed"],
+        "refused": [{"clip": item.clip_name, "reason": item.reason} for item in plan.refused],
+    }
+
+
+def _shots(plan: "FarmPlan", states: "Sequence[UnitState]") -> list[dict[str, Any]]:
+    rows: dict[str, dict[str, Any]] = {
+        shot.shot_id: {"shot": shot.shot_id, "clip": shot.clip_name, **dict.fromkeys(STATES, 0)}
+        for shot in plan.shots
+    }
+    for one in states:
+        if one.unit.shot:
+            rows[one.unit.shot][one.state] += 1
+    return list(rows.values())
+
+
+def _failure(one: "UnitState") -> dict[str, Any]:
+    failure = one.failure
+    assert failure is not None
+    return {
+        "unit": one.unit.id,
+        "code": failure.code,
+        "message": failure.message,
+        "exit": failure.exit,
+        "attempts": failure.attempts,
+        "will_retry": one.may_retry,
+    }
+
+
+def status_lines(table: dict[str, Any]) -> Iterator[str]:
+    """The same for people."""
+    counts = ", ".join(f"{table['units'][state]} {state}" for state in STATES)
+    yield f"{table['timeline']}: {100 * table['done_share']:.0f} % done; units: {counts}"
+    yield f"spent {_duration(table['seconds_spent'])} of work{_left(table)}"
+    shots = sorted(table["shots"], key=lambda row: (-row["failed"], -row["running"], row["shot"]))
+    rows = [
+        (row["shot"], *(str(row[state] or "-") for state in STATES)) for row in shots[:MOST_SHOTS]
+    ]
+    if rows:
+        yield from columns([("shot", *STATES), *rows])
+    if len(shots) > MOST_SHOTS:
+        yield f"  and {len(shots) - MOST_SHOTS} shots more; --json lists all"
+    yield from (f"running {one['unit']} on {one['worker']}" for one in table["running"])
+    for one in table["failed"]:
+        again = "will be tried again" if one["will_retry"] else f"{one['attempts']} attempts"
+        yield f"failed  {one['unit']} ({one['code']}, {again}): {one['message']}"
+    yield from (f"refused {item['reason']}" for item in table["refused"])
+
+
+def _left(table: dict[str, Any]) -> str:
+    if table["seconds_left"] is None:
+        return "; how much is left shows when workers are at it"
+    if table["seconds_left"] == 0:
+        return ""
+    return f"; about {_duration(table['seconds_left'])} left with {table['workers']} at work"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
