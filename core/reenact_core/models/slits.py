@@ -44,6 +44,13 @@ SLITS = (
 )  # fmt: skip
 FACING_EDGES = ((61, 67), (62, 66), (63, 65), (37, 41), (38, 40), (43, 47), (44, 46))
 """Landmarks of upper edges with those of the lower ones across."""
+OPENING = {
+    -0.2: (50, 51, 52, 61, 62, 63),
+    0.4: (55, 59, 6, 10),
+    0.6: (7, 8, 9),
+    0.8: (56, 57, 58, 65, 66, 67),
+}
+"""Landmarks that move when a mouth opens, by their share of the opening; below 0: upwards."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +105,20 @@ def bared_in(new: InSlit, source: InSlit) -> Tensor:
     lacking = ((ENOUGH[1] - share) / (ENOUGH[1] - ENOUGH[0])).clamp(0, 1)
     open_now = ((new.width - BARED[0]) / (BARED[1] - BARED[0])).clamp(0, 1)
     return new.inside * lacking * open_now
+
+
+def mouth_width(shape: Tensor) -> Tensor:
+    """How far the middle of the inner lips is apart, of landmarks (B, 79, 3), head units, (B,)."""
+    upper, lower = (list(side) for side in zip(*FACING_EDGES[:3], strict=True))
+    return (shape[:, lower, 1] - shape[:, upper, 1]).mean(1)
+
+
+def open_mouth(shape: Tensor, by: Tensor) -> Tensor:
+    """Landmarks (B, 79, 3) whose mouth is opened further by distances (B,): jaw and lips move."""
+    shape = shape.clone()
+    for share, points in OPENING.items():
+        shape[:, list(points), 1] += share * by[:, None]
+    return shape
 
 
 def closed_at_most(shape: Tensor) -> Tensor:

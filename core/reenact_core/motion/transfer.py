@@ -8,7 +8,7 @@ from torch import Tensor
 
 from reenact_core.models.carry_over import FaceState
 from reenact_core.models.head_chart import Pose
-from reenact_core.models.slits import closed_at_most
+from reenact_core.models.slits import closed_at_most, mouth_width, open_mouth
 from reenact_core.timeline.plan import Scheme
 
 
@@ -43,7 +43,8 @@ def new_state(
     source: FaceState, start: FaceState, driving: FaceState, settings: MotionSettings
 ) -> FaceState:
     """The source's face as it shall look in N driving frames; source and start: one face, or N."""
-    shape = closed_at_most(source.shape + settings.strength * (driving.shape - start.shape))
+    shape = source.shape + settings.strength * (driving.shape - start.shape)
+    shape = closed_at_most(_opened(shape, source, start, settings.strength))
     if settings.transfer == "absolute":
         return FaceState(driving.pose, shape)
     turn = driving.pose.rotation @ start.pose.rotation.mT
@@ -58,6 +59,15 @@ def new_state(
         source.pose.offset + travel,
     )
     return FaceState(pose, shape)
+
+
+def _opened(shape: Tensor, source: FaceState, start: FaceState, strength: float) -> Tensor:
+    """The new face's landmarks, opened by what the driving mouth was open at the start already.
+
+    Otherwise a driver who starts with an open mouth could only close a closed one further.
+    """
+    before = (mouth_width(start.shape) - mouth_width(source.shape).clamp_min(0)).clamp_min(0)
+    return open_mouth(shape, (strength * before).expand(len(shape)))
 
 
 def rotation_power(rotation: Tensor, power: float) -> Tensor:

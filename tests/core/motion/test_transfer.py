@@ -3,8 +3,9 @@
 import torch
 
 from reenact_core.models.carry_over import FaceState
+from reenact_core.models.face_points import load_face_points
 from reenact_core.models.head_chart import Pose
-from reenact_core.models.slits import closed_at_most
+from reenact_core.models.slits import closed_at_most, mouth_width, open_mouth
 from reenact_core.motion.transfer import (
     MotionSettings,
     nearest_frame,
@@ -45,6 +46,22 @@ def test_expression_follows_the_driver_s_change() -> None:
     source, start, now = face(0), face(0, mouth=0.1), face(0, mouth=0.3)
     new = new_state(source, start, now, MotionSettings())
     assert torch.allclose(new.shape[:, 57] - source.shape[:, 57], torch.tensor(0.2), atol=1e-6)
+
+
+def test_a_closed_mouth_opens_with_a_driver_who_starts_with_an_open_one() -> None:
+    closed = load_face_points().mean_head[None]
+    source, still, speaking = (
+        FaceState(pose(0), shape)
+        for shape in (closed, closed.clone(), open_mouth(closed, torch.tensor([0.2])))
+    )
+    settings = MotionSettings()
+    for start, now, width in (
+        (speaking, speaking, 0.2), (speaking, still, 0.0), (still, speaking, 0.2),
+    ):  # fmt: skip
+        new = new_state(source, start, now, settings)
+        assert torch.allclose(mouth_width(new.shape), torch.tensor([width]), atol=1e-5)
+    laughing = new_state(speaking, still, speaking, settings)
+    assert float(mouth_width(laughing.shape)) > 0.35
 
 
 def test_half_a_turn_twice_is_the_turn() -> None:
