@@ -11,8 +11,8 @@ reenact nor numpy or torch. The protocol it speaks is docs/reference/bridge-prot
             print(event["state"], event.get("fraction"))
         print(bridge.result(job)["timeline"])
 
-`Client` blocks and belongs to one thread (an editor's main thread uses `AsyncClient`, or calls
-`Client` from a thread of its own). `AsyncClient` has the same methods as coroutines.
+`Client` belongs to one thread, and its methods block but for `begin`, by which an editor's main
+thread asks and looks for the answer later. `AsyncClient` has the same methods as coroutines.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import asyncio
 import json
 import mmap
 import os
+import re
 import stat
 import time
 import uuid
@@ -28,6 +29,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Union
+from urllib.parse import unquote, urlsplit
 
 import zmq
 import zmq.asyncio
@@ -39,7 +41,12 @@ __all__ = [
     "Client",
     "Endpoints",
     "Key",
+    "PathMap",
+    "Pending",
     "Preview",
+    "PreviewState",
+    "Reply",
+    "Request",
     "ServerAwayError",
     "read_endpoints",
     "read_key",
@@ -140,6 +147,71 @@ def read_key(path: PathLike) -> Key:
     """Read a key file that `reenact keygen` wrote."""
     table = json.loads(Path(path).read_text("utf-8"))
     return Key(str(table["public"]), str(table["secret"]))
+
+
+@dataclass(frozen=True)
+class PathMap:
+    """Folders that lie elsewhere on the server's machine: `P:\\show` here, `/show` there."""
+
+    pairs: tuple[tuple[str, str], ...] = ()
+    """Folder here, the same folder there; of several that fit, the longest counts."""
+
+    def there(self, path: PathLike) -> str:
+        """A path of this machine as the server knows it."""
+        return _mapped(os.fspath(path), self.pairs)
+
+    def here(self, path: PathLike) -> str:
+        """A path of the server's machine as it is known here."""
+        return _mapped(os.fspath(path), tuple((there, here) for here, there in self.pairs))
+
+    def timeline(self, text: str) -> str:
+        """An `.otio` file's text with the places of its media as the server knows them."""
+        return json.dumps(self._walked(json.loads(text)), ensure_ascii=False, indent=1)
+
+    def _walked(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._walked(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        return {
+            key: self._place(item) if key in _PLACES and isinstance(item, str) else walked
+            for key, item in value.items()
+            for walked in [self._walked(item)]
+        }
+
+    def _place(self, written: str) -> str:
+        if not written.lower().startswith("file:"):
+            return self.there(written)
+        path = unquote(urlsplit(written).path)
+        if re.match(r"/[A-Za-z]:", path):
+            path = path[1:]
+        found = self.there(path)
+        return written if found == path else found
+
+
+_PLACES = frozenset({"target_url", "target_url_base", "source", "driving", "reference", "path"})
+"""Keys of a timeline under which paths stand."""
+
+
+def _mapped(path: str, pairs: tuple[tuple[str, str], ...]) -> str:
+    """The path with the folder that it lies in replaced, and that one's kind of slashes."""
+    fitting = [pair for pair in pairs if _inside(path, pair[0])]
+    if not fitting:
+        return path
+    old, new = max(fitting, key=lambda pair: len(pair[0]))
+    rest = path[len(old.rstrip("/\\")) :]
+    windows = "\\" in new or re.match(r"[A-Za-z]:", new) is not None
+    rest = rest.replace("/", "\\") if windows else rest.replace("\\", "/")
+    return new.rstrip("/\\") + rest
+
+
+def _inside(path: str, folder: str) -> bool:
+    """Whether a path lies in a folder, by the rules of the system that the folder is of."""
+    folder = folder.rstrip("/\\")
+    if re.match(r"[A-Za-z]:|\\\\", folder):
+        path, folder = path.replace("/", "\\").lower(), folder.replace("/", "\\").lower()
+        return path == folder or path.startswith(folder + "\\")
+    return path == folder or path.startswith(folder + "/")
 
 
 @dataclass(frozen=True)
@@ -463,7 +535,7 @@ def _map_shared(path: str, size: int) -> mmap.mmap:
         os.close(handle)
 
 
-class _PreviewState:
+class PreviewState:
     """A preview's session: its slots, and which of them comes next."""
 
     def __init__(self, reply: Body, pixels: Body) -> None:
@@ -483,8 +555,16 @@ class _PreviewState:
         body: Body = {"session": self.session, "frame": frame, **options}
         if self.slots is None:
             return Request("frame", body, (given,), once=True), None
-        slot, self._next = self._next, (self._next + 1) % self._count
+        slot = self._turn()
         self.slots.slot(slot)[: self.size] = given
+        return Request("frame", {**body, "slot": slot}, once=True), slot
+
+    def reading(self, frame: int, options: Body) -> tuple[Request, int | None]:
+        """What has the server read a frame of the session's clip, and the slot it comes into."""
+        body: Body = {"session": self.session, "frame": frame, "read": True, **options}
+        if self.slots is None:
+            return Request("frame", body, once=True), None
+        slot = self._turn()
         return Request("frame", {**body, "slot": slot}, once=True), slot
 
     def result(self, reply: Reply, slot: int | None) -> tuple[bytes, Body]:
@@ -493,10 +573,50 @@ class _PreviewState:
             return reply.buffers[0], reply.body
         return bytes(self.slots.slot(slot)[: self.size]), reply.body
 
+    def _turn(self) -> int:
+        """The slot whose turn it is."""
+        slot, self._next = self._next, (self._next + 1) % self._count
+        return slot
+
     def close(self) -> None:
+        """Let go of the memory; the session stays open."""
         if self.slots is not None:
             self.slots.close()
             self.slots = None
+
+
+class Pending:
+    """A request whose answer is looked for without waiting; made by `Client.begin`."""
+
+    def __init__(self, client: Client, attempt: _Attempt) -> None:
+        self._client, self._attempt = client, attempt
+
+    def poll(self) -> Reply | None:
+        """The reply, once; None where it has not come yet. To be called from time to time.
+
+        Raises:
+            BridgeError: the answer is an error.
+            ServerAwayError: no answer came in time.
+        """
+        reply = self.take()
+        if reply is None:
+            self._attempt.wait_ms()
+            self._attempt.tend()
+        return reply
+
+    def take(self) -> Reply | None:
+        """The reply if it lies here; nothing is sent again."""
+        frames = self._client.answer_to(self._attempt.id)
+        return None if frames is None else self._attempt.answer(frames)
+
+    def wait(self) -> None:
+        """Wait for the answer, half a second at most, and send again what seems to be lost."""
+        if not self._client.wait_for(self._attempt.request, self._attempt.wait_ms()):
+            self._attempt.tend()
+
+    def drop(self) -> None:
+        """Let the answer go."""
+        self._client.forget_answer(self._attempt.id)
 
 
 class Client:
@@ -516,6 +636,7 @@ class Client:
             ServerAwayError: the connection file is not there, or a key is needed.
         """
         self._name, self._timeout = name, timeout
+        self._answers: dict[str, Sequence[bytes] | None] = {}
         self._context: zmq.Context[Any] = zmq.Context()
         try:
             self._link = _Link(self._context, where, _key(key))
@@ -541,15 +662,51 @@ class Client:
             BridgeError: the answer is an error.
             ServerAwayError: no answer came in time.
         """
+        pending = self.begin(request, timeout)
+        try:
+            while True:
+                pending.wait()
+                reply = pending.take()
+                if reply is not None:
+                    return reply
+        finally:
+            pending.drop()
+
+    def begin(self, request: Request, timeout: float | None = None) -> Pending:
+        """Send any request and go on; its answer is looked for by `Pending.poll`.
+
+        For editors that draw from the thread that calls: nothing of it waits. Several may be under
+        way, and `call` in between.
+        """
         attempt = _Attempt(self._link, request, timeout or self._timeout)
-        while True:
-            socket = self._link.sockets["control" if request.control else "request"]
-            if not socket.poll(attempt.wait_ms()):
-                attempt.tend()
-                continue
-            reply = attempt.answer(socket.recv_multipart())
-            if reply is not None:
-                return reply
+        self._answers[attempt.id] = None
+        return Pending(self, attempt)
+
+    def wait_for(self, request: Request, milliseconds: int) -> bool:
+        """Wait for an answer on the socket that a request goes to; whether one is there."""
+        socket = self._link.sockets["control" if request.control else "request"]
+        return bool(socket.poll(milliseconds))
+
+    def answer_to(self, message_id: str) -> Sequence[bytes] | None:
+        """The frames that answer a message, once; those of others are kept for them."""
+        for name in ("request", "control"):
+            socket = self._link.sockets[name]
+            while socket.poll(0):
+                self._keep(socket.recv_multipart())
+        frames = self._answers.get(message_id)
+        if frames is not None:
+            del self._answers[message_id]
+        return frames
+
+    def forget_answer(self, message_id: str) -> None:
+        """Take no answer to a message any more."""
+        self._answers.pop(message_id, None)
+
+    def _keep(self, frames: Sequence[bytes]) -> None:
+        found = _unpack(frames)
+        parent = str(found[0].get("parent")) if found is not None else ""
+        if parent in self._answers:
+            self._answers[parent] = frames
 
     def hello(self) -> Body:
         """Who the server is, what it allows, and the role of this client."""
@@ -671,11 +828,11 @@ class Client:
         request = _open_preview(pixels, source, engine, transport, options)
         reply = self.call(request)
         try:
-            return Preview(self, _PreviewState(reply.body, pixels))
+            return Preview(self, PreviewState(reply.body, pixels))
         except OSError:  # the memory is on another machine, or another user's
             self.call(Request("session.close", {"session": reply.body["session"]}))
             request = _open_preview(pixels, source, engine, "inline", options)
-            return Preview(self, _PreviewState(self.call(request).body, pixels))
+            return Preview(self, PreviewState(self.call(request).body, pixels))
 
     def shutdown(self, drain: bool = True) -> Body:
         """Stop the server; with `drain` after the jobs that are running."""
@@ -695,7 +852,7 @@ class Client:
 class Preview:
     """Frames shown with another face, one after another; made by `Client.open_preview`."""
 
-    def __init__(self, client: Client, state: _PreviewState) -> None:
+    def __init__(self, client: Client, state: PreviewState) -> None:
         self._client, self._state = client, state
 
     def __enter__(self) -> Preview:
@@ -709,6 +866,11 @@ class Preview:
     ) -> tuple[bytes, Body]:
         """The frame of that number with the new face, and what the server says of it."""
         request, slot = self._state.request(pixels, frame, options)
+        return self._state.result(self._client.call(request, timeout), slot)
+
+    def read(self, frame: int, timeout: float | None = None, **options: Any) -> tuple[bytes, Body]:
+        """The same for a frame that the server reads from the preview's `clip` by itself."""
+        request, slot = self._state.reading(frame, options)
         return self._state.result(self._client.call(request, timeout), slot)
 
     def close(self) -> None:
@@ -890,11 +1052,11 @@ class AsyncClient:
         request = _open_preview(pixels, source, engine, transport, options)
         reply = await self.call(request)
         try:
-            return AsyncPreview(self, _PreviewState(reply.body, pixels))
+            return AsyncPreview(self, PreviewState(reply.body, pixels))
         except OSError:  # the memory is on another machine, or another user's
             await self.call(Request("session.close", {"session": reply.body["session"]}))
             request = _open_preview(pixels, source, engine, "inline", options)
-            return AsyncPreview(self, _PreviewState((await self.call(request)).body, pixels))
+            return AsyncPreview(self, PreviewState((await self.call(request)).body, pixels))
 
     async def shutdown(self, drain: bool = True) -> Body:
         """See `Client.shutdown`."""
@@ -964,7 +1126,7 @@ class AsyncClient:
 class AsyncPreview:
     """The same as `Preview` for asyncio."""
 
-    def __init__(self, client: AsyncClient, state: _PreviewState) -> None:
+    def __init__(self, client: AsyncClient, state: PreviewState) -> None:
         self._client, self._state = client, state
 
     async def __aenter__(self) -> AsyncPreview:
@@ -978,6 +1140,13 @@ class AsyncPreview:
     ) -> tuple[bytes, Body]:
         """See `Preview.frame`."""
         request, slot = self._state.request(pixels, frame, options)
+        return self._state.result(await self._client.call(request, timeout), slot)
+
+    async def read(
+        self, frame: int, timeout: float | None = None, **options: Any
+    ) -> tuple[bytes, Body]:
+        """See `Preview.read`."""
+        request, slot = self._state.reading(frame, options)
         return self._state.result(await self._client.call(request, timeout), slot)
 
     async def close(self) -> None:

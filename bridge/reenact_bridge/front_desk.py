@@ -87,9 +87,23 @@ class FrontDesk:
     def _frame(self, caller: Caller, message: Message) -> None:
         body = message.body
         preview = self._previews.find(caller, body["session"])
-        place, region = self._pixels(message, preview, preview.form)
+        if body.get("read"):
+            place, region = self._room(message, preview)
+        else:
+            place, region = self._pixels(message, preview, preview.form)
         told = {**body, "opened": preview.opened, "place": place}
         self._call(caller, message, told, session=preview.id, region=region)
+
+    def _room(self, message: Message, preview: Preview) -> tuple[Body, Region | None]:
+        """Where the pixels of a frame go that the server reads by itself."""
+        if "clip" not in preview.opened:
+            raise ProtocolError(
+                "E_SCHEMA", "to read a frame its session needs a clip", pointer="/read"
+            )
+        if "slot" in message.body:
+            return preview.place(int(message.body["slot"])), None
+        region = new_region(preview.form.nbytes)
+        return _alone(region, preview.form), region
 
     def _detect(self, caller: Caller, message: Message) -> None:
         body = message.body
@@ -126,8 +140,7 @@ class FrontDesk:
         mapped = map_region(region.path, region.size)
         mapped.view[:] = message.buffers[0]
         mapped.close()
-        place = {"path": str(region.path), "size": region.size, "offset": 0, "bytes": form.nbytes}
-        return place, region
+        return _alone(region, form), region
 
     def _call(
         self,
@@ -149,3 +162,8 @@ class FrontDesk:
         finally:
             if region is not None and not taken:
                 region.remove()
+
+
+def _alone(region: Region, form: PixelFormat) -> Body:
+    """The place of the only frame of a region."""
+    return {"path": str(region.path), "size": region.size, "offset": 0, "bytes": form.nbytes}

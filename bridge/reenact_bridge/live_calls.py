@@ -12,11 +12,12 @@ from reenact_bridge.abilities import capabilities
 from reenact_bridge.errors import ProtocolError
 from reenact_bridge.face_preview import FacePreview, Shown
 from reenact_bridge.faces import describe_faces, read_picture
-from reenact_bridge.pixels import PixelFormat, put_changes, to_picture
+from reenact_bridge.pixels import PixelFormat, put_changes, put_picture, to_picture
 from reenact_bridge.regions import Mapped, map_region
 from reenact_bridge.render_job import describe, settings_of
 from reenact_bridge.warm import Warm
 from reenact_core.engine.portrait import find_portrait
+from reenact_core.frames import Picture
 from reenact_core.geometry import Box
 from reenact_core.media.decode import decode
 from reenact_core.media.probe import probe
@@ -86,7 +87,7 @@ class LiveCalls:
         """Change a frame where it lies."""
         began, opened = time.monotonic(), body["opened"]
         shown = Shown(0, False, None)
-        if opened.get("engine", "reenact") == "reenact":
+        if opened.get("engine", "reenact") == "reenact" or body.get("read"):
             with self._mapped(body) as place:
                 shown = self._show(body, opened, place)
         box = shown.box
@@ -102,14 +103,35 @@ class LiveCalls:
     def _show(self, body: dict[str, Any], opened: dict[str, Any], place: memoryview) -> Shown:
         rate = Fraction(str(opened.get("rate", 25)))
         pixels = PixelFormat.of(opened["pixels"]).array(place)
-        picture = to_picture(pixels, int(body["frame"]), rate)
-        preview = self._preview(body["session"], opened, rate)
-        hint = body.get("box")
-        changed, shown = preview.show(
-            picture, hint=Box(*hint) if hint else None, reset=bool(body.get("reset"))
-        )
-        put_changes(pixels, picture, changed)
+        if body.get("read"):
+            picture = self._read_clip(opened, int(body["frame"]))
+        else:
+            picture = to_picture(pixels, int(body["frame"]), rate)
+        changed, shown = picture, Shown(0, False, None)
+        if opened.get("engine", "reenact") == "reenact":
+            preview = self._preview(body["session"], opened, rate)
+            hint = body.get("box")
+            changed, shown = preview.show(
+                picture, hint=Box(*hint) if hint else None, reset=bool(body.get("reset"))
+            )
+        if body.get("read"):
+            put_picture(pixels, changed)
+        else:
+            put_changes(pixels, picture, changed)
         return shown
+
+    def _read_clip(self, opened: dict[str, Any], frame: int) -> Picture:
+        """A frame of the session's clip, which must have the size of its pixels."""
+        path = self.warm.roots.find(opened["clip"], "clip")
+        picture, form = read_picture(path, frame, None), PixelFormat.of(opened["pixels"])
+        if (picture.width, picture.height) != (form.width, form.height):
+            raise ProtocolError(
+                "E_SCHEMA",
+                f"{path}: its frames are {picture.width}x{picture.height} as displayed, those of "
+                f"this preview {form.width}x{form.height}",
+                pointer="/read",
+            )
+        return picture
 
     def _preview(self, session: str, opened: dict[str, Any], rate: Fraction) -> FacePreview:
         found = self._previews.pop(session, None) or self._new_preview(opened, rate)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reenact_core.frames import ColourSpec, Picture, SampleLayout
+from reenact_core.media.colour import to_rgb
 
 _BYTES = {"u1": 1, "u2": 2, "f2": 2, "f4": 4}
 
@@ -65,3 +66,11 @@ def put_changes(pixels: NDArray[Any], before: Picture, after: Picture) -> None:
         if pixels.dtype.kind == "f":
             values = values.astype(np.float32) / 65535
         pixels[..., number][changed] = values
+
+
+def put_picture(pixels: NDArray[Any], picture: Picture) -> None:
+    """Write a whole picture, opaque, into pixels (h, w, 3 or 4) of its size."""
+    top = 1.0 if pixels.dtype.kind == "f" else float(np.iinfo(pixels.dtype).max)
+    rgb = np.clip(to_rgb(picture), 0.0, 1.0) * top
+    pixels[..., :3] = rgb if top == 1.0 else np.rint(rgb)
+    pixels[..., 3:] = top

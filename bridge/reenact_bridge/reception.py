@@ -15,7 +15,7 @@ from reenact_bridge.wire import MAX_BODY, MAX_HEADER, PROTOCOL
 from reenact_bridge.work import digest, resolved_work
 from reenact_core.version import __version__
 
-FEATURES = ("jobs", "frame", "detect", "shm", "inline", "cancel-now")
+FEATURES = ("jobs", "frame", "detect", "shm", "inline", "cancel-now", "read")
 HEARTBEAT_MS = 5000
 
 WRITES = frozenset({"submit", "cancel", "forget"})

@@ -32,6 +32,8 @@ class _Bench:
     unwritten: tuple[str, dict[str, Any]] | None = None
     """The end of its job, which the disk had no room for."""
     again_at: float = 0.0
+    unheard: bool = False
+    """The worker was there before its job, and has not said yet that it has begun it."""
 
 
 class Renderers:
@@ -64,6 +66,7 @@ class Renderers:
         if message["is"] == "died":
             self._died(bench, message["status"])
         elif bench.job is not None and message.get("job") == bench.job.id:
+            bench.unheard = False
             self._said(bench, bench.job, message)
         self.go_on()
         return True
@@ -118,6 +121,7 @@ class Renderers:
         if not moved:
             bench.job = None
             return
+        bench.unheard = bench.worker is not None
         if bench.worker is None:
             start = {**self._start, "device": bench.device, "politely": True}
             bench.worker = WorkerProcess(start, bench.log, self._hear)
@@ -159,14 +163,15 @@ class Renderers:
             return
         how = how_it_died(status)
         try:
-            deaths = self._store.count_death(job.id)
+            # One that died while it was idle had nothing to do with the job.
+            deaths = 0 if bench.unheard else self._store.count_death(job.id)
             if deaths < MOST_DEATHS:
                 said = f"the worker died {how}; the job is tried once more"
                 self._store.move(job.id, "queued", message=said)
                 bench.job = None
                 return
         except ProtocolError:
-            deaths = MOST_DEATHS
+            deaths = MOST_DEATHS  # the disk is full
         error = ProtocolError("E_INTERNAL", f"the worker died {how}, {deaths} times over this job")
         self._end(bench, job, "failed", error=error.body())
 

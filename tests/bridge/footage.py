@@ -10,7 +10,7 @@ from reenact_core.models.state_dicts import write_weights
 from tests.synthetic import ClipFormat, TimelineClip, one_face, write_clip, write_timeline
 
 FORM = ClipFormat()
-LENGTH = 10
+LENGTH = 6
 
 
 def write_checkpoint(path: Path) -> Path:

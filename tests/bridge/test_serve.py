@@ -138,7 +138,7 @@ def test_the_same_in_asyncio_side_by_side(server: Served, edit: Path, checkpoint
 def test_a_cancel_takes_less_than_a_second(
     server: Served, edit: Path, checkpoint: Path, mode: str
 ) -> None:
-    long = write_edit(server.root / f"long-{mode}", shots=2, length=60)
+    long = write_edit(server.root / f"long-{mode}", shots=2, length=40)
     body = work(long, checkpoint, f"cancelled-{mode}")
     with server.client() as client:
         job = client.submit(long, body["out"]["dir"], body["options"])
@@ -184,6 +184,11 @@ def test_a_worker_that_is_killed_costs_a_retry_and_no_job(
                     os.kill(worker, signal.SIGKILL)
         assert states.count("done") == 1 and states[-1] == "done"
         assert client.status(job)["attempts"] == 1
+        for worker in workers_of(_pid(server)):
+            os.kill(worker, signal.SIGKILL)  # idle; the job that comes now cannot have done it
+        again = client.submit(edit, f"{body['out']['dir']}-again", body["options"])
+        record = client.wait(again, timeout=240)
+        assert record["state"] == "done" and record["attempts"] == 0
 
 
 def test_frames_come_back_as_they_were_with_the_identity_engine(server: Served) -> None:
@@ -338,7 +343,7 @@ def test_sigterm_ends_it_cleanly_and_jobs_go_on_after_the_next_start(
 ) -> None:
     with served(tmp_path) as server:
         checkpoint = write_checkpoint(server.root / "chance.safetensors")
-        edit = write_edit(server.root / "edit", shots=2, length=20)
+        edit = write_edit(server.root / "edit", shots=2, length=8)
         with server.client() as client:
             job = client.submit(edit, server.root / "out", options(edit, checkpoint), key="one")
             for event in client.watch(job, timeout=240):
