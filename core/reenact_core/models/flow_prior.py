@@ -70,11 +70,25 @@ class FlowPrior:
     State is the previous frame and the calibrated field that leads from it to the start.
     """
 
-    def __init__(self, start: Tensor, measure: Measure) -> None:
+    def __init__(
+        self,
+        start: Tensor,
+        measure: Measure,
+        previous: Tensor | None = None,
+        field: Tensor | None = None,
+    ) -> None:
+        """From the start frame; or going on after `previous`, from which `field` led there."""
         self._measure = measure
         self._start = start
         self._start_grey = self._previous_grey = grey(start)
-        self._calibrated = torch.zeros_like(start[:, :2])
+        if previous is not None:
+            self._previous_grey = grey(previous)
+        self._calibrated = torch.zeros_like(start[:, :2]) if field is None else field
+
+    @property
+    def field(self) -> Tensor:
+        """The calibrated field (B, 2, S, S) from the last frame to the start."""
+        return self._calibrated
 
     def advance(self, current: Tensor, by_points: Tensor | None = None) -> DrivingMotion:
         """The motion of the next frame of each video.

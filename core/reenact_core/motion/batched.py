@@ -49,6 +49,22 @@ def prepare_source(models: Compact, pixels: Tensor, state: FaceState | None = No
         return models.source(face, state or models.state(models.read(face)))
 
 
+@dataclass(slots=True)
+class Followed:
+    """Where the following of a driving video stands, so that it can be gone on with from there.
+
+    Convention:
+        first, last: (1, 3, S, S), d_0 and the frame before the chunk at work
+        field: (1, 2, S, S), the measured motion from `last` to `first`
+    """
+
+    first: Tensor
+    last: Tensor | None = None
+    field: Tensor | None = None
+    count: int = 0
+    """Frames before the chunk at work; above 0, `last` and `field` are there."""
+
+
 def step_inputs(
     models: Compact,
     source: FaceSource,
@@ -57,6 +73,7 @@ def step_inputs(
     settings: MotionSettings,
     measure: Measure | None = None,
     resting: FaceState | None = None,
+    followed: Followed | None = None,
 ) -> Iterator[StepInput]:
     """The input of every step, one a driving frame, in the order given.
 
@@ -66,6 +83,8 @@ def step_inputs(
         resting: for every frame the source's face as it is where no motion is added; its pose is
             that of the footage which the new face goes into. None: as it is in S, in every frame.
         measure: optical flow; None: OpenCV's DIS
+        followed: kept up to date chunk by chunk; with a count above 0 the run goes on from there:
+            `driving` begins after `last`, states and resting with those of d_0 and of `last`
     """
     if measure is None:
         from reenact_core.models.optical_flow import dis_flow  # OpenCV: training does without
@@ -75,6 +94,10 @@ def step_inputs(
     start = earlier = states[:1]
     resting = resting or source.state.repeat(len(states.pose))
     rested = resting[:1]
+    if followed is not None and followed.count:
+        prior = FlowPrior(followed.first, measure, followed.last, followed.field)
+        alike = likeness(source.pixels, followed.first)
+        done, earlier, rested = 2, states[1:2], resting[1:2]
     for chunk in driving:
         count = len(chunk)
         now = states[done : done + count]
@@ -92,6 +115,9 @@ def step_inputs(
             batch = rows_of_input(models, rows, faces, told, motion, settings, rests)
         done, earlier, rested = done + count, now[-1:], rest[-1:]
         yield from batch.unstack()
+        if followed is not None:
+            followed.last, followed.field = chunk[-1:], prior.field
+            followed.count += count
 
 
 @dataclass(frozen=True, slots=True, eq=False)
