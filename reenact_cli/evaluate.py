@@ -111,7 +111,8 @@ class Job:
     "integrators",
     multiple=True,
     metavar="ID[:FILE]",
-    help="Score another global integrator by itself; may be given again.",
+    help="Score another global integrator by itself, and the full method with it; may be given "
+    "again.",
 )
 @click.option(
     "--estimator",
@@ -200,7 +201,7 @@ def _request(job: Job, compute: "Compute") -> "Request":
         job.sources,
         job.pairs_in,
         tuple(ResultVideos(name, Path(folder)) for name, folder in results),
-        dict(_integrator(text, compute) for text in job.integrators),
+        _integrators(job.integrators, compute),
         job.save_videos,
     )
 
@@ -214,11 +215,18 @@ def _pair(text: str, sign: str, option: str) -> tuple[str, str]:
     return name, rest
 
 
-def _integrator(text: str, compute: "Compute") -> "tuple[str, Integrator]":
-    from reenact_core.models.load import load_integrator
+def _integrators(named: "tuple[str, ...]", compute: "Compute") -> "dict[str, Integrator]":
+    """By the names that the tables show: the id, and the file's where two have one id."""
+    from reenact_core.models.chosen_integrator import choose_integrator
 
-    name, _, file = text.partition(":")
-    return f"{name} (G)", load_integrator(name, file or None, compute=compute)
+    found: dict[str, Integrator] = {}
+    for text in named:
+        chosen = choose_integrator(text, compute, folders=(models_folder(),))
+        name, _, file = text.partition(":")
+        if f"{name} (G)" in found:
+            name = f"{name} {Path(file).name}"
+        found[f"{name} (G)"] = chosen.integrator
+    return found
 
 
 def _lines(done: "Evaluated") -> Iterator[str]:

@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
 from reenact_cli.main import run
+from tests.tiny import tiny_fomm
+from tests.tiny_volumes import tiny_liveportrait
 from tests.training.evaluate.evaluations import pictures, small_checkpoint, write_clip
 
 
@@ -47,6 +50,27 @@ def test_people_get_figures_and_file_names(
     assert any(line.startswith("subtle") and "psnr" in line for line in lines)
     assert not any(line.startswith("local") for line in lines)
     assert lines[-1].endswith("metrics.json")
+
+
+def test_other_integrators_are_scored_alone_and_under_the_full_method(
+    clips: Path, checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    portrait, fomm = tmp_path / "twice.safetensors", tmp_path / "fomm.safetensors"
+    for path, network in ((portrait, tiny_liveportrait()), (fomm, tiny_fomm())):
+        state = network.state_dict()
+        save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)
+    asked = ["--checkpoint", checkpoint, "--clips", "1", "--frames", "2", "--every", "1"]
+    for named in (f"liveportrait:{portrait}", f"fomm:{fomm}", f"fomm:{fomm}"):
+        asked += ["--integrator", named]
+    assert run(["evaluate", str(clips), "-o", str(tmp_path / "out"), *asked, "--json"]) == 0
+    scored = json.loads(capsys.readouterr().out)["integrators"]
+    names = ["liveportrait (G)", "fomm (G)", "fomm fomm.safetensors (G)"]
+    assert list(scored) == [row for name in names for row in (name, f"subtle + {name}")]
+    assert all(figures["psnr"] > 3 for figures in scored.values())
+    tables = (tmp_path / "out" / "tables.md").read_text("utf-8")
+    fourth = tables.partition("## Table IV")[2].partition("## ")[0]
+    assert all(f"| {name} |" in fourth for name in scored)
+    assert "integrator G only" in fourth and "ours, `subtle`" in fourth
 
 
 @pytest.mark.parametrize(

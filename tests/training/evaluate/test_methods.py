@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from reenact_core.devices import Compute
 from reenact_core.errors import CheckpointError, MediaError
+from reenact_core.models.keypoint_detector import Keypoints
 from reenact_core.models.load import Models, load_integrator
 from reenact_core.models.paper import Paper
 from reenact_training.evaluate.methods import (
@@ -14,6 +16,7 @@ from reenact_training.evaluate.methods import (
     schemes_of,
     side_by_side,
     source_unchanged,
+    subtle_with,
 )
 from tests.tiny import PAPER
 from tests.training.evaluate.evaluations import (
@@ -68,6 +71,43 @@ def test_an_integrator_has_a_row_of_its_own() -> None:
     method = integrator_alone("compact (G)", integrator, Compute())
     rows = list(method(self_example(2), range(2)))
     assert [set(row) for row in rows] == [{"compact (G)"}] * 2
+
+
+class _Doubling:
+    """An integrator whose pictures are twice as large as those it is given, as LivePortrait's."""
+
+    def __init__(self) -> None:
+        self.sources: list[int] = []
+
+    def detect(self, frames: Tensor) -> Keypoints:
+        return Keypoints(torch.zeros(len(frames), 1, 2))
+
+    def reenact(self, source: Tensor, initial: Tensor, driving: Tensor, *_: object) -> Tensor:
+        self.sources.append(len(source))
+        return torch.nn.functional.interpolate(driving, scale_factor=2.0)
+
+
+def test_larger_pictures_come_back_at_the_crops_size() -> None:
+    example, integrator = self_example(3), _Doubling()
+    rows = list(integrator_alone("twice (G)", integrator, Compute())(example, range(3)))
+    faces = torch.stack([row["twice (G)"] for row in rows])
+    assert (faces - example.driving / 255).abs().mean() < 0.05
+    assert integrator.sources == [1]
+
+
+def test_the_full_method_runs_with_another_integrator(tmp_path: Path) -> None:
+    models, example = small_models(tmp_path), self_example(3)
+    method = subtle_with("subtle + twice (G)", _Doubling(), models)
+    assert method is not None
+    faces = [row["subtle + twice (G)"] for row in method(example, range(3))]
+    assert [face.shape for face in faces] == [(3, SIZE, SIZE)] * 3
+    subtle = [row["subtle"] for row in schemes_of(models, ("subtle",))(example, range(3))]
+    assert (faces[2] - subtle[2]).abs().max() > 1e-4
+
+
+def test_networks_that_take_no_other_integrator_have_no_such_row(tmp_path: Path) -> None:
+    models = Models(tmp_path / "a", "paper", Paper(PAPER).eval(), {}, Compute())
+    assert subtle_with("a", _Doubling(), models) is None
 
 
 def test_networks_without_schemes_are_refused(tmp_path: Path) -> None:

@@ -23,8 +23,9 @@ from reenact_core.models.load import Models
 from reenact_core.models.optical_flow import dis_flow
 from reenact_core.models.paper import Paper
 from reenact_core.motion.batched import driving_states, prepare_source, read_faces, step_inputs
+from reenact_core.motion.other_integrator import OtherIntegrator, faces_of, put_in
 from reenact_core.motion.paper_recurrence import PaperTransfer, reenact_frames
-from reenact_core.motion.recurrent import Carry, Recurrence
+from reenact_core.motion.recurrent import Carry, Recurrence, StepInput
 from reenact_core.motion.transfer import MotionSettings, smooth
 from reenact_core.timeline.plan import Scheme
 from reenact_training.evaluate.example import Example, as_floats, lane_chunks
@@ -32,6 +33,8 @@ from reenact_training.evaluate.pictures import VIDEOS, read_clip
 
 CHUNK = 8
 """Driving frames that are prepared together."""
+OTHER_CHUNK = 32
+"""Driving frames that another integrator is given together; it reads the source once for them."""
 CROP_SIZE = 256
 
 Faces = Mapping[str, Tensor]
@@ -76,21 +79,25 @@ def _compact_schemes(
     network: Compact, schemes: Sequence[Scheme], example: Example, order: range
 ) -> Iterator[Faces]:
     """The engine's own steps; what all schemes share is computed once."""
-    device = network.compute.device
-    settings = MotionSettings(best_start=False, transfer=example.transfer)
-    states = _ordered(_states(network, example.driving, settings, device), order)
-    own = states[:1] if example.task == "self" else None
-    source = prepare_source(network, as_floats(example.source, device), own)
     recurrences = [Recurrence(network, scheme) for scheme in schemes]
     carries: dict[Scheme, Carry] = {}
-    chunks = lane_chunks(example.driving, order, CHUNK, device)
-    for inputs in step_inputs(network, source, chunks, states, settings):
+    for inputs in _compact_inputs(network, example, order):
         faces: dict[str, Tensor] = {}
         for recurrence in recurrences:
             carry = carries.get(recurrence.scheme) or Carry.start(inputs)
             new, carries[recurrence.scheme] = recurrence.step(inputs, carry)
             faces[recurrence.scheme] = new.pixels[0].float()
         yield faces
+
+
+def _compact_inputs(network: Compact, example: Example, order: range) -> Iterator[StepInput]:
+    device = network.compute.device
+    settings = MotionSettings(best_start=False, transfer=example.transfer)
+    states = _ordered(_states(network, example.driving, settings, device), order)
+    own = states[:1] if example.task == "self" else None
+    source = prepare_source(network, as_floats(example.source, device), own)
+    chunks = lane_chunks(example.driving, order, CHUNK, device)
+    return step_inputs(network, source, chunks, states, settings)
 
 
 def _states(network: Compact, driving: Tensor, settings: MotionSettings, device: str) -> FaceState:
@@ -148,17 +155,44 @@ def integrator_alone(name: str, integrator: Integrator, compute: Compute) -> Met
 
     @torch.inference_mode()
     def run(example: Example, order: range) -> Iterator[Faces]:
-        source = as_floats(example.source, compute.device)[None]
-        start = as_floats(example.driving[order[0] : order[0] + 1], compute.device)
-        relative = example.transfer == "relative"
-        for chunk in lane_chunks(example.driving, order, CHUNK, compute.device):
-            count = len(chunk)
-            rows = source.expand(count, -1, -1, -1), start.expand(count, -1, -1, -1)
-            made = integrator.reenact(*rows, chunk, relative=relative, adapt_scale=None)
-            for face in made:
-                yield {name: face.float()}
+        for face in _others_faces(integrator, example, order, compute.device):
+            yield {name: face[0]}
 
     return run
+
+
+def subtle_with(name: str, integrator: Integrator, models: Models) -> Method | None:
+    """The full method with another integrator as its G; None for networks that take no other."""
+    network = models.network
+    if not isinstance(network, Compact):
+        return None
+
+    @torch.inference_mode()
+    def run(example: Example, order: range) -> Iterator[Faces]:
+        other = _other(integrator, example)
+        recurrence, carry = Recurrence(network, "subtle"), None
+        steps = _compact_inputs(network, example, order)
+        painted = _others_faces(integrator, example, order, network.compute.device)
+        for inputs, painting in zip(steps, painted, strict=True):
+            swapped = put_in(network, other, inputs, painting)
+            new, carry = recurrence.step(swapped, carry or Carry.start(swapped))
+            yield {name: new.pixels[0].float()}
+
+    return run
+
+
+def _other(integrator: Integrator, example: Example) -> OtherIntegrator:
+    """As the engine asks it: the driver's own place is not quite where the new head shall be."""
+    relative = example.transfer == "relative"
+    return OtherIntegrator(integrator, relative, not relative)
+
+
+def _others_faces(
+    integrator: Integrator, example: Example, order: range, device: str
+) -> Iterator[Tensor]:
+    source = as_floats(example.source, device)[None]
+    chunks = lane_chunks(example.driving, order, OTHER_CHUNK, device)
+    return faces_of(_other(integrator, example), source, chunks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from reenact_training.evaluate.methods import (
     integrator_alone,
     schemes_of,
     source_unchanged,
+    subtle_with,
 )
 from reenact_training.evaluate.metrics_file import Run, metrics, write_frames
 from reenact_training.evaluate.pairs import (
@@ -77,7 +78,8 @@ def evaluate(request: Request, models: Models, panel: Panel, detector: Detector)
     Raises:
         ReenactError: the data set, a result video or the output folder cannot be used.
     """
-    methods = _methods(request, models)
+    others = _others(request, models)
+    methods = _methods(request, models, list(others.values()))
     size = crop_size(models)
     footage = open_footage(request.dataset, request.limits)
     work = yield from _work(request, footage, size, models.compute.device, panel, detector)
@@ -93,7 +95,7 @@ def evaluate(request: Request, models: Models, panel: Panel, detector: Detector)
         str(request.dataset),
         request.task,
         found.moments,
-        tuple(request.integrators),
+        tuple(others),
         tuple(result.name for result in request.results),
         work.skipped,
         panel,
@@ -104,12 +106,23 @@ def evaluate(request: Request, models: Models, panel: Panel, detector: Detector)
     yield _written(request.out, run, found.strips)
 
 
-def _methods(request: Request, models: Models) -> list[Method]:
+def _others(request: Request, models: Models) -> dict[str, Method]:
+    """Other integrators by themselves, and the full method with each as its G."""
+    others: dict[str, Method] = {}
+    for name, integrator in request.integrators.items():
+        others[name] = integrator_alone(name, integrator, models.compute)
+        with_it = f"subtle + {name}"
+        both = subtle_with(with_it, integrator, models) if "subtle" in request.schemes else None
+        if both is not None:
+            others[with_it] = both
+    return others
+
+
+def _methods(request: Request, models: Models, others: Sequence[Method]) -> list[Method]:
     methods: list[Method] = [source_unchanged]
     if request.task == "self":
         methods.append(direct_flow)
-    for name, integrator in request.integrators.items():
-        methods.append(integrator_alone(name, integrator, models.compute))
+    methods += others
     methods += request.results
     if request.schemes:
         methods.append(schemes_of(models, request.schemes))
