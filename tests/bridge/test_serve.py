@@ -62,7 +62,7 @@ def test_the_connection_file_is_for_its_owner_and_says_where_the_server_is(serve
 
 
 def test_a_render_from_submit_to_result(server: Served, edit: Path, checkpoint: Path) -> None:
-    body = work(edit, checkpoint, "whole")
+    body = work(edit, checkpoint, "rendered")
     with Raw(server.connection_file) as raw:
         plan = raw.ok("validate", {key: body[key] for key in ("timeline", "out", "options")})
         assert [shot["shot"] for shot in plan["shots"]] == ["sh0"]
@@ -102,8 +102,20 @@ def _wait(raw: Raw, job: str) -> list[str]:
     return states
 
 
-def test_the_client_watches_every_event_once(server: Served, edit: Path, checkpoint: Path) -> None:
-    body = work(edit, checkpoint, "watched")
+@pytest.fixture(scope="module")
+def rendered(server: Served, edit: Path, checkpoint: Path) -> dict[str, Any]:
+    """Work that was done once: jobs with the same output folder keep its shots, and are quick."""
+    body = work(edit, checkpoint, "rendered")
+    with server.client() as client:
+        job = client.submit(edit, body["out"]["dir"], body["options"])
+        assert client.wait(job, timeout=240)["state"] == "done"
+    return body
+
+
+def test_the_client_watches_every_event_once(
+    server: Served, edit: Path, rendered: dict[str, Any]
+) -> None:
+    body = rendered
     with server.client() as client:
         job = client.submit(edit, body["out"]["dir"], body["options"], key="watched")
         events = list(client.watch(job, timeout=240))
@@ -118,10 +130,12 @@ def test_the_client_watches_every_event_once(server: Served, edit: Path, checkpo
         assert error.value.code == "E_NOT_FOUND"
 
 
-def test_the_same_in_asyncio_side_by_side(server: Served, edit: Path, checkpoint: Path) -> None:
+def test_the_same_in_asyncio_side_by_side(
+    server: Served, edit: Path, rendered: dict[str, Any]
+) -> None:
     async def both() -> None:
         async with AsyncClient(server.connection_file, timeout=120) as client:
-            body = work(edit, checkpoint, "async")
+            body = rendered
             job = await client.submit(edit, body["out"]["dir"], body["options"])
             watching = asyncio.ensure_future(client.wait(job, timeout=240))
             answers = await asyncio.gather(*(client.status(job) for _ in range(50)))
@@ -169,6 +183,7 @@ def test_a_failed_job_says_why_in_one_sentence(server: Served, checkpoint: Path)
         assert "Traceback" not in json.dumps(record)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_a_retry_and_no_job(
     server: Served, edit: Path, checkpoint: Path
 ) -> None:
@@ -338,6 +353,7 @@ def test_garbage_is_answered_and_harms_nobody(server: Served) -> None:
         assert raw.ok("ping", control=True)["load"] == 0
 
 
+@pytest.mark.slow
 def test_sigterm_ends_it_cleanly_and_jobs_go_on_after_the_next_start(
     tmp_path: Path,
 ) -> None:
