@@ -121,6 +121,20 @@ def open_mouth(shape: Tensor, by: Tensor) -> Tensor:
     return shape
 
 
+def eye_openings(shape: Tensor) -> Tensor:
+    """How far lids are apart, of landmarks (B, 79, 3): two places an eye, (B, 4), head units."""
+    upper, lower = (list(side) for side in zip(*FACING_EDGES[3:], strict=True))
+    return shape[:, lower, 1] - shape[:, upper, 1]
+
+
+def with_eye_openings(shape: Tensor, openings: Tensor) -> Tensor:
+    """Landmarks (B, 79, 3) whose upper lids leave openings (B, 4)."""
+    upper, lower = (list(side) for side in zip(*FACING_EDGES[3:], strict=True))
+    shape = shape.clone()
+    shape[:, upper, 1] = shape[:, lower, 1] - openings
+    return shape
+
+
 def closed_at_most(shape: Tensor) -> Tensor:
     """Landmarks (B, 79, 3) whose lips and lids do not pass through each other."""
     upper, lower = (list(side) for side in zip(*FACING_EDGES, strict=True))

@@ -8,8 +8,19 @@ from torch import Tensor
 
 from reenact_core.models.carry_over import FaceState
 from reenact_core.models.head_chart import Pose
-from reenact_core.models.slits import closed_at_most, mouth_width, open_mouth
+from reenact_core.models.slits import (
+    closed_at_most,
+    eye_openings,
+    mouth_width,
+    open_mouth,
+    with_eye_openings,
+)
 from reenact_core.timeline.plan import Scheme
+
+LEAST_OPEN = 0.04
+"""Opening of the driving eyes at the start, head units, below which they count as this open."""
+WIDEST = 1.3
+"""How far the driving eyes may widen the source's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +55,9 @@ def new_state(
 ) -> FaceState:
     """The source's face as it shall look in N driving frames; source and start: one face, or N."""
     shape = source.shape + settings.strength * (driving.shape - start.shape)
-    shape = closed_at_most(_opened(shape, source, start, settings.strength))
+    shape = _opened(shape, source, start, settings.strength)
+    eyes = _eyes(source, start, driving, settings.strength)
+    shape = closed_at_most(with_eye_openings(shape, eyes))
     if settings.transfer == "absolute":
         return FaceState(driving.pose, shape)
     turn = driving.pose.rotation @ start.pose.rotation.mT
@@ -68,6 +81,16 @@ def _opened(shape: Tensor, source: FaceState, start: FaceState, strength: float)
     """
     before = (mouth_width(start.shape) - mouth_width(source.shape).clamp_min(0)).clamp_min(0)
     return open_mouth(shape, (strength * before).expand(len(shape)))
+
+
+def _eyes(source: FaceState, start: FaceState, driving: FaceState, strength: float) -> Tensor:
+    """Openings of the new face's eyes: the source's own, in the driving eyes' proportion.
+
+    Differences would close narrow eyes while wide ones only narrow.
+    """
+    resting = eye_openings(start.shape).clamp_min(LEAST_OPEN)
+    share = (eye_openings(driving.shape).clamp_min(0) / resting).clamp(max=WIDEST)
+    return eye_openings(source.shape) * (1 + strength * (share - 1)).clamp_min(0)
 
 
 def rotation_power(rotation: Tensor, power: float) -> Tensor:

@@ -5,7 +5,12 @@ import torch
 from reenact_core.models.carry_over import FaceState
 from reenact_core.models.face_points import load_face_points
 from reenact_core.models.head_chart import Pose
-from reenact_core.models.slits import closed_at_most, mouth_width, open_mouth
+from reenact_core.models.slits import (
+    eye_openings,
+    mouth_width,
+    open_mouth,
+    with_eye_openings,
+)
 from reenact_core.motion.transfer import (
     MotionSettings,
     nearest_frame,
@@ -19,6 +24,8 @@ from tests.core.models.test_head_chart import pose
 def face(yaw: float, scale: float = 0.4, mouth: float = 0.0) -> FaceState:
     turned = pose(yaw)
     shape = torch.rand(1, 79, 3, generator=torch.Generator().manual_seed(5))
+    shape[:, [62, 37, 38, 43, 44], 1] = shape[:, [66, 41, 40, 47, 46], 1] - 0.1
+    shape[:, [61, 63], 1] = shape[:, [67, 65], 1] - 0.1
     shape[:, 57] += mouth
     return FaceState(Pose(turned.rotation, torch.tensor([scale]), turned.offset), shape)
 
@@ -28,7 +35,7 @@ def test_the_start_leaves_the_source_as_it_is() -> None:
     new = new_state(source, start, start, MotionSettings(transfer="relative"))
     assert torch.allclose(new.pose.rotation, source.pose.rotation, atol=1e-6)
     assert torch.allclose(new.pose.offset, source.pose.offset)
-    assert torch.allclose(new.shape, closed_at_most(source.shape))
+    assert torch.allclose(new.shape, source.shape, atol=1e-6)
 
 
 def test_relative_motion_adds_the_driver_s_turn() -> None:
@@ -62,6 +69,19 @@ def test_a_closed_mouth_opens_with_a_driver_who_starts_with_an_open_one() -> Non
         assert torch.allclose(mouth_width(new.shape), torch.tensor([width]), atol=1e-5)
     laughing = new_state(speaking, still, speaking, settings)
     assert float(mouth_width(laughing.shape)) > 0.35
+
+
+def test_eyes_close_in_proportion() -> None:
+    """A driver who closes wide eyes by half closes narrow ones by half, and a blink shuts both."""
+    head = load_face_points().mean_head[None]
+    wide, narrow = (
+        FaceState(pose(0), with_eye_openings(head, torch.full((1, 4), width)))
+        for width in (0.14, 0.06)
+    )
+    for now, expected in ((0.14, 0.06), (0.07, 0.03), (0.0, 0.0), (0.4, 0.078)):
+        driving = FaceState(pose(0), with_eye_openings(head, torch.full((1, 4), now)))
+        new = new_state(narrow, wide, driving, MotionSettings())
+        assert torch.allclose(eye_openings(new.shape), torch.tensor(expected), atol=1e-6)
 
 
 def test_half_a_turn_twice_is_the_turn() -> None:
