@@ -49,6 +49,8 @@ class Session:
         self.failure = ""
         """Why the last conversation ended too early."""
         self.jobs: dict[str, Job] = {}
+        self.drawn: list[object] = []
+        """What the panels show."""
         self.greeted = False
         """The server has just been connected to, and jobs of the file are to be taken up."""
 
@@ -126,6 +128,11 @@ class Session:
         """Stop a job."""
         return self.go(talks.cancel(job, mode, lambda reply: None))
 
+    def news(self) -> list[object]:
+        """What the panels would show now."""
+        told = [(job.state, round(job.fraction, 3), job.message) for job in self.jobs.values()]
+        return [self.connected, self.said, *told]
+
     def write_all(self) -> None:
         """Tell the scenes again of the jobs; undo takes back what they were told."""
         for job in self.jobs.values():
@@ -196,7 +203,10 @@ def tick() -> float | None:
         return None
     link.pump()
     SESSION.take_up()
-    _redraw()
+    news = SESSION.news()
+    if news != SESSION.drawn:
+        SESSION.drawn = news
+        _redraw()
     return TICK_SECONDS if link.busy else None
 
 
