@@ -2,15 +2,19 @@
 
 from collections.abc import Generator, Sequence
 
+from reenact_core.engine.diary import Diary
 from reenact_core.engine.events import Progress
-from reenact_core.engine.performer import Performer
+from reenact_core.engine.performer import GoingOn, Performer
 from reenact_core.engine.prepare import PreparedShot
 
 
 def move_faces(
-    shots: Sequence[PreparedShot], performer: Performer
+    shots: Sequence[PreparedShot], performer: Performer, diary: Diary | None = None
 ) -> Generator[Progress, None, dict[str, int]]:
     """Perform every take of every shot; gives the number of faces made, by shot.
+
+    With a diary, and a performer that can go on, only what is not done yet; the spools must hold
+    what is.
 
     Raises:
         ReenactError: the networks cannot do what a take asks, or the disk is full.
@@ -23,7 +27,11 @@ def move_faces(
     }
     takes = [take for shot in shots for role in shot.roles for take in role.takes]
     done = dict.fromkeys((shot.shot.shot_id for shot in shots), 0)
-    for take_id, index, face in performer.perform(takes):
+    if diary is not None and isinstance(performer, GoingOn):
+        faces = performer.go_on(takes, diary)
+    else:
+        faces = performer.perform(takes)
+    for take_id, index, face in faces:
         shot, role, stretch = places[take_id]
         role.new.write(stretch.start + index, face)
         shot_id = shot.shot.shot_id

@@ -6,26 +6,30 @@ its end and backwards to its beginning: two lanes that share nothing but S and d
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from functools import partial
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from reenact_core.devices import Compute, out_of_memory_named
+from reenact_core.engine.diary import Diary
 from reenact_core.engine.performer import Crops, Floats, NewFace, Take
 from reenact_core.errors import SettingsError
 from reenact_core.models.carry_over import FaceState
 from reenact_core.models.compact import Compact, FaceSource
 from reenact_core.models.head_chart import Pose
 from reenact_core.models.integrators.table import Integrator
-from reenact_core.motion.batched import prepare_source, read_faces, step_inputs
+from reenact_core.motion.batched import Followed, prepare_source, read_faces, step_inputs
 from reenact_core.motion.lanes import LaneSettings, ShotLanes, run_lanes
 from reenact_core.motion.other_integrator import OtherIntegrator, faces_of, put_in
 from reenact_core.motion.recurrent import Carry, Recurrence, Reenacted, StepInput
 from reenact_core.motion.source_frame import choose_source_frame, eye_openness
 from reenact_core.motion.transfer import MotionSettings, nearest_frame, smooth
-from reenact_core.timeline.plan import Scheme
 
 CHUNK = 8
 """Driving frames that are prepared together."""
@@ -35,12 +39,46 @@ OTHER_CHUNK = 32
 _FACE = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Lane:
-    """One direction of a take: which driving frame each of its results belongs to."""
+    """One direction of a take, under way."""
 
     take: Take
     order: range
+    """Which driving frame each of its results belongs to."""
+    followed: Followed
+    running: ShotLanes | None = None
+    given: int = 0
+    """Frames whose inputs were given; when the next is asked for, their faces are done."""
+    told: int = 0
+    """Frames whose faces were handed on."""
+
+    def page(self) -> dict[str, NDArray[Any]]:
+        """What going on from here takes."""
+        page = {"given": np.array(self.given), "count": np.array(self.followed.count)}
+        tensors = {"last": self.followed.last, "field": self.followed.field}
+        if self.running is not None and _FACE in self.running.carries:
+            carry = self.running.carries[_FACE]
+            tensors |= {"carry_previous": carry.previous, "carry_field": carry.field}
+        return page | {key: one.cpu().numpy() for key, one in tensors.items() if one is not None}
+
+
+@dataclass(slots=True, eq=False)
+class _Rounds:
+    """Writes down where all lanes stand, between two turns of the loop that runs them."""
+
+    diary: Diary | None
+    lanes: dict[str, _Lane]
+    asked: set[str] = dataclass_field(default_factory=set)
+    """Lanes that were asked for the input of the turn that is being made up."""
+
+    def before(self, lane_id: str) -> None:
+        """A lane is asked for its next input; the first one that is shows a new turn."""
+        if lane_id in self.asked:
+            self.asked.clear()
+            if self.diary is not None and self.diary.is_due:
+                self.diary.write({name: lane.page() for name, lane in self.lanes.items()})
+        self.asked.add(lane_id)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,45 +99,87 @@ class NetworkPerformer:
 
     def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:
         """Every frame of every take, the takes of one scheme side by side."""
-        schemes: dict[Scheme, None] = dict.fromkeys(take.scheme for take in takes)
-        for scheme in schemes:
-            lanes: dict[str, _Lane] = {}
+        return self.go_on(takes, None)
+
+    def go_on(
+        self, takes: Sequence[Take], diary: Diary | None
+    ) -> Iterator[tuple[str, int, NewFace]]:
+        """The same, without the frames that a diary says are done; it is kept up to date.
+
+        Faces are the same, sample by sample, wherever an earlier process was stopped.
+        """
+        lanes: dict[str, _Lane] = {}
+        rounds = _Rounds(diary, lanes)
+        for scheme in dict.fromkeys(take.scheme for take in takes):
             shots = (
                 shot
                 for take in takes
                 if take.scheme == scheme
-                for shot in self._both_ways(take, lanes)
+                for shot in self._both_ways(take, rounds)
             )
             step = partial(_step, Recurrence(self.models, scheme))
             with out_of_memory_named(self.compute):
                 yield from _unrolled(run_lanes(shots, step, self.lanes), lanes)
 
-    def _both_ways(self, take: Take, lanes: dict[str, _Lane]) -> Iterator[ShotLanes]:
-        """The lanes of a take, entered into `lanes` by their ids."""
+    def _both_ways(self, take: Take, rounds: _Rounds) -> Iterator[ShotLanes]:
+        """The lanes of a take that have frames left to do."""
         source = prepare_source(self.models, self._tensor(take.source))
         states = self._states(take.driving)
         resting = self._resting(take, source)
         start = nearest_frame(states, source.state) if self.motion.best_start else 0
-        forwards = _Lane(take, range(start, len(take.driving)))
-        ahead = self._inputs(forwards, source, states[start:], resting[start:])
-        lanes[f"{take.take_id}>"] = forwards
-        yield ShotLanes(f"{take.take_id}>", ahead)
+        orders = {">": range(start, len(take.driving))}
         if start > 0:
-            backwards = _Lane(take, range(start, -1, -1))
-            before, rest = _reversed(states[: start + 1]), _reversed(resting[: start + 1])
-            lanes[f"{take.take_id}<"] = backwards
-            yield ShotLanes(f"{take.take_id}<", self._inputs(backwards, source, before, rest))
+            orders["<"] = range(start, -1, -1)
+        first = self._tensor(take.driving[start][None])
+        for way, order in orders.items():
+            lane = _Lane(take, order, Followed(first))
+            ordered = _at(states, order), _at(resting, order)
+            name = f"{take.take_id}{way}"
+            rounds.lanes[name] = lane
+            carries = self._recall(lane, rounds.diary, name)
+            if lane.given < len(order):
+                inputs = self._inputs(lane, source, *ordered)
+                lane.running = ShotLanes(name, _counted(lane, name, inputs, rounds), carries)
+                yield lane.running
+
+    def _recall(self, lane: _Lane, diary: Diary | None, name: str) -> dict[int, Carry]:
+        """Put a lane where an earlier process left it; gives the carries that it had."""
+        page = {} if diary is None else diary.pages.get(name, {})
+        if not page:
+            return {}
+
+        def tensor(key: str) -> Tensor:
+            return torch.from_numpy(page[key]).to(self.compute.device)
+
+        lane.given = lane.told = int(page["given"])
+        lane.followed.count = int(page["count"])
+        if lane.followed.count:
+            lane.followed.last, lane.followed.field = tensor("last"), tensor("field")
+        if "carry_previous" not in page:
+            return {}
+        return {_FACE: Carry(tensor("carry_previous"), tensor("carry_field"))}
 
     def _inputs(
         self, lane: _Lane, source: FaceSource, states: FaceState, resting: FaceState
-    ) -> Iterator[Mapping[int, StepInput]]:
-        chunks = self._chunks(lane.take.driving, lane.order)
-        settings = self._settings(lane.take)
-        steps = step_inputs(self.models, source, chunks, states, settings, resting=resting)
+    ) -> Iterator[StepInput]:
+        """The inputs of a lane's frames that are left to do."""
+        settings, count = self._settings(lane.take), lane.followed.count
+        chunks = self._chunks(lane.take.driving, lane.order[count:])
+        if count:
+            left = [0, *range(count - 1, len(lane.order))]
+            states, resting = _at(states, left), _at(resting, left)
+        steps = step_inputs(
+            self.models,
+            source,
+            chunks,
+            states,
+            settings,
+            resting=resting,
+            followed=lane.followed,
+        )
         if self.integrator is not None:
             steps = self._with_other(self.integrator, lane, source, steps, settings)
-        for inputs in steps:
-            yield {_FACE: inputs}
+        return islice(steps, lane.given - count, None)
 
     def _with_other(
         self,
@@ -122,8 +202,10 @@ class NetworkPerformer:
         placed = lane.take.own is not None or settings.transfer == "absolute"
         relative = False if self.motion.transfer == "absolute" else None
         other = OtherIntegrator(integrator, relative, placed)
-        chunks = self._chunks(lane.take.driving, lane.order, OTHER_CHUNK)
-        faces = faces_of(other, source.pixels, chunks)
+        count = lane.followed.count
+        order = [lane.order[0], *lane.order[count:]] if count else lane.order
+        chunks = self._chunks(lane.take.driving, order, OTHER_CHUNK)
+        faces = islice(faces_of(other, source.pixels, chunks), 1 if count else 0, None)
         for inputs, face in zip(steps, faces, strict=True):
             with torch.inference_mode():
                 swapped = put_in(self.models, other, inputs, face)
@@ -159,7 +241,7 @@ class NetworkPerformer:
                 ]
             )
 
-    def _chunks(self, crops: Crops, order: range, count: int = CHUNK) -> Iterator[Tensor]:
+    def _chunks(self, crops: Crops, order: Sequence[int], count: int = CHUNK) -> Iterator[Tensor]:
         """Crops (n, 3, 256, 256) in [0, 1], in that order, `count` at a time."""
         for start in range(0, len(order), count):
             part = [crops[index] for index in order[start : start + count]]
@@ -176,6 +258,18 @@ def _step(recurrence: Recurrence, inputs: StepInput, carry: Carry) -> tuple[Reen
         return recurrence.step(inputs, carry)
 
 
+def _counted(
+    lane: _Lane, name: str, inputs: Iterator[StepInput], rounds: _Rounds
+) -> Iterator[Mapping[int, StepInput]]:
+    while True:
+        rounds.before(name)
+        step = next(inputs, None)
+        if step is None:
+            return
+        lane.given += 1
+        yield {_FACE: step}
+
+
 def _unrolled(
     results: Iterator[tuple[str, dict[int, Reenacted]]], lanes: Mapping[str, _Lane]
 ) -> Iterator[tuple[str, int, NewFace]]:
@@ -183,12 +277,11 @@ def _unrolled(
 
     Both lanes of a take begin with d_0; it is taken from the one that goes forwards.
     """
-    done = dict.fromkeys(lanes, 0)
     for lane_id, faces in results:
         lane = lanes[lane_id]
-        index = lane.order[done.setdefault(lane_id, 0)]
-        repeated = lane.order.step < 0 and done[lane_id] == 0
-        done[lane_id] += 1
+        index = lane.order[lane.told]
+        repeated = lane.order.step < 0 and lane.told == 0
+        lane.told += 1
         if not repeated:
             yield lane.take.take_id, index, _new_face(faces[_FACE])
 
@@ -202,7 +295,8 @@ def _new_face(face: Reenacted) -> NewFace:
     )
 
 
-def _reversed(states: FaceState) -> FaceState:
-    pose = states.pose
-    turned = Pose(pose.rotation.flip(0), pose.scale.flip(0), pose.offset.flip(0))
-    return FaceState(turned, states.shape.flip(0))
+def _at(states: FaceState, order: Sequence[int]) -> FaceState:
+    """Faces in another order."""
+    pose, numbers = states.pose, torch.as_tensor(order, device=states.shape.device)
+    turned = Pose(pose.rotation[numbers], pose.scale[numbers], pose.offset[numbers])
+    return FaceState(turned, states.shape[numbers])

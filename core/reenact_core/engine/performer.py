@@ -5,11 +5,12 @@ The engine cuts, spools and pastes; a performer knows networks. Tests pass in on
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reenact_core.engine.diary import Diary
 from reenact_core.engine.spool import Spool, from_samples
 from reenact_core.timeline.plan import Scheme
 
@@ -84,4 +85,15 @@ class Performer(Protocol):
 
     def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:
         """Every frame of every take once, in any order: take, index in its driving, new face."""
+        ...
+
+
+@runtime_checkable
+class GoingOn(Protocol):
+    """A performer that can go on where an earlier process was stopped."""
+
+    def go_on(
+        self, takes: Sequence[Take], diary: Diary | None
+    ) -> Iterator[tuple[str, int, NewFace]]:
+        """As `Performer.perform`, without what the diary says is done; it is kept up to date."""
         ...

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from reenact_core.crop.harmonise import GRID, Match
 from reenact_core.engine.casting import POINT_COUNT
 from reenact_core.engine.cut_face import CutFace
+from reenact_core.engine.diary import Diary
 from reenact_core.engine.driving import Drive, Performance
 from reenact_core.engine.edges import TrackEdges
 from reenact_core.engine.placement import Placement, Steady, placed, steadied
@@ -50,6 +51,47 @@ def keep_moved(prepared: PreparedShot, settings: Settings, folder: Path) -> None
         ],
     }
     write_json(folder / ROLES_FILE, table)
+
+
+def half_moved(prepared: PreparedShot, scratch: Path, key: str) -> Diary | None:
+    """The diary of a shot's recurrence, with the faces that an earlier worker had made before.
+
+    Both lie under `scratch`, whoever's claim it is, for as long as the unit is not done. None where
+    the file system gives a file no second name: then the shot is begun anew.
+    """
+    folder = scratch / f"half-{key[:12]}"
+    folder.mkdir(exist_ok=True)
+    diary = Diary.at(folder / "diary.npz")
+    for number, role in enumerate(prepared.roles):
+        for kind, spool in (("faces", role.new.pixels), ("points", role.new.points)):
+            kept = folder / f"{number}.{kind}"
+            if diary.pages and not _copied(kept, spool):
+                diary.pages.clear()
+            if not _renamed_link(spool.path, kept):
+                return None
+    return diary
+
+
+def _renamed_link(source: Path, target: Path) -> bool:
+    """Give a file a second name, in place of what had that; False where there is no such thing."""
+    partial = target.with_name(f".{target.name}")
+    partial.unlink(missing_ok=True)
+    try:
+        os.link(source, partial)
+    except OSError:
+        return False
+    os.replace(partial, target)
+    return True
+
+
+def _copied(kept: Path, spool: Spool) -> bool:
+    """Whether a spool now holds what an earlier one held."""
+    try:
+        with kept.open("rb") as stream:
+            shutil.copyfileobj(stream, spool.stream)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _keep_role(

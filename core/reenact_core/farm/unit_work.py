@@ -1,6 +1,7 @@
 """The work of each kind of unit, by the engine's own parts; files get their names when whole."""
 
 import os
+import shutil
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from reenact_core.engine.move import move_faces
 from reenact_core.engine.performer import Crops, NewFace, Take
 from reenact_core.engine.prepare import prepare_shot
 from reenact_core.farm.desk import Desk
-from reenact_core.farm.moved_faces import keep_moved, open_moved
+from reenact_core.farm.moved_faces import half_moved, keep_moved, open_moved
 from reenact_core.farm.plan import Unit
 from reenact_core.files import sha256
 from reenact_core.media.codecs import EncodeSettings, choose_codec
@@ -53,7 +54,9 @@ def do_move(unit: Unit, desk: Desk, scratch: Path) -> UnitEvents:
     workshop = desk.workshop(scratch, performer)
     with ExitStack() as stack:
         prepared = yield from prepare_shot(shot, workshop, stack)
-        yield from move_faces([prepared], performer)
+        diary = half_moved(prepared, scratch, unit.key)
+        yield from move_faces([prepared], performer, diary)
+        shutil.rmtree(scratch / "moved", ignore_errors=True)
         keep_moved(prepared, desk.settings, scratch / "moved")
     _settle(scratch / "moved", target)
     return []

@@ -1,15 +1,17 @@
 """Units done one after the other by one process: claimed, worked on, recorded."""
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from reenact_core.engine.events import Progress
+from reenact_core.engine.resume import FOLDER
 from reenact_core.errors import ReenactError, SettingsError
 from reenact_core.farm.claims import STEAL_SECONDS, Claim, Watcher, beating, lay_out, try_claim
 from reenact_core.farm.desk import Desk
@@ -153,8 +155,9 @@ def run_unit(
             failure = yield from _work(unit, desk, stopped)
         done = failure is None
     finally:
+        if done or unit.kind != "move":
+            shutil.rmtree(desk.folder.work(unit, desk.worker), ignore_errors=True)
         claim.release(done=done)
-        shutil.rmtree(desk.folder.work(unit, desk.worker), ignore_errors=True)
     return UnitDone(unit, kept=False) if failure is None else UnitFailed(unit, failure)
 
 
@@ -220,8 +223,7 @@ def _work(
     began, started = time.monotonic(), _now()
     try:
         desk.check_inputs(desk.plan.shot(unit.shot))
-        scratch = desk.folder.work(unit, desk.worker)
-        shutil.rmtree(scratch, ignore_errors=True)
+        scratch = _inherited(unit, desk)
         made = yield from _watched(unit, _WORK[unit.kind](unit, desk, scratch), stopped)
         record = Done(
             unit.id,
@@ -238,6 +240,19 @@ def _work(
         return _failure(unit, desk, _as_ours(error))
     forget_failure(desk.folder, unit)
     return None
+
+
+def _inherited(unit: Unit, desk: Desk) -> Path:
+    """The unit's folder of work, with what the one who had the unit before has left in it."""
+    mine = desk.folder.work(unit, desk.worker)
+    if mine.is_dir():
+        return mine
+    for left in mine.parent.glob(f"{unit.id}@*"):
+        with suppress(OSError):
+            os.rename(left, mine)
+            shutil.rmtree(mine / FOLDER, ignore_errors=True)
+            return mine
+    return mine
 
 
 def _watched(

@@ -1,0 +1,70 @@
+"""A take that is stopped and gone on with elsewhere has the samples of one that was not."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from reenact_core.devices import Compute
+from reenact_core.engine import diary as diaries
+from reenact_core.engine import network_performer
+from reenact_core.engine.diary import Diary
+from reenact_core.engine.network_performer import NetworkPerformer
+from reenact_core.engine.performer import Crops, Take
+from reenact_core.engine.spool import open_spool, to_samples
+from reenact_core.models.compact import Compact, give_readers
+from reenact_core.motion.lanes import LaneSettings
+from reenact_core.motion.transfer import MotionSettings
+from tests.synthetic import draw, one_face
+
+SIZE, COUNT = 128, 5
+
+
+@pytest.fixture(scope="module")
+def performer() -> NetworkPerformer:
+    torch.manual_seed(0)
+    networks = Compact().eval().requires_grad_(False)
+    give_readers(networks)
+    return NetworkPerformer(networks, MotionSettings(), LaneSettings(2), Compute())
+
+
+@pytest.fixture
+def takes(tmp_path: Path) -> Iterator[list[Take]]:
+    faces = one_face(SIZE, SIZE)
+    with ExitStack() as stack:
+        spool = stack.enter_context(open_spool(tmp_path / "crops", (SIZE, SIZE, 3), np.uint8))
+        for number in range(COUNT):
+            pixels = draw(SIZE, SIZE, faces(3 * number)).astype(np.float32) / 255
+            spool.write(number, to_samples(pixels, np.uint8))
+        crops = Crops(spool, np.arange(COUNT))
+        yield [Take(name, crops[2], crops, "subtle", 1.0, None, "relative") for name in "a"]
+
+
+def test_a_diary_leads_on_to_the_same_samples(
+    performer: NetworkPerformer,
+    takes: list[Take],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(network_performer, "CHUNK", 2)
+    monkeypatch.setattr(diaries, "SECONDS", 0.0)
+    unbroken = {(name, index): face.pixels for name, index, face in performer.perform(takes)}
+    found: dict[tuple[str, int], np.ndarray[tuple[int, ...], np.dtype[np.float32]]] = {}
+    for stop in (3, None):
+        run = performer.go_on(takes, Diary.at(tmp_path / "diary.npz"))
+        found |= {(name, index): face.pixels for name, index, face in islice(run, stop)}
+    assert found.keys() == unbroken.keys()
+    for place, pixels in found.items():
+        np.testing.assert_array_equal(pixels, unbroken[place])
+
+
+def test_a_damaged_diary_begins_anew(tmp_path: Path) -> None:
+    path = tmp_path / "diary.npz"
+    Diary.at(path).write({"a>": {"given": np.array(3)}})
+    assert set(Diary.at(path).pages) == {"a>"}
+    path.write_bytes(path.read_bytes()[:40])
+    assert not Diary.at(path).pages
