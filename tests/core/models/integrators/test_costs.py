@@ -11,12 +11,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from reenact_core.models.integrators.canonical_keypoints import CanonicalSettings
 from reenact_core.models.integrators.dagan import Dagan, DaganSettings
+from reenact_core.models.integrators.fomm import Fomm
 from reenact_core.models.integrators.liveportrait import LivePortrait, LivePortraitSettings
 from reenact_core.models.integrators.osfv import Osfv, OsfvSettings, PlainSettings
 from reenact_core.models.integrators.resnet import Resnet, resnet_settings
 from reenact_core.models.integrators.spade import SpadeSettings
 from reenact_core.models.integrators.tpsmm import Tpsmm, TpsmmSettings
 from reenact_core.models.integrators.volumes import VolumeMotionSettings, VolumeSettings
+from reenact_core.models.paper_settings import IntegratorSettings
 
 SPADE = DaganSettings(
     dataclasses.replace(
@@ -36,6 +38,7 @@ PORTRAIT = LivePortraitSettings(
 )
 
 COSTS: dict[str, tuple[Callable[[], Any], float, float, float]] = {
+    "fomm": (lambda: Fomm(IntegratorSettings()), 59.8, 89.3, 23.1),
     "tpsmm": (lambda: Tpsmm(TpsmmSettings()), 73.9, 243.8, 35.0),
     "dagan": (lambda: Dagan(DaganSettings()), 74.7, 108.9, 51.8),
     "spade": (lambda: Dagan(SPADE), 96.1, 577.8, 51.8),
