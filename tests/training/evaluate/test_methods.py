@@ -82,7 +82,14 @@ class _Doubling:
     def detect(self, frames: Tensor) -> Keypoints:
         return Keypoints(torch.zeros(len(frames), 1, 2))
 
-    def reenact(self, source: Tensor, initial: Tensor, driving: Tensor, *_: object) -> Tensor:
+    def reenact(
+        self,
+        source: Tensor,
+        driving_initial: Tensor,
+        driving: Tensor,
+        relative: bool | None = True,
+        adapt_scale: bool | None = False,
+    ) -> Tensor:
         self.sources.append(len(source))
         return torch.nn.functional.interpolate(driving, scale_factor=2.0)
 
