@@ -53,6 +53,11 @@ class Claim:
         except OSError:
             return  # the disk may be full or away for a moment; a later beat tells
 
+    def check(self) -> None:
+        """See now whether the claim is still this worker's."""
+        if not self.path.exists() and self.path.parent.is_dir():
+            self.lost.set()
+
     def release(self, *, done: bool) -> None:
         """Give the unit back, or take its claim away for good."""
         with suppress(OSError):  # gone: taken by another worker

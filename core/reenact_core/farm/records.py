@@ -83,7 +83,7 @@ def write_record(folder: Path, record: Done | Failed, worker: str) -> None:
     path = folder / f"{record.unit}.json"
     partial = folder / f".partial-{worker}-{record.unit}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)  # never its parent: a job that is gone stays gone
         partial.write_text(json.dumps(to_plain(record), indent=1) + "\n", "utf-8")
         os.replace(partial, path)
     except OSError as error:

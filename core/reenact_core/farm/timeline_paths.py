@@ -62,7 +62,7 @@ def _readings(url: str) -> Iterator[str]:
     """What a URL may mean as a path: as written, unquoted, and without `file:` and host."""
     yield url
     if url[:5].lower() == "file:":
-        path = unquote(url[5:])
+        path = unquote(url[5:]).replace("//localhost/", "///", 1)
         bare = "/" + path.lstrip("/")
         yield bare
         yield bare[1:]  # file:///P:/show

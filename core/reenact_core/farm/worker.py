@@ -5,7 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -42,6 +42,14 @@ _LOOK_SECONDS = 0.5
 
 class StoppedError(Exception):
     """The caller asked to stop; what was under way is given back."""
+
+
+class NeededError(TemporaryError):
+    """A unit that is needed has failed, as the failure says."""
+
+    def __init__(self, failure: Failed) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,23 +150,39 @@ def run_unit(
     Raises:
         StoppedError: `stopped` said so.
     """
-    try:
-        _check_kind(unit)
-        claim = yield from _claimed(unit, desk, watcher, stopped, wait)
-    except ReenactError as error:
-        return UnitFailed(unit, _failure(unit, desk, error))
-    if claim is None:
-        return UnitDone(unit, kept=True) if is_done(unit, desk) else None
+    while True:
+        try:
+            _check_kind(unit)
+            claim = yield from _claimed(unit, desk, watcher, stopped, wait)
+        except NeededError as error:
+            return UnitFailed(unit, error.failure)
+        except ReenactError as error:
+            return UnitFailed(unit, _failure(unit, desk, error))
+        if claim is None:
+            return UnitDone(unit, kept=True) if is_done(unit, desk) else None
+        wrong = yield from _with_claim(unit, desk, claim, stopped)
+        if wrong is None:
+            return UnitDone(unit, kept=False)
+        if not claim.lost.is_set():
+            return UnitFailed(unit, _failure(unit, desk, wrong))
+        # Another worker took this one for dead, and its folder with it: that one's word counts.
+
+
+def _with_claim(
+    unit: Unit, desk: Desk, claim: Claim, stopped: Callable[[], bool]
+) -> Generator[UnitProgress, None, ReenactError | None]:
+    """Do a unit that is held, and let go of it; gives what went wrong."""
     done = False
     try:
         with beating(claim):
-            failure = yield from _work(unit, desk, stopped)
-        done = failure is None
+            wrong = yield from _work(unit, desk, stopped)
+        done = wrong is None
+        claim.check()
     finally:
         if done or unit.kind != "move":
             shutil.rmtree(desk.folder.work(unit, desk.worker), ignore_errors=True)
         claim.release(done=done)
-    return UnitDone(unit, kept=False) if failure is None else UnitFailed(unit, failure)
+    return wrong
 
 
 def _check_kind(unit: Unit) -> None:
@@ -211,15 +235,18 @@ def _shot_is_rendered(move: Unit, desk: Desk) -> bool:
 def _check_needs(unit: Unit, desk: Desk) -> None:
     known = desk.plan.by_id()
     for name in unit.needs:
-        if not is_done(known[name], desk):
-            failed = read_failed(desk.folder, known[name])
-            reason = "is not done" if failed is None else f"failed: {failed.message}"
-            raise TemporaryError(f"unit {unit.id} needs {name}, which {reason}")
+        if is_done(known[name], desk):
+            continue
+        failed = read_failed(desk.folder, known[name])
+        if failed is None:
+            raise TemporaryError(f"unit {unit.id} needs {name}, which is not done")
+        message = f"needs {name}, which failed: {failed.message}"
+        raise NeededError(replace(failed, unit=unit.id, key=unit.key, message=message))
 
 
 def _work(
     unit: Unit, desk: Desk, stopped: Callable[[], bool]
-) -> Generator[UnitProgress, None, Failed | None]:
+) -> Generator[UnitProgress, None, ReenactError | None]:
     began, started = time.monotonic(), _now()
     try:
         desk.check_inputs(desk.plan.shot(unit.shot))
@@ -237,7 +264,7 @@ def _work(
         )
         write_record(desk.folder.done, record, desk.worker)
     except (ReenactError, OSError, MemoryError) as error:
-        return _failure(unit, desk, _as_ours(error))
+        return _as_ours(error)
     forget_failure(desk.folder, unit)
     return None
 
@@ -245,7 +272,7 @@ def _work(
 def _inherited(unit: Unit, desk: Desk) -> Path:
     """The unit's folder of work, with what the one who had the unit before has left in it."""
     mine = desk.folder.work(unit, desk.worker)
-    if mine.is_dir():
+    if mine.is_dir() or unit.kind != "move":
         return mine
     for left in mine.parent.glob(f"{unit.id}@*"):
         with suppress(OSError):

@@ -1,0 +1,123 @@
+"""`reenact farm`, with networks whose weights are drawn by chance."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import opentimelineio as otio
+import pytest
+import torch
+
+from reenact_cli.main import run
+from reenact_core.models.compact import Compact
+from reenact_core.models.state_dicts import write_weights
+from tests.cli.process import reenact
+from tests.core.engine.shots import picture_hash
+from tests.synthetic import TimelineClip, one_face, write_clip, write_portrait, write_timeline
+
+LENGTH = 5
+
+
+@pytest.fixture
+def edit(tmp_path: Path) -> Path:
+    """One shot that is recast, with the drawn face's places as `reenact track` finds them."""
+    write_clip(tmp_path / "a.mkv", LENGTH)
+    faces = [one_face(192, 144)(frame)[0] for frame in range(LENGTH)]
+    track = {
+        "id": 1,
+        "start": 0,
+        "boxes": [list(face.box) for face in faces],
+        "landmarks": [face.landmarks.tolist() for face in faces],
+        "confidence": [1.0] * LENGTH,
+    }
+    table = {"version": 1, "video": "a.mkv", "rate": "25", "tracks": [track]}
+    (tmp_path / "a.json").write_text(json.dumps(table))
+    face = str(write_portrait(tmp_path / "face.png"))
+    ask = {"version": 1, "mode": "recast", "source": face}
+    clips = [TimelineClip("sh010", tmp_path / "a.mkv", 0, LENGTH, LENGTH, ask)]
+    return write_timeline(tmp_path / "cut.otio", clips)
+
+
+@pytest.fixture
+def asked(edit: Path) -> list[str]:
+    """What `render` and `farm plan` are both told."""
+    torch.manual_seed(0)
+    network, path = Compact(), edit.with_name("chance.safetensors")
+    write_weights(path, network, architecture="compact", configuration=network.configuration())
+    tracks = str(edit.with_name("a.json"))
+    return [str(edit), "--checkpoint", str(path), "--tracks", tracks, "--codec", "ffv1"]
+
+
+def printed(capsys: pytest.CaptureFixture[str], status: int, *arguments: str) -> dict[str, Any]:
+    """A command's JSON."""
+    assert run([*arguments, "--json"]) == status
+    table = json.loads(capsys.readouterr().out)
+    assert isinstance(table, dict)
+    return table
+
+
+def test_a_job_is_planned_done_watched_and_assembled(
+    edit: Path,
+    asked: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = str(tmp_path / "job")
+    plan = printed(capsys, 0, "farm", "plan", *asked, "-o", job, "--frames-per-unit", "2")
+    kinds = {"track": [0, 1], "move": [1, 2], "render": [2, 5], "assemble": [5, 6]}
+    assert plan["units"] == kinds
+    assert printed(capsys, 0, "farm", "status", job)["units"]["ready"] == 1
+    missing = printed(capsys, 75, "farm", "assemble", job)
+    assert "pieces are missing" in missing["error"]["message"]
+    try_ids = printed(capsys, 75, "farm", "run-unit", job, "sh010.move")
+    assert "needs sh010.track" in try_ids["units"][0]["error"]["message"]
+    assert printed(capsys, 0, "farm", "run-unit", job, "0-3")["status"] == 0
+    assert run(["farm", "run-unit", job, "--all", "--openjd"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("openjd_") for line in lines)
+    result = printed(capsys, 0, "farm", "assemble", job, "--clear")
+    status = printed(capsys, 0, "farm", "status", job)
+    assert (status["units"]["done"], status["seconds_left"]) == (6, 0.0)
+    assert not (tmp_path / "job" / "pieces").exists()
+    plain = printed(capsys, 0, "render", *asked, "-o", str(tmp_path / "plain"))
+    files = [Path(table["shots"][0]["file"]) for table in (result, plain)]
+    assert files[0].name == files[1].name
+    assert picture_hash(files[0]) == picture_hash(files[1])
+    new = otio.adapters.read_from_file(str(tmp_path / "job" / "out" / "cut.otio"))
+    assert next(iter(new.find_clips())).active_media_reference_key == "reenact"
+
+
+def test_networks_that_are_not_those_of_the_plan_are_refused(
+    edit: Path, asked: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = str(tmp_path / "job")
+    printed(capsys, 0, "farm", "plan", *asked, "-o", job)
+    printed(capsys, 0, "farm", "run-unit", job, "0")
+    Path(asked[2]).unlink()
+    gone = printed(capsys, 12, "farm", "run-unit", job, "1")["units"][0]
+    assert (gone["exit"], gone["error"]["code"]) == (12, "checkpoint")
+    torch.manual_seed(1)
+    other = Compact()
+    write_weights(
+        Path(asked[2]), other, architecture="compact", configuration=other.configuration()
+    )
+    changed = printed(capsys, 12, "farm", "run-unit", job, "1")["units"][0]
+    assert "other networks than those that the job was planned with" in changed["error"]["message"]
+
+
+@pytest.mark.parametrize("command", [["status"], ["assemble"], ["run-unit", "0"], ["submit"]])
+def test_a_folder_without_a_plan_is_told(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = printed(capsys, 4, "farm", command[0], str(tmp_path), *command[1:])
+    assert "plan.json: cannot be read" in told["error"]["message"]
+
+
+@pytest.mark.slow
+def test_the_local_engine_does_a_whole_job(asked: list[str], tmp_path: Path) -> None:
+    job = str(tmp_path / "job")
+    assert reenact("farm", "plan", *asked, "-o", job, "--frames-per-unit", "2").returncode == 0
+    done = reenact("farm", "submit", job, "--workers", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["complete"]

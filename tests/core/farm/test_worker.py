@@ -1,0 +1,209 @@
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reenact_core.engine.performer import NewFace, Take
+from reenact_core.errors import CheckpointError, OutOfMemoryError, ReenactError
+from reenact_core.farm.claims import try_claim
+from reenact_core.farm.job_folder import JobFolder, TemporaryError
+from reenact_core.farm.plan import FarmPlan, Unit, read_plan
+from reenact_core.farm.records import read_failed
+from reenact_core.farm.survey import summarise, survey
+from reenact_core.farm.worker import (
+    StoppedError,
+    UnitDone,
+    UnitEvent,
+    UnitFailed,
+    UnitProgress,
+    run_units,
+)
+from reenact_core.timeline.plan import Shot
+from tests.core.engine.shots import picture_hash, recast, shot_of
+from tests.core.farm.jobs import assembled, desk_in, do_units, make_job, placed_at
+from tests.echo import EchoPerformer
+from tests.synthetic import write_clip, write_portrait
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("media")
+    write_clip(folder / "clip.mkv", 12)
+    write_clip(folder / "nobody.mkv", 6, cast=lambda _: [])
+    write_portrait(folder / "face.png")
+    return folder
+
+
+def shots_of(media: Path, *clips: str) -> list[Shot]:
+    cast = recast(media / "face.png")
+    return [
+        placed_at(shot_of(media / clip, 0, 6, cast, name=f"s{n}"), n)
+        for n, clip in enumerate(clips)
+    ]
+
+
+@pytest.fixture
+def job(media: Path, tmp_path: Path) -> Path:
+    make_job(tmp_path / "job", *shots_of(media, "clip.mkv"), frames_per_unit=3)
+    return tmp_path / "job"
+
+
+def kept(events: Sequence[UnitEvent]) -> list[bool]:
+    return [event.kept for event in events if isinstance(event, UnitDone)]
+
+
+def failures(events: Sequence[UnitEvent]) -> list[UnitFailed]:
+    return [event for event in events if isinstance(event, UnitFailed)]
+
+
+def states(job: Path) -> dict[str, str]:
+    return {one.unit.id: one.state for one in survey(JobFolder(job), read_plan(job)).look()}
+
+
+def test_what_is_done_is_not_done_again(job: Path) -> None:
+    status, events = do_units(desk_in(job))
+    assert (status, kept(events)) == (0, [False] * 4)
+    assert (status, kept(do_units(desk_in(job))[1])) == (0, [True] * 4)
+    first = assembled(desk_in(job))
+    before = first.rendered[0].output.path.stat().st_mtime_ns
+    assert assembled(desk_in(job)).rendered[0].output.path.stat().st_mtime_ns == before
+    assert set(states(job).values()) == {"done"}
+
+
+def test_two_workers_on_one_unit_give_one_result(job: Path) -> None:
+    plan = read_plan(job)
+    do_units(desk_in(job), list(plan.units[:3]))
+    piece = next((job / "pieces").rglob("*.mp4"))
+    before = picture_hash(piece)
+    slow, quick = desk_in(job), desk_in(job)
+    (job / "done" / f"{plan.units[2].id}.json").unlink()
+    run = run_units([plan.units[2]], slow)
+    assert isinstance(next(run), UnitProgress)
+    status, events = do_units(quick, [plan.units[2]], steal_after=0)
+    assert (status, kept(events)) == (0, [False])
+    assert isinstance(list(run)[-1], UnitDone)
+    assert picture_hash(piece) == before
+
+
+def test_a_unit_before_its_time_is_for_later(job: Path) -> None:
+    status, events = do_units(desk_in(job), [read_plan(job).units[2]])
+    assert status == 75
+    assert "needs s0.move, which is not done" in failures(events)[0].failure.message
+
+
+def test_asked_to_stop_it_finishes_the_frame_and_gives_the_unit_back(job: Path) -> None:
+    asked: list[bool] = []
+    desk = desk_in(job)
+    do_units(desk, list(desk.plan.units[:2]))
+    with pytest.raises(StoppedError):
+        for event in run_units([desk.plan.units[2]], desk, stopped=lambda: bool(asked)):
+            asked.append(isinstance(event, UnitProgress))
+    assert states(job)[desk.plan.units[2].id] == "ready"
+    assert do_units(desk_in(job))[0] == 0
+
+
+def test_a_shot_without_a_face_does_not_keep_the_others_from_being_done(
+    media: Path, tmp_path: Path
+) -> None:
+    job = tmp_path / "job"
+    make_job(job, *shots_of(media, "nobody.mkv", "clip.mkv"))
+    plan = read_plan(job)
+    status, events = do_units(desk_in(job), list(plan.units[:2]))
+    assert status == 11
+    assert [event.failure.exit for event in failures(events)] == [11]
+    assert do_units(desk_in(job), [plan.units[3], plan.units[5]])[0] == 0
+    result = assembled(desk_in(job))
+    assert [shot.shot.shot_id for shot in result.rendered] == ["s1"]
+    assert "no face was found" in str(result.failed[0].error)
+    assert states(job)["s0.move"] == "waiting"
+
+
+def test_media_that_changed_since_the_plan_is_refused(media: Path, tmp_path: Path) -> None:
+    clip = Path(shutil.copy(media / "clip.mkv", tmp_path / "clip.mkv"))
+    shot = shot_of(clip, 0, 6, recast(media / "face.png"))
+    make_job(tmp_path / "job", placed_at(shot, 0))
+    shutil.copy(media / "nobody.mkv", clip)
+    status, events = do_units(desk_in(tmp_path / "job"))
+    assert status == 10
+    assert "has changed since the plan was made" in failures(events)[0].failure.message
+    clip.unlink()
+    assert do_units(desk_in(tmp_path / "job"))[0] == 10
+
+
+class Failing(EchoPerformer):
+    """A performer whose networks or memory are missing."""
+
+    error: ReenactError = CheckpointError("not here")
+
+    def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(CheckpointError("no"), 12), (OutOfMemoryError("no"), 13)]
+)
+def test_what_this_machine_cannot_do_another_one_may(
+    job: Path, error: ReenactError, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Failing, "error", error)
+    assert do_units(desk_in(job, Failing()))[0] == status
+    failed = read_failed(JobFolder(job), read_plan(job).units[1])
+    assert failed is not None
+    assert failed.temporary
+    assert do_units(desk_in(job))[0] == 0
+    assert read_failed(JobFolder(job), read_plan(job).units[1]) is None
+
+
+def test_a_job_folder_that_is_gone_is_for_later(job: Path) -> None:
+    desk = desk_in(job)
+    shutil.rmtree(job)
+    assert do_units(desk)[0] == 75
+    assert not job.exists()
+
+
+def test_missing_pieces_are_named(job: Path) -> None:
+    plan = read_plan(job)
+    do_units(desk_in(job), list(plan.units[:3]))
+    with pytest.raises(TemporaryError, match=r"1 pieces are missing: s0\.render\.000003-000005"):
+        assembled(desk_in(job))
+
+
+def test_a_damaged_piece_is_found_and_made_again(job: Path) -> None:
+    do_units(desk_in(job))
+    piece = max((job / "pieces").rglob("*.mp4"))
+    whole = piece.read_bytes()
+    piece.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    failed = assembled(desk_in(job)).failed
+    assert "is missing or not what unit s0.render.000003-000005 wrote" in str(failed[0].error)
+    assert do_units(desk_in(job))[0] == 0
+    assert assembled(desk_in(job)).complete
+
+
+def test_a_result_of_another_plan_is_no_result(media: Path, job: Path) -> None:
+    do_units(desk_in(job))
+    faster = [replace(shot, casts=(replace(shot.casts[0], strength=0.5),))
+              for shot in shots_of(media, "clip.mkv")]  # fmt: skip
+    make_job(job, *faster, frames_per_unit=3)
+    assert states(job) == {
+        "s0.track": "done",
+        "s0.move": "ready",
+        "s0.render.000000-000002": "waiting",
+        "s0.render.000003-000005": "waiting",
+        "assemble": "waiting",
+    }
+
+
+def test_progress_and_what_is_left_are_told_from_files(job: Path) -> None:
+    plan: FarmPlan = read_plan(job)
+    unit: Unit = plan.units[0]
+    do_units(desk_in(job), [unit])
+    try_claim(JobFolder(job), "s0.move", "host-1-abc")
+    looked = survey(JobFolder(job), plan).look()
+    total = summarise(looked)
+    assert (total.counts["done"], total.counts["running"], total.workers) == (1, 1, 1)
+    assert 0 < total.done_share < 1
+    assert total.seconds_left is not None
+    assert total.seconds_left > 0
+    assert looked[1].worker == "host-1-abc"
