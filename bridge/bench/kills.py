@@ -1,6 +1,6 @@
 """`kill -9` of worker, server and client at random moments of a job: does it end once, and whole?
 
-    PYTHONPATH=. python bridge/bench/kills.py [--points 20] [--seed 0]
+    PYTHONPATH=. python bridge/bench/kills.py [--points 20] [--seed 0] [--victims server client]
 
 Every job must end in exactly one final state, its shots must be whole, and a key that is submitted
 again must be the same job. Prints one JSON object.
@@ -23,6 +23,7 @@ from tests.bridge.footage import options, write_checkpoint, write_edit
 from tests.bridge.serving import Served, served, workers_of
 
 LENGTH = 6
+VICTIMS = ("worker", "server", "client")
 CLIENT = """
 import json, sys
 from reenact_bridge.client import Client
@@ -57,7 +58,7 @@ def one(
         if victim != "client":
             _kill(server, victim)
         assert client.submit(edit, out, asked, key=key) == job
-        record = client.wait(job, timeout=300)
+        record = client.wait(job, timeout=1800)
         state = str(record["state"])
         if state != "done":
             print(record["error"], file=sys.stderr)
@@ -84,7 +85,7 @@ def _kill(server: Served, victim: str) -> None:
     server.start()
 
 
-def measure(points: int, seed: int) -> dict[str, Any]:
+def measure(points: int, seed: int, victims: list[str]) -> dict[str, Any]:
     """How jobs ended, by what was killed."""
     chance = random.Random(seed)
     ended: dict[str, dict[str, int]] = {}
@@ -94,7 +95,7 @@ def measure(points: int, seed: int) -> dict[str, Any]:
         began = time.monotonic()
         one(server, "client", 0.0, -1, asked)
         whole = time.monotonic() - began
-        for victim in ("worker", "server", "client"):
+        for victim in victims:
             ended[victim], number = {}, 0
             while sum(ended[victim].values()) < points:
                 state, during = one(server, victim, chance.uniform(0, whole), number, asked)
@@ -109,5 +110,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--points", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--victims", nargs="+", choices=VICTIMS, default=list(VICTIMS))
     given = parser.parse_args()
-    print(json.dumps(measure(given.points, given.seed), indent=2))
+    print(json.dumps(measure(given.points, given.seed, given.victims), indent=2))

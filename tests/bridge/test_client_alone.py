@@ -58,12 +58,12 @@ import asyncio, sys, time
 import client
 
 async def ask(where):
-    async with client.AsyncClient(where, timeout=60) as bridge:
+    async with client.AsyncClient(where, timeout=150) as bridge:
         told = await asyncio.gather(*(bridge.ping() for _ in range(20)))
         async with await bridge.open_preview(16, 8, engine="identity") as preview:
             return len(told), (await preview.frame(bytes(range(128)) * 3, 0))[0]
 
-with client.Client(sys.argv[1], timeout=60) as bridge:
+with client.Client(sys.argv[1], timeout=150) as bridge:
     role = bridge.hello()["role"]
     asked = [bridge.begin(client.Request("list", {})) for _ in range(20)]
     jobs = bridge.jobs()["jobs"]
@@ -103,7 +103,7 @@ def test_it_speaks_to_a_server_in_every_python(server: Served, tmp_path: Path, n
         cwd=tmp_path / "scripts",
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
     assert done.stdout == "admin [] E_NOT_FOUND 20 True /show/a.mov\n", done.stderr
 

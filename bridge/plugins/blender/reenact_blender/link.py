@@ -19,8 +19,10 @@ else:
 Step = Request | float
 Conversation = Generator[Step, Reply, None]
 
-PING_SECONDS = 4.0
-"""So often the server is told that we are here; a preview's memory lives on it."""
+USUAL_SECONDS = 20.0
+"""So long an answer is waited for."""
+_SECONDS = dict.fromkeys(("capabilities", "detect", "frame"), 180.0)
+"""The same for what a worker answers, which may have to start on a busy machine first."""
 
 
 @dataclass
@@ -92,7 +94,7 @@ class Link:
             raise
         else:
             if isinstance(step, Request):
-                task.answer = self.client.begin(step)
+                task.answer = self.client.begin(step, _SECONDS.get(step.type, USUAL_SECONDS))
             else:
                 task.until = time.monotonic() + step
 
