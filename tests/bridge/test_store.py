@@ -102,6 +102,22 @@ def _state(store: Store, job: Job) -> str:
     return found.state
 
 
+def test_a_clock_that_jumps_changes_no_order(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    jobs = [entered(store, name) for name in "abc"]
+    with sqlite3.connect(tmp_path / FILE) as other:  # b came in the future, c long ago
+        for job, moment in zip(jobs, (1.7e9, 4e9, 0.0), strict=True):
+            other.execute("UPDATE jobs SET created = ? WHERE id = ?", (moment, job.id))
+    other.close()
+    listed = store.jobs(owner="anna", state=None, after=None, limit=9)
+    assert [job.id for job in reversed(listed)] == [job.id for job in jobs]
+    assert [store.position(job) for job in jobs] == [0, 1, 2]
+    for job in jobs:
+        found = store.next_queued()
+        assert found is not None and found.id == job.id
+        store.move(job.id, "done")
+
+
 def test_only_what_has_ended_can_be_forgotten(store: Store) -> None:
     job = entered(store)
     with pytest.raises(ProtocolError) as error:
