@@ -1,5 +1,6 @@
 """What the farm's commands do with the options that they were given."""
 
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ def plan_job(
 ) -> "FarmPlan":
     """Write `plan.json` and a claim for every unit; an old plan of the folder gives way.
 
+    What failed before may be tried again; what is done stays done.
+
     Raises:
         ReenactError: the timeline, the networks, or the folder cannot be used.
     """
@@ -52,6 +55,7 @@ def plan_job(
     spare_inputs(plan_for(job, edit), out_folder(there, plan))
     write_plan(there.path, plan)
     digests.save()
+    shutil.rmtree(there.failed, ignore_errors=True)
     lay_out(there, [unit.id for unit in plan.units if unit.kind != "assemble"])
     return plan
 

@@ -30,6 +30,7 @@ from reenact_core.motion.other_integrator import OtherIntegrator, faces_of, put_
 from reenact_core.motion.recurrent import Carry, Recurrence, Reenacted, StepInput
 from reenact_core.motion.source_frame import choose_source_frame, eye_openness
 from reenact_core.motion.transfer import MotionSettings, nearest_frame, smooth
+from reenact_core.timeline.plan import Scheme
 
 CHUNK = 8
 """Driving frames that are prepared together."""
@@ -110,7 +111,8 @@ class NetworkPerformer:
         """
         lanes: dict[str, _Lane] = {}
         rounds = _Rounds(diary, lanes)
-        for scheme in dict.fromkeys(take.scheme for take in takes):
+        schemes: dict[Scheme, None] = dict.fromkeys(take.scheme for take in takes)
+        for scheme in schemes:
             shots = (
                 shot
                 for take in takes

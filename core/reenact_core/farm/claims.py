@@ -20,12 +20,11 @@ STEAL_SECONDS = 60.0
 
 
 def lay_out(folder: JobFolder, unit_ids: Iterable[str]) -> None:
-    """A free claim for every unit that has none yet; what is held or done stays so."""
+    """A free claim for every unit that has none yet; what is held stays so."""
     folder.claims.mkdir(parents=True, exist_ok=True)
     known = {path.name.partition("@")[0] for path in folder.claims.iterdir()}
-    done = {path.stem for path in folder.done.iterdir()} if folder.done.is_dir() else set[str]()
     for unit_id in unit_ids:
-        if unit_id not in known and unit_id not in done:
+        if unit_id not in known:
             (folder.claims / unit_id).touch()
 
 

@@ -45,7 +45,7 @@ class Survey:
 
     folder: JobFolder
     plan: FarmPlan
-    known: dict[str, tuple[int, Done]]
+    known: dict[str, Done]
 
     def look(self) -> list[UnitState]:
         """Every unit's state, in the order of the plan."""
@@ -57,15 +57,11 @@ class Survey:
         names = _names(self.folder.done)
         records: dict[str, Done] = {}
         for unit in self.plan.units:
-            stamp = names.get(unit.id)
-            if stamp is None:
+            if unit.id not in names:
                 continue
-            before = self.known.get(unit.id)
-            record = before[1] if before and before[0] == stamp else None
-            record = record or read_done(self.folder, unit)
+            record = self.known.get(unit.id) or read_done(self.folder, unit)
             if record is not None:
-                self.known[unit.id] = stamp, record
-                records[unit.id] = record
+                records[unit.id] = self.known[unit.id] = record
         return records
 
     def _state(
@@ -73,7 +69,7 @@ class Survey:
         unit: Unit,
         done: Mapping[str, Done],
         held: Mapping[str, str],
-        failed: Mapping[str, int],
+        failed: set[str],
     ) -> UnitState:
         record = done.get(unit.id)
         if record is not None:
@@ -128,11 +124,9 @@ def summarise(states: list[UnitState]) -> Summary:
     return Summary(dict(counts), share, workers, spent, left)
 
 
-def _names(folder: Path) -> dict[str, int]:
-    """Ids of the units that have a record, with when it was written."""
+def _names(folder: Path) -> set[str]:
+    """Ids of the units that have a record; the names tell, no file is looked at."""
     try:
-        return {
-            path.stem: path.stat().st_mtime_ns for path in folder.glob("*.json") if path.is_file()
-        }
+        return {path.stem for path in folder.glob("*.json")}
     except OSError:
-        return {}
+        return set()

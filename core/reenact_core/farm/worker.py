@@ -207,6 +207,9 @@ def _claimed(
         lay_out(desk.folder, [unit.id])
         claim = try_claim(desk.folder, unit.id, desk.worker)
         claim = claim or watcher.take_over(unit.id, desk.worker)
+        if claim is not None and is_done(unit, desk):  # by another worker, a moment ago
+            claim.release(done=True)
+            return None
         if claim is not None or not wait:
             return claim
         yield UnitProgress(unit, "wait", 0, 1)
@@ -237,11 +240,18 @@ def _check_needs(unit: Unit, desk: Desk) -> None:
     for name in unit.needs:
         if is_done(known[name], desk):
             continue
-        failed = read_failed(desk.folder, known[name])
+        failed = _failure_at(known[name], desk, known)
         if failed is None:
             raise TemporaryError(f"unit {unit.id} needs {name}, which is not done")
         message = f"needs {name}, which failed: {failed.message}"
         raise NeededError(replace(failed, unit=unit.id, key=unit.key, message=message))
+
+
+def _failure_at(unit: Unit, desk: Desk, known: Mapping[str, Unit]) -> Failed | None:
+    """How a unit failed, or one that it needs."""
+    failed = read_failed(desk.folder, unit)
+    below = (_failure_at(known[name], desk, known) for name in unit.needs)
+    return failed or next((failure for failure in below if failure is not None), None)
 
 
 def _work(

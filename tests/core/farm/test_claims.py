@@ -26,13 +26,10 @@ def test_a_unit_that_is_given_back_can_be_taken_again(folder: JobFolder) -> None
     assert try_claim(folder, "a", "two") is not None
 
 
-def test_what_is_held_or_done_is_not_laid_out_again(folder: JobFolder) -> None:
-    folder.done.mkdir()
-    (folder.done / "b.json").write_text("{}")
-    (folder.claims / "b").unlink()
+def test_what_is_held_is_not_laid_out_again(folder: JobFolder) -> None:
     try_claim(folder, "a", "one")
-    lay_out(folder, ["a", "b"])
-    assert {path.name for path in folder.claims.iterdir()} == {"a@one"}
+    lay_out(folder, ["a", "b", "c"])
+    assert {path.name for path in folder.claims.iterdir()} == {"a@one", "b", "c"}
 
 
 def test_a_worker_that_shows_life_keeps_its_unit_and_a_dead_one_loses_it(

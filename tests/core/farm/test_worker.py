@@ -193,6 +193,7 @@ def test_a_result_of_another_plan_is_no_result(media: Path, job: Path) -> None:
         "s0.render.000003-000005": "waiting",
         "assemble": "waiting",
     }
+    assert do_units(desk_in(job))[0] == 0
 
 
 def test_progress_and_what_is_left_are_told_from_files(job: Path) -> None:
