@@ -21,7 +21,7 @@ Conversation = Generator[Step, Reply, None]
 
 USUAL_SECONDS = 20.0
 """So long an answer is waited for."""
-_SECONDS = dict.fromkeys(("capabilities", "detect", "frame"), 180.0)
+_SECONDS: dict[str, float] = dict.fromkeys(("capabilities", "detect", "frame"), 180.0)
 """The same for what a worker answers, which may have to start on a busy machine first."""
 
 
