@@ -11,6 +11,8 @@ from reenact_core.farm.survey import UnitState, survey
 from reenact_core.farm.worker import StoppedError, UnitEvent, UnitFailed, run_unit
 
 _LOOK_SECONDS = 0.5
+_BACK_OFF_SECONDS = 5.0
+"""After a failure that may pass, times the attempts so far."""
 
 
 def run_all(
@@ -42,6 +44,8 @@ def run_all(
                 status = outcome.failure.exit
                 if status not in (*OF_ONE_SHOT, TEMPORARY):
                     return status
+                if status == TEMPORARY:
+                    time.sleep(_BACK_OFF_SECONDS * outcome.failure.attempts)
             break
         else:
             yield from _idle(states, desk, watcher, stopped)
