@@ -120,7 +120,7 @@ def plan_command(
 
 @command.command("run-unit")
 @_JOB
-@click.argument("units", nargs=-1, metavar="UNIT...")
+@click.argument("units", nargs=-1, metavar="UNIT")
 @click.option("--all", "every", is_flag=True, help="Whatever is ready, until nothing is left.")
 @_DEVICE
 @_PATH_MAP
