@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reenact_core.farm.worker import UnitEvent
 
 INTERRUPTED = 130
-ENGINES = ("local",)
+ENGINES = ("local", "openjd")
 
 _JOB = click.argument("job", type=FILE, metavar="JOB_DIR")
 _DEVICE = click.option(
@@ -225,13 +225,21 @@ def assemble_command(
     type=click.Choice(ENGINES),
     default="local",
     show_default=True,
-    help="Who runs the units; local: processes on this machine.",
+    help="Who runs the units. local: processes on this machine; openjd: a farm, for which "
+    "template.yaml is written into JOB_DIR.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
     metavar="N",
     help="Processes side by side.  [default: half as many as the machine has cores]",
+)
+@click.option(
+    "--gpu-memory",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="MIB",
+    help="openjd: GPU memory that hosts need for the networks.  [default: no GPU]",
 )
 @_DEVICE
 @_PATH_MAP
@@ -245,6 +253,7 @@ def submit_command(
     job: Path,
     engine: str,
     workers: int | None,
+    gpu_memory: int,
     device: str,
     path_map: Path | None,
     dry_run: bool,
@@ -254,7 +263,11 @@ def submit_command(
     \b
     Example:
       reenact farm submit /mnt/jobs/cut --engine local --workers 4
+      reenact farm submit /mnt/jobs/cut --engine openjd --gpu-memory 8192
     """
+    if engine == "openjd":
+        _submit_openjd(job, device, gpu_memory, dry_run, output)
+        return
     from reenact_cli.farm_local import submit_local, worker_command
     from reenact_cli.run_text import exit_status, result_lines, result_table
 
@@ -269,6 +282,22 @@ def submit_command(
     table = result_table(result)
     print_result(table, result_lines(table), as_json=output.as_json)
     ctx.exit(exit_status(result))
+
+
+def _submit_openjd(job: Path, device: str, gpu_memory: int, dry_run: bool, output: Output) -> None:
+    from reenact_core.farm.openjd import TEMPLATE, OpenJdSettings, write_template
+    from reenact_core.farm.plan import read_plan
+
+    plan = read_plan(job)
+    name = f"reenact {plan.timeline.stem}"
+    path = job / TEMPLATE
+    if not dry_run:
+        write_template(job, plan, OpenJdSettings(name, device, gpu_memory))
+    line = ["openjd", "run", str(path), "-p", f"JobDir={job.absolute()}"]
+    table: dict[str, Any] = {"engine": "openjd", "template": str(path), "command": line}
+    said = "would be written" if dry_run else "wrote"
+    text = [f"{said} {path}; try it here with: {shlex.join(line)}"]
+    print_result(table, text, as_json=output.as_json)
 
 
 @command.command("status")

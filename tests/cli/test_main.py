@@ -13,7 +13,10 @@ from reenact_cli.reference import cli_page, settings_page, training_page
 from reenact_core.errors import DeviceError, FaceError, MediaError
 from tests.cli.process import reenact
 
-GROUPS = {"models": ("list", "verify", "import", "fetch")}
+GROUPS = {
+    "models": ("list", "verify", "import", "fetch"),
+    "farm": ("plan", "run-unit", "assemble", "submit", "status"),
+}
 LEAVES = [
     " ".join(words)
     for command in COMMANDS

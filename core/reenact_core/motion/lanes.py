@@ -18,8 +18,9 @@ Step = Callable[[StepInput, Carry], tuple[Reenacted, Carry]]
 class LaneSettings:
     """How many shots run side by side."""
 
-    width: int = 4
-    """Shots that are under way at once, 1 to 64; faces of all of them share a batch."""
+    width: int = 2
+    """Shots that are under way at once, 1 to 64; faces of all of them share a batch. A shot that
+    goes both ways from its start counts as two. Each takes memory."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.width <= 64:

@@ -1,0 +1,83 @@
+"""The template is one that Open Job Description's own tools accept and run."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from reenact_core.farm.openjd import OpenJdSettings, template, write_template
+from reenact_core.farm.plan import FarmPlan
+from tests.core.engine.shots import recast, shot_of
+from tests.core.farm.jobs import make_job, placed_at
+from tests.synthetic import write_clip, write_portrait
+
+SETTINGS = OpenJdSettings("reenact edit")
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> FarmPlan:
+    clip = write_clip(tmp_path / "clip.mkv", 24)
+    face = recast(write_portrait(tmp_path / "face.png"))
+    shots = [placed_at(shot_of(clip, 12 * n, 12 * n + 12, face, name=f"s{n}"), n) for n in (0, 1)]
+    return make_job(tmp_path / "job", *shots, frames_per_unit=4)
+
+
+def openjd(*words: str) -> subprocess.CompletedProcess[str]:
+    pytest.importorskip("openjd.cli", reason="openjd-cli is not installed")
+    program = Path(sys.executable).with_name("openjd")
+    return subprocess.run([str(program), *words], capture_output=True, text=True, timeout=200)
+
+
+def test_every_unit_is_in_one_task_and_after_what_it_needs(plan: FarmPlan) -> None:
+    value = template(plan, SETTINGS)
+    names = [step["name"] for step in value["steps"]]
+    assert names == ["Track", "Move", "Render", "Assemble"]
+    numbers: list[int] = []
+    for before, step in zip([None, *names], value["steps"], strict=False):
+        assert step.get("dependencies") == ([{"dependsOn": before}] if before else None)
+        if step["name"] != "Assemble":
+            (parameter,) = step["parameterSpace"]["taskParameterDefinitions"]
+            first, last = map(int, parameter["range"].split("-"))
+            numbers += range(first, last + 1)
+    assert numbers == list(range(len(plan.units) - 1))
+
+
+def test_openjd_accepts_the_template(plan: FarmPlan, tmp_path: Path) -> None:
+    for settings in (SETTINGS, OpenJdSettings("x" * 100, "cuda", gpu_memory=8192)):
+        path = write_template(tmp_path, plan, settings)
+        done = openjd("check", str(path))
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_gpu_is_asked_for_only_where_it_helps(plan: FarmPlan) -> None:
+    value = template(plan, OpenJdSettings("job", gpu_memory=6000))
+    needing = [step["name"] for step in value["steps"] if "hostRequirements" in step]
+    assert needing == ["Move"]
+    assert not any("hostRequirements" in step for step in template(plan, SETTINGS)["steps"])
+
+
+def test_openjd_runs_every_unit_and_assembles(plan: FarmPlan, tmp_path: Path) -> None:
+    """With a stand-in for `reenact` that writes down what it was asked for."""
+    words = tmp_path / "words"
+    stand_in = tmp_path / "reenact"
+    stand_in.write_text(f'#!/bin/sh\necho "$@" >> {words}\necho "openjd_progress: 100.0"\n')
+    stand_in.chmod(0o755)
+    job = tmp_path / "job"
+    path = write_template(job, plan, SETTINGS)
+    given = [f"JobDir={job}", f"Reenact={stand_in}", "UnitsPerTask=4"]
+    done = openjd(
+        "run", str(path), "--step", "Assemble", "--run-dependencies",
+        *(word for value in given for word in ("-p", value)),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    lines = words.read_text().splitlines()
+    assert lines[-1].startswith(f"farm assemble {job}")
+    ranges = [line.split()[3] for line in lines[:-1]]
+    assert all(line.startswith(f"farm run-unit {job} ") for line in lines[:-1])
+    assert all("--path-map /" in line for line in lines)
+    bounds = [tuple(map(int, text.split("-"))) for text in ranges]
+    done_units = [number for first, last in bounds for number in range(first, last + 1)]
+    assert done_units == list(range(len(plan.units) - 1))
+    assert yaml.safe_load(path.read_text("utf-8"))["specificationVersion"] == "jobtemplate-2023-09"
