@@ -45,17 +45,17 @@ def write_template(folder: Path, plan: FarmPlan, settings: OpenJdSettings) -> Pa
 def template(plan: FarmPlan, settings: OpenJdSettings) -> dict[str, Any]:
     """The template's value, specification 2023-09 with TASK_CHUNKING."""
     kinds: tuple[UnitKind, ...] = ("track", "move", "render")
-    present = [kind for kind in kinds if plan.span(kind)]
+    present: list[UnitKind] = [kind for kind in kinds if plan.span(kind)]
+    earlier: list[UnitKind | None] = [None, *present]
     steps = [
-        _step(plan, kind, before, settings)
-        for kind, before in zip(present, [None, *present], strict=False)
+        _step(plan, kind, before, settings) for kind, before in zip(present, earlier, strict=False)
     ]
     return {
         "specificationVersion": "jobtemplate-2023-09",
         "extensions": ["TASK_CHUNKING"],
         "name": "{{Param.JobName}}",
         "parameterDefinitions": _parameters(settings),
-        "steps": [*steps, _assemble(present[-1] if present else None)],
+        "steps": [*steps, _assemble(earlier[-1])],
     }
 
 
