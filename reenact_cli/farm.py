@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reenact_core.farm.worker import UnitEvent
 
 INTERRUPTED = 130
-ENGINES = ("local", "openjd")
+ENGINES = ("local", "openjd", "slurm")
 
 _JOB = click.argument("job", type=FILE, metavar="JOB_DIR")
 _DEVICE = click.option(
@@ -225,8 +225,8 @@ def assemble_command(
     type=click.Choice(ENGINES),
     default="local",
     show_default=True,
-    help="Who runs the units. local: processes on this machine; openjd: a farm, for which "
-    "template.yaml is written into JOB_DIR.",
+    help="Who runs the units. local: processes on this machine; openjd, slurm: a farm, for whose "
+    "tools files are written into JOB_DIR.",
 )
 @click.option(
     "--workers",
@@ -239,7 +239,7 @@ def assemble_command(
     type=click.IntRange(min=0),
     default=0,
     metavar="MIB",
-    help="openjd: GPU memory that hosts need for the networks.  [default: no GPU]",
+    help="GPU memory that hosts of a farm need for the networks.  [default: no GPU]",
 )
 @_DEVICE
 @_PATH_MAP
@@ -265,8 +265,8 @@ def submit_command(
       reenact farm submit /mnt/jobs/cut --engine local --workers 4
       reenact farm submit /mnt/jobs/cut --engine openjd --gpu-memory 8192
     """
-    if engine == "openjd":
-        _submit_openjd(job, device, gpu_memory, dry_run, output)
+    if engine != "local":
+        _write_for(engine, job, device, gpu_memory, dry_run, output)
         return
     from reenact_cli.farm_local import submit_local, worker_command
     from reenact_cli.run_text import exit_status, result_lines, result_table
@@ -284,19 +284,28 @@ def submit_command(
     ctx.exit(exit_status(result))
 
 
-def _submit_openjd(job: Path, device: str, gpu_memory: int, dry_run: bool, output: Output) -> None:
-    from reenact_core.farm.openjd import TEMPLATE, OpenJdSettings, write_template
+def _write_for(
+    engine: str, job: Path, device: str, gpu_memory: int, dry_run: bool, output: Output
+) -> None:
+    """Write what another engine reads into the job folder, and say how to hand it over."""
+    from reenact_core.farm import openjd, slurm
     from reenact_core.farm.plan import read_plan
 
     plan = read_plan(job)
-    name = f"reenact {plan.timeline.stem}"
-    path = job / TEMPLATE
-    if not dry_run:
-        write_template(job, plan, OpenJdSettings(name, device, gpu_memory))
-    line = ["openjd", "run", str(path), "-p", f"JobDir={job.absolute()}"]
-    table: dict[str, Any] = {"engine": "openjd", "template": str(path), "command": line}
+    if engine == "openjd":
+        path = job / openjd.TEMPLATE
+        line = ["openjd", "run", str(path), "-p", f"JobDir={job.absolute()}"]
+        name = f"reenact {plan.timeline.stem}"
+        if not dry_run:
+            openjd.write_template(job, plan, openjd.OpenJdSettings(name, device, gpu_memory))
+    else:
+        path = job / slurm.SUBMIT
+        line = ["sh", str(path)]
+        if not dry_run:
+            slurm.write_scripts(job, plan, device=device, gpu=gpu_memory > 0)
+    table: dict[str, Any] = {"engine": engine, "file": str(path), "command": line}
     said = "would be written" if dry_run else "wrote"
-    text = [f"{said} {path}; try it here with: {shlex.join(line)}"]
+    text = [f"{said} {path}; hand it over with: {shlex.join(line)}"]
     print_result(table, text, as_json=output.as_json)
 
 

@@ -12,7 +12,8 @@ from reenact_cli.main import run
 from reenact_core.models.compact import Compact
 from reenact_core.models.state_dicts import write_weights
 from tests.cli.process import reenact
-from tests.core.engine.shots import picture_hash
+from tests.core.engine.shots import picture_hash, recast, shot_of
+from tests.core.farm.jobs import make_job
 from tests.synthetic import TimelineClip, one_face, write_clip, write_portrait, write_timeline
 
 LENGTH = 5
@@ -121,3 +122,19 @@ def test_the_local_engine_does_a_whole_job(asked: list[str], tmp_path: Path) -> 
     done = reenact("farm", "submit", job, "--workers", "1", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["complete"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "file"), [("openjd", "template.yaml"), ("slurm", "slurm-submit.sh")]
+)
+def test_files_for_other_engines_are_written_on_demand(
+    engine: str, file: str, tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", 6)
+    make_job(tmp_path / "job", shot_of(clip, 0, 6, recast(write_portrait(tmp_path / "face.png"))))
+    words = ("farm", "submit", "job", "--engine", engine, "--json")
+    dry = reenact(*words, "--dry-run", cwd=tmp_path)
+    assert dry.returncode == 0 and not (tmp_path / "job" / file).exists()
+    done = reenact(*words, cwd=tmp_path)
+    assert json.loads(done.stdout)["file"] == f"job/{file}", done.stderr
+    assert (tmp_path / "job" / file).is_file()

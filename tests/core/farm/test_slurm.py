@@ -1,0 +1,87 @@
+"""The scripts do every unit once, in the right order, under a stand-in for Slurm's commands."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reenact_core.farm.plan import FarmPlan
+from reenact_core.farm.slurm import UNIT, write_scripts
+from tests.core.engine.shots import recast, shot_of
+from tests.core.farm.jobs import make_job, placed_at
+from tests.synthetic import write_clip, write_portrait
+
+SBATCH = """#!/bin/sh
+# Runs an array, or a wrapped command, at once and prints a number.
+echo "sbatch $*" >> "$SLURM_LOG"
+for word in "$@"; do
+    case $word in
+        --array=*) span=${word#--array=};;
+        --wrap=*) sh -c "${word#--wrap=}" >&2;;
+    esac
+    last=$word
+done
+if [ -n "${span:-}" ]; then
+    number=${span%-*}
+    while [ "$number" -le "${span#*-}" ]; do
+        SLURM_ARRAY_TASK_ID=$number SLURM_ARRAY_JOB_ID=7 sh "$last" >&2
+        number=$((number + 1))
+    done
+fi
+echo 7
+"""
+REENACT = '#!/bin/sh\necho "$@" >> "$SLURM_LOG.units"\nexit "${STATUS:-0}"\n'
+SCONTROL = '#!/bin/sh\necho "scontrol $*" >> "$SLURM_LOG"\n'
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Path:
+    return tmp_path / "a job"
+
+
+@pytest.fixture
+def plan(job: Path, tmp_path: Path) -> FarmPlan:
+    clip = write_clip(tmp_path / "clip.mkv", 12)
+    face = recast(write_portrait(tmp_path / "face.png"))
+    return make_job(job, placed_at(shot_of(clip, 0, 12, face), 0), frames_per_unit=4)
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> dict[str, str]:
+    """An environment in which the commands are stand-ins."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, text in (("sbatch", SBATCH), ("reenact", REENACT), ("scontrol", SCONTROL)):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "SLURM_LOG": str(tmp_path / "log")}
+
+
+def test_every_unit_is_asked_for_once_and_assembly_comes_last(
+    plan: FarmPlan, job: Path, shell: dict[str, str]
+) -> None:
+    script = write_scripts(job, plan, gpu=True)
+    subprocess.run(["sh", str(script)], check=True, env=shell, timeout=60)
+    units = Path(shell["SLURM_LOG"] + ".units").read_text().splitlines()
+    expected = [f"farm run-unit {job} {n} --device auto --progress none" for n in range(5)]
+    assert len(plan.units) == 6
+    assert units == [*expected, f"farm assemble {job}"]
+    calls = Path(shell["SLURM_LOG"]).read_text().splitlines()
+    assert ["--dependency=afterok:7" in call for call in calls] == [False, True, True, False]
+    assert "--dependency=afterany:7" in calls[-1]
+    assert ["--gres=gpu:1" in call for call in calls] == [False, True, False, False]
+    assert all("--requeue" in call for call in calls)
+
+
+@pytest.mark.parametrize(("status", "again"), [(0, False), (10, False), (75, True), (130, True)])
+def test_a_task_is_requeued_where_another_try_may_help(
+    plan: FarmPlan, job: Path, shell: dict[str, str], status: int, again: bool
+) -> None:
+    write_scripts(job, plan)
+    task = {"SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_JOB_ID": "7", "STATUS": str(status)}
+    done = subprocess.run(["sh", str(job / UNIT)], env={**shell, **task}, timeout=60)
+    assert done.returncode == status
+    log = Path(shell["SLURM_LOG"])
+    assert (log.exists() and "scontrol requeue 7_3" in log.read_text()) == again
