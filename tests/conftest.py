@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.cli.process import Demo, run_demo
+
 # A second thread gains nothing on these tiny inputs and spins against the other tests' processes.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
@@ -30,3 +32,8 @@ def shared(repository: Path) -> Path:
     if not (folder / "clips" / "MANIFEST.json").is_file():
         pytest.skip("needs the shared footage beside the repository, which is not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    return run_demo(tmp_path_factory.mktemp("demo"))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.process import reenact
+from tests.cli.process import Demo, reenact
 
-ELSEWHERE = {"serve", "train", "evaluate", "synth"}
+ELSEWHERE = {"serve", "farm", "train", "evaluate", "synth"}
 """Commands with tests of their own that run without end, or for many minutes."""
 BLOCK = re.compile(r"^```\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
@@ -60,16 +60,14 @@ def test_every_option_on_a_page_exists(repository: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)  # minutes on idle cores, many more on busy ones
-def test_the_commands_run_in_their_order(repository: Path, tmp_path: Path) -> None:
-    lines = ["reenact demo", *(line for line in commands(repository / "README.md"))]
-    for line in lines:
+def test_the_commands_run_in_their_order(repository: Path, demo: Demo) -> None:
+    for line in commands(repository / "README.md"):
         if not line.startswith("reenact ") or line.split()[1] in ELSEWHERE:
             continue
-        done = reenact(*line.split()[1:], cwd=tmp_path, seconds=900)
+        done = reenact(*line.split()[1:], cwd=demo.folder, seconds=900)
         assert done.returncode == 0, f"{line}\n{done.stderr}"
-    assert (tmp_path / "reenact-demo" / "sheet.png").is_file()
-    assert (tmp_path / "face.mp4").is_file()
-    assert (tmp_path / "job" / "out" / "two_shots.otio").is_file()
+    assert (demo.folder / "reenact-demo" / "sheet.png").is_file()
+    assert (demo.folder / "face.mp4").is_file()
 
 
 def test_the_package_imports_without_its_heavy_parts() -> None:

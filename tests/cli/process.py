@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +68,19 @@ def stop_when(
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """`reenact demo`, run once for all tests that look at it."""
+
+    folder: Path
+    """Where it was run; it lies in `reenact-demo` there."""
+    result: dict[str, Any]
+
+
+def run_demo(folder: Path) -> Demo:
+    """Run it as a newcomer does."""
+    done = reenact("demo", "--json", cwd=folder, seconds=900)
+    assert done.returncode == 0, done.stderr
+    return Demo(folder, json.loads(done.stdout))

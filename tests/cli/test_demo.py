@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 from reenact_cli.demo_footage import FRAME_RATE, FRAMES, make_timeline, write_clip
 from reenact_cli.demo_sound import RATE, voice
 from reenact_core.media.probe import probe
-from tests.cli.process import reenact
+from tests.cli.process import Demo
 
 
 def test_the_voice_is_quiet_at_its_ends_and_never_clips() -> None:
@@ -39,16 +38,14 @@ def test_the_timeline_has_two_shots_over_their_own_sound(tmp_path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_the_demo_goes_from_nothing_to_a_contact_sheet(tmp_path: Path) -> None:
-    done = reenact("demo", "-o", tmp_path / "demo", "--json", seconds=900)
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
-    assert result["complete"] and Path(result["sheet"]).stat().st_size > 50_000
+def test_the_demo_goes_from_nothing_to_a_contact_sheet(demo: Demo) -> None:
+    result = demo.result
+    assert result["complete"] and (demo.folder / result["sheet"]).stat().st_size > 50_000
     assert [shot["faces"] for shot in result["shots"]] == [1, 1]
     assert not result["notes"]
     for shot in result["shots"]:
-        info = probe(Path(shot["file"]))
+        info = probe(demo.folder / shot["file"])
         assert (info.frame_count, info.rate, info.has_sound) == (FRAMES, FRAME_RATE, True)
-    timeline = otio.adapters.read_from_file(result["timeline"])
+    timeline = otio.adapters.read_from_file(str(demo.folder / result["timeline"]))
     keys = [clip.active_media_reference_key for clip in timeline.tracks[0]]
     assert keys == ["reenact", "reenact"]
