@@ -4,7 +4,7 @@ L and C go on as they are: they stand on the motion that was measured on the dri
 carried over to the source's, and take from G nothing but its picture. What they would know of
 their own G is chosen so: its field is the carried-over direct motion, which is what it was asked
 to do; its trust is 0 everywhere, for its generator painted every pixel, and none of them must be
-moved once more.
+moved once more. No inside of a mouth is drawn over its picture: it painted its own.
 """
 
 from collections.abc import Iterable, Iterator
@@ -60,7 +60,8 @@ def put_in(models: Compact, other: OtherIntegrator, inputs: StepInput, face: Ten
     """A step's inputs with another integrator's face (1, 3, S, S) as y_i^G."""
     if other.fitted:
         face = fitted(models, face, inputs.points)
-    return replace(inputs, global_face=face, global_trust=torch.zeros_like(inputs.global_trust))
+    trust, inside = torch.zeros_like(inputs.global_trust), torch.zeros_like(inputs.inside)
+    return replace(inputs, global_face=face, global_trust=trust, inside=inside)
 
 
 def fitted(models: Compact, face: Tensor, points: Tensor) -> Tensor:

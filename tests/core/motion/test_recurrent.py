@@ -1,5 +1,6 @@
 """The whole recurrence with small networks of chance weights: chunks, widths, carries, schemes."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import pytest
@@ -11,7 +12,9 @@ from reenact_core.models.carry_over import FaceState
 from reenact_core.models.compact import Compact
 from reenact_core.models.compact_settings import CompactSettings
 from reenact_core.motion.batched import prepare_source, step_inputs
+from reenact_core.motion.compact_integrator import CompactIntegrator
 from reenact_core.motion.lanes import LaneSettings, ShotLanes, run_lanes
+from reenact_core.motion.other_integrator import OtherIntegrator, put_in
 from reenact_core.motion.recurrent import Carry, Recurrence, StepInput
 from reenact_core.motion.transfer import MotionSettings
 from reenact_core.timeline.plan import Scheme
@@ -110,6 +113,16 @@ def test_schemes_differ_once_there_is_motion(network: Compact) -> None:
     ends = [run(network, rows, scheme)[-1] for scheme in ("subtle", "global", "local")]
     assert not torch.allclose(ends[0], ends[1], atol=1e-4)
     assert not torch.allclose(ends[0], ends[2], atol=1e-4)
+
+
+def test_no_mouth_is_drawn_into_what_another_method_painted(network: Compact) -> None:
+    row = inputs(network, 6, 3)[1]
+    painted, drawn = frames(7)[:1], torch.ones_like(row.inside)
+    other = OtherIntegrator(CompactIntegrator(network), None, fitted=False)
+    with_mouth = dataclasses.replace(row, inside=drawn)
+    faces = [run(network, [put_in(network, other, one, painted)])[0] for one in (row, with_mouth)]
+    assert torch.equal(faces[0], faces[1])
+    assert not torch.equal(run(network, [row])[0], run(network, [with_mouth])[0])
 
 
 def test_half_precision_stays_near_the_whole(network: Compact) -> None:
