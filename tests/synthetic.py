@@ -4,6 +4,7 @@ The face is a picture-book one: enough for the engine, which is told where it is
 by `find_drawn_faces`, a detector that goes by the colour of its skin.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -132,6 +133,23 @@ def write_clip(
         container.mux(stream.encode(None))
         if sound is not None:
             _write_sound(container, sound, float(count / form.rate))
+    return path
+
+
+def write_tracks(path: Path, video: str, frames: int, form: "ClipFormat | None" = None) -> Path:
+    """A tracks file of `write_clip`'s face, where it is drawn."""
+    form = form or ClipFormat()
+    cast = one_face(form.width, form.height)
+    faces = [cast(frame)[0] for frame in range(frames)]
+    track = {
+        "id": 1,
+        "start": 0,
+        "boxes": [list(face.box) for face in faces],
+        "landmarks": [face.landmarks.tolist() for face in faces],
+        "confidence": [1.0] * frames,
+    }
+    held = {"version": 1, "video": video, "rate": "25/1", "tracks": [track]}
+    path.write_text(json.dumps(held))
     return path
 
 

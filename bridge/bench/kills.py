@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from reenact_core.media.probe import probe
-from tests.bridge.footage import options, write_checkpoint, write_edit
+from tests.bridge.footage import options, write_edit
 from tests.bridge.serving import Served, served, workers_of
+from tests.chance import write_chance
 
 LENGTH = 6
 VICTIMS = ("worker", "server", "client")
@@ -90,7 +91,7 @@ def measure(points: int, seed: int, victims: list[str]) -> dict[str, Any]:
     chance = random.Random(seed)
     ended: dict[str, dict[str, int]] = {}
     with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as server:
-        checkpoint = write_checkpoint(server.root / "chance.safetensors")
+        checkpoint = write_chance(server.root / "chance.safetensors")
         asked = options(write_edit(server.root / "edit", shots=2, length=LENGTH), checkpoint)
         began = time.monotonic()
         one(server, "client", 0.0, -1, asked)

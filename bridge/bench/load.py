@@ -17,8 +17,9 @@ from typing import Any
 
 import zmq
 
-from tests.bridge.footage import options, write_checkpoint, write_edit
+from tests.bridge.footage import options, write_edit
 from tests.bridge.serving import Served, served
+from tests.chance import write_chance
 
 PAUSE_SECONDS = 0.25
 """Between an answer and a client's next request."""
@@ -84,7 +85,7 @@ class Swarm:
 def measure(clients: int, seconds: float) -> dict[str, Any]:
     """One run against a server of its own."""
     with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as server:
-        checkpoint = write_checkpoint(server.root / "chance.safetensors")
+        checkpoint = write_chance(server.root / "chance.safetensors")
         edit = write_edit(server.root / "edit", shots=4, length=100)
         (server.root / "none.otio").write_text("no timeline")
         with server.client() as client:

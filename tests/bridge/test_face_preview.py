@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from reenact_bridge.face_preview import FacePreview
 from reenact_bridge.pixels import PixelFormat, put_changes, to_picture
 from reenact_core.devices import Compute
 from reenact_core.frames import Picture
-from reenact_core.models.compact import Compact, give_readers
+from reenact_core.models.compact import Compact
 from reenact_core.settings import Settings
 from reenact_core.tracking.faces import TrackSettings
+from tests.chance import chance_networks
 from tests.core.engine.shots import find_drawn_faces
 from tests.synthetic import draw, one_face
 
@@ -23,10 +23,7 @@ RATE = Fraction(25)
 
 @pytest.fixture(scope="module")
 def network() -> Compact:
-    torch.manual_seed(0)
-    networks = Compact().eval().requires_grad_(False)
-    give_readers(networks)
-    return networks
+    return chance_networks()
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ import pytest
 
 from reenact_bridge.client import AsyncClient, BridgeError, ServerAwayError
 from reenact_core.media.probe import probe
-from tests.bridge.footage import LENGTH, options, write_checkpoint, write_edit
+from tests.bridge.footage import LENGTH, options, write_edit
 from tests.bridge.raw_client import Raw
 from tests.bridge.serving import Served, served, workers_of
+from tests.chance import write_chance
 
 NO_JOB = "0" * 32
 
@@ -31,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def checkpoint(server: Served) -> Path:
-    return write_checkpoint(server.root / "chance.safetensors")
+    return write_chance(server.root / "chance.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -358,7 +359,7 @@ def test_sigterm_ends_it_cleanly_and_jobs_go_on_after_the_next_start(
     tmp_path: Path,
 ) -> None:
     with served(tmp_path) as server:
-        checkpoint = write_checkpoint(server.root / "chance.safetensors")
+        checkpoint = write_chance(server.root / "chance.safetensors")
         edit = write_edit(server.root / "edit", shots=2, length=8)
         with server.client() as client:
             job = client.submit(edit, server.root / "out", options(edit, checkpoint), key="one")

@@ -4,11 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from safetensors.torch import save_file
 
 from reenact_cli.main import run
-from tests.tiny import tiny_fomm
-from tests.tiny_volumes import tiny_liveportrait
+from tests.tiny_files import write_tiny
 from tests.training.evaluate.evaluations import pictures, small_checkpoint, write_clip
 
 
@@ -56,9 +54,8 @@ def test_other_integrators_are_scored_alone_and_under_the_full_method(
     clips: Path, checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     portrait, fomm = tmp_path / "twice.safetensors", tmp_path / "fomm.safetensors"
-    for path, network in ((portrait, tiny_liveportrait()), (fomm, tiny_fomm())):
-        state = network.state_dict()
-        save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)
+    write_tiny("liveportrait", portrait)
+    write_tiny("fomm", fomm)
     asked = ["--checkpoint", checkpoint, "--clips", "1", "--frames", "2", "--every", "1"]
     for named in (f"liveportrait:{portrait}", f"fomm:{fomm}", f"fomm:{fomm}"):
         asked += ["--integrator", named]

@@ -6,15 +6,19 @@ from typing import Any
 
 import opentimelineio as otio
 import pytest
-import torch
 
 from reenact_cli.main import run
-from reenact_core.models.compact import Compact
-from reenact_core.models.state_dicts import write_weights
+from tests.chance import write_chance
 from tests.cli.process import reenact
 from tests.core.engine.shots import picture_hash, recast, shot_of
 from tests.core.farm.jobs import make_job
-from tests.synthetic import TimelineClip, one_face, write_clip, write_portrait, write_timeline
+from tests.synthetic import (
+    TimelineClip,
+    write_clip,
+    write_portrait,
+    write_timeline,
+    write_tracks,
+)
 
 LENGTH = 5
 
@@ -23,16 +27,7 @@ LENGTH = 5
 def edit(tmp_path: Path) -> Path:
     """One shot that is recast, with the drawn face's places as `reenact track` finds them."""
     write_clip(tmp_path / "a.mkv", LENGTH)
-    faces = [one_face(192, 144)(frame)[0] for frame in range(LENGTH)]
-    track = {
-        "id": 1,
-        "start": 0,
-        "boxes": [list(face.box) for face in faces],
-        "landmarks": [face.landmarks.tolist() for face in faces],
-        "confidence": [1.0] * LENGTH,
-    }
-    table = {"version": 1, "video": "a.mkv", "rate": "25", "tracks": [track]}
-    (tmp_path / "a.json").write_text(json.dumps(table))
+    write_tracks(tmp_path / "a.json", "a.mkv", LENGTH)
     face = str(write_portrait(tmp_path / "face.png"))
     ask = {"version": 1, "mode": "recast", "source": face}
     clips = [TimelineClip("sh010", tmp_path / "a.mkv", 0, LENGTH, LENGTH, ask)]
@@ -42,9 +37,7 @@ def edit(tmp_path: Path) -> Path:
 @pytest.fixture
 def asked(edit: Path) -> list[str]:
     """What `render` and `farm plan` are both told."""
-    torch.manual_seed(0)
-    network, path = Compact(), edit.with_name("chance.safetensors")
-    write_weights(path, network, architecture="compact", configuration=network.configuration())
+    path = write_chance(edit.with_name("chance.safetensors"))
     tracks = str(edit.with_name("a.json"))
     return [str(edit), "--checkpoint", str(path), "--tracks", tracks, "--codec", "ffv1"]
 
@@ -98,11 +91,7 @@ def test_networks_that_are_not_those_of_the_plan_are_refused(
     Path(asked[2]).unlink()
     gone = printed(capsys, 12, "farm", "run-unit", job, "1")["units"][0]
     assert (gone["exit"], gone["error"]["code"]) == (12, "checkpoint")
-    torch.manual_seed(1)
-    other = Compact()
-    write_weights(
-        Path(asked[2]), other, architecture="compact", configuration=other.configuration()
-    )
+    write_chance(Path(asked[2]), seed=1)
     changed = printed(capsys, 12, "farm", "run-unit", job, "1")["units"][0]
     assert "other networks than those that the job was planned with" in changed["error"]["message"]
 

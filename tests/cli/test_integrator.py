@@ -10,25 +10,13 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from safetensors.torch import save_file
-from torch import nn
 
 from reenact_cli.main import run
 from reenact_core.models.catalogue import find_checkpoint
 from reenact_core.models.chosen_integrator import choose_integrator
 from reenact_core.models.integrators.osfv import Osfv
 from tests.synthetic import ClipFormat, TimelineClip, write_clip, write_portrait, write_timeline
-from tests.tiny import tiny_dagan, tiny_fomm, tiny_tpsmm
-from tests.tiny_volumes import tiny_liveportrait, tiny_osfv
-
-TINY: dict[str, Callable[[], nn.Module]] = {
-    "fomm": tiny_fomm,
-    "tpsmm": tiny_tpsmm,
-    "dagan": tiny_dagan,
-    "osfv": tiny_osfv,
-    "liveportrait": tiny_liveportrait,
-}
-"""Each with a file for pictures of any multiple of 32 pixels."""
+from tests.tiny_files import TINY, write_tiny
 
 
 @pytest.fixture
@@ -39,10 +27,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     monkeypatch.setenv("REENACT_MODELS", str(folder))
 
     def write(method: str, name: str | None = None) -> Path:
-        path = folder / f"{name or method}.safetensors"
-        state = TINY[method]().state_dict()
-        save_file({key: tensor.contiguous() for key, tensor in state.items()}, path)
-        return path
+        return write_tiny(method, folder / f"{name or method}.safetensors")
 
     return write
 

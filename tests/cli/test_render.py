@@ -6,21 +6,19 @@ from pathlib import Path
 
 import opentimelineio as otio
 import pytest
-import torch
 
 from reenact_cli.main import run
 from reenact_core.media.probe import probe
-from reenact_core.models.compact import Compact
-from reenact_core.models.state_dicts import write_weights
+from tests.chance import write_chance
 from tests.cli.process import error_of, reenact, running, stop_when
 from tests.synthetic import (
     ClipFormat,
     TimelineClip,
     draw,
-    one_face,
     write_clip,
     write_portrait,
     write_timeline,
+    write_tracks,
 )
 
 LENGTH = 14
@@ -30,11 +28,7 @@ FORM = ClipFormat(sound=True)
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Networks that have learned nothing, which is all that these tests ask of them."""
-    torch.manual_seed(0)
-    network = Compact()
-    path = tmp_path_factory.mktemp("models") / "chance.safetensors"
-    write_weights(path, network, architecture="compact", configuration=network.configuration())
-    return path
+    return write_chance(tmp_path_factory.mktemp("models") / "chance.safetensors")
 
 
 @pytest.fixture
@@ -42,7 +36,7 @@ def edit(tmp_path: Path) -> Path:
     """Two shots that are redirected by a third clip, and one that is not asked for."""
     for name in ("a", "b", "acting"):
         write_clip(tmp_path / f"{name}.mkv", LENGTH, form=FORM)
-        _write_tracks(tmp_path, name)
+        write_tracks(tmp_path / f"{name}.json", f"{name}.mkv", LENGTH, FORM)
     ask = {"version": 1, "mode": "redirect", "driving": str(tmp_path / "acting.mkv")}
     clips = [
         TimelineClip("sh010", tmp_path / "a.mkv", 4, 6, LENGTH, ask),
@@ -50,21 +44,6 @@ def edit(tmp_path: Path) -> Path:
         TimelineClip("sh030", tmp_path / "b.mkv", 0, 3, LENGTH),
     ]
     return write_timeline(tmp_path / "cut.otio", clips)
-
-
-def _write_tracks(folder: Path, name: str) -> None:
-    """The drawn face's places, as `reenact track` would have found them."""
-    cast = one_face(FORM.width, FORM.height)
-    faces = [cast(frame)[0] for frame in range(LENGTH)]
-    track = {
-        "id": 1,
-        "start": 0,
-        "boxes": [list(face.box) for face in faces],
-        "landmarks": [face.landmarks.tolist() for face in faces],
-        "confidence": [1.0] * LENGTH,
-    }
-    held = {"version": 1, "video": f"{name}.mkv", "rate": "25/1", "tracks": [track]}
-    (folder / f"{name}.json").write_text(json.dumps(held))
 
 
 def _arguments(edit: Path, checkpoint: Path, *more: str) -> list[str]:

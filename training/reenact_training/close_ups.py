@@ -22,6 +22,7 @@ from reenact_core.models.close_ups import (
 from reenact_core.models.face_points import FaceReading, fit_pose
 from reenact_training.face_points import mirrored_by_chance, new_network, take
 from reenact_training.point_augment import augment
+from reenact_training.readers import follow, set_rate
 from reenact_training.synthetic.crops import Crops, render_crops
 
 DRAWN = 224
@@ -34,6 +35,8 @@ PIECE = 128
 MOUTH_GAPS = ((14, 18), (13, 19), (15, 17), (3, 9), (0, 6), (2, 10), (4, 8))
 """Pairs among the points of a mouth whose distance is what counts: gaps first, then widths."""
 EYE_GAPS = ((1, 5), (2, 4), (0, 6), (3, 6), (0, 3))
+WARM_UP = 100
+"""Steps in which the learning rate rises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +176,7 @@ def train(
     run.nets.train()
     while run.step < settings.steps and time.monotonic() < until:
         generator = torch.Generator().manual_seed(run.step)
-        _set_rate(run, settings)
+        set_rate(run.optimiser, settings.learning_rate, run.step, settings.steps, WARM_UP)
         mouth = _loss_of(run.nets.mouth, pools["mouth"], MOUTH_GAPS, settings.batch, generator)
         eye = _loss_of(run.nets.eye, pools["eye"], EYE_GAPS, settings.batch, generator)
         run.optimiser.zero_grad()
@@ -181,7 +184,7 @@ def train(
         nn.utils.clip_grad_norm_(run.nets.parameters(), 5.0)
         run.optimiser.step()
         run.step += 1
-        _follow(run, settings)
+        follow(run.kept, run.nets, run.step, settings.average)
         yield run.step, {"mouth": float(mouth.detach()), "eye": float(eye.detach())}
 
 
@@ -191,21 +194,3 @@ def _loss_of(
     rows = torch.randint(len(pool.images), (count,), generator=generator)
     truth = moved_about(take(pool, rows), generator)
     return loss(net(truth.images.float() / 255), truth, gaps)
-
-
-def _set_rate(run: Run, settings: CloseUpSettings) -> None:
-    share = torch.tensor(run.step / settings.steps)
-    warm = min(1.0, (run.step + 1) / 100)
-    for group in run.optimiser.param_groups:
-        group["lr"] = settings.learning_rate * warm * float(0.5 + 0.5 * torch.cos(3.14159 * share))
-
-
-@torch.no_grad()
-def _follow(run: Run, settings: CloseUpSettings) -> None:
-    share = min(settings.average, run.step / (run.step + 20))
-    new = run.nets.state_dict()
-    for name, value in run.kept.state_dict().items():
-        if value.is_floating_point():
-            value.lerp_(new[name], 1 - share)
-        else:
-            value.copy_(new[name])

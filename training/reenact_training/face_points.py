@@ -12,12 +12,15 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from reenact_core.files import written_whole
 from reenact_core.models.face_points import FacePointsNet, FaceReading, mirror_order
 from reenact_training.point_augment import augment
+from reenact_training.readers import follow, set_rate
 from reenact_training.synthetic.crops import Crops, render_crops
 from reenact_training.synthetic.heads import average_identity
 from reenact_training.synthetic.posed import landmarks_in_space, pose_surface
 
 POOL_PIECE = 256
 """Crops in one file of a pool."""
+WARM_UP = 200
+"""Steps in which the learning rate rises."""
 TELLING_PAIRS = (
     (62, 66), (61, 67), (63, 65), (51, 57), (48, 54), (48, 66), (54, 66), (33, 51), (57, 8),
     (37, 41), (38, 40), (43, 47), (44, 46), (19, 37), (24, 44), (21, 39), (22, 42), (39, 77),
@@ -201,7 +204,7 @@ def train(
         generator = torch.Generator().manual_seed(run.step)
         truth = augment(mirrored_by_chance(next(batches), generator), generator)
         images = truth.images.to(device).float().div(255)
-        _set_rate(run, settings)
+        set_rate(run.optimiser, settings.learning_rate, run.step, settings.steps, WARM_UP)
         run.net.train()
         with torch.autocast(device.type, torch.bfloat16):
             reading = run.net(images.contiguous(memory_format=torch.channels_last))
@@ -211,7 +214,7 @@ def train(
         torch.nn.utils.clip_grad_norm_(run.net.parameters(), 5.0)
         run.optimiser.step()
         run.step += 1
-        _follow(run, settings)
+        follow(run.kept, run.net, run.step, settings.average)
         yield run.step, {name: float(value.detach()) for name, value in terms.items()}
 
 
@@ -219,24 +222,6 @@ def mirrored_by_chance(crops: Crops, generator: Generator) -> Crops:
     """Half of the crops mirrored."""
     flip = torch.rand(len(crops.images), generator=generator) < 0.5
     return mirrored(crops, flip.to(crops.images.device))
-
-
-def _set_rate(run: Run, settings: FacePointsSettings) -> None:
-    share = torch.tensor(run.step / settings.steps)
-    warm = min(1.0, (run.step + 1) / 200)
-    for group in run.optimiser.param_groups:
-        group["lr"] = settings.learning_rate * warm * float(0.5 + 0.5 * torch.cos(3.14159 * share))
-
-
-@torch.no_grad()
-def _follow(run: Run, settings: FacePointsSettings) -> None:
-    share = min(settings.average, run.step / (run.step + 20))
-    old, new = run.kept.state_dict(), run.net.state_dict()
-    for name, value in old.items():
-        if value.is_floating_point():
-            value.lerp_(new[name], 1 - share)
-        else:
-            value.copy_(new[name])
 
 
 def export(run: Run, path: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from reenact_core.devices import Compute
 from reenact_core.engine import diary as diaries
@@ -16,9 +15,9 @@ from reenact_core.engine.diary import Diary
 from reenact_core.engine.network_performer import NetworkPerformer
 from reenact_core.engine.performer import Crops, Take
 from reenact_core.engine.spool import open_spool, to_samples
-from reenact_core.models.compact import Compact, give_readers
 from reenact_core.motion.lanes import LaneSettings
 from reenact_core.motion.transfer import MotionSettings
+from tests.chance import chance_networks
 from tests.synthetic import draw, one_face
 
 SIZE, COUNT = 128, 5
@@ -26,10 +25,7 @@ SIZE, COUNT = 128, 5
 
 @pytest.fixture(scope="module")
 def performer() -> NetworkPerformer:
-    torch.manual_seed(0)
-    networks = Compact().eval().requires_grad_(False)
-    give_readers(networks)
-    return NetworkPerformer(networks, MotionSettings(), LaneSettings(2), Compute())
+    return NetworkPerformer(chance_networks(), MotionSettings(), LaneSettings(2), Compute())
 
 
 @pytest.fixture

@@ -11,12 +11,13 @@ from reenact_core.engine.network_performer import NetworkPerformer
 from reenact_core.engine.performer import Crops, NewFace, Take
 from reenact_core.engine.spool import open_spool, to_samples
 from reenact_core.errors import SettingsError
-from reenact_core.models.compact import Compact, give_readers
+from reenact_core.models.compact import Compact
 from reenact_core.models.integrators.table import Integrator
 from reenact_core.motion.compact_integrator import CompactIntegrator
 from reenact_core.motion.lanes import LaneSettings
 from reenact_core.motion.transfer import MotionSettings
 from reenact_core.timeline.plan import Scheme
+from tests.chance import chance_networks
 from tests.synthetic import draw, one_face
 from tests.tiny import tiny_fomm
 from tests.tiny_volumes import tiny_liveportrait
@@ -26,10 +27,7 @@ SIZE, COUNT = 256, 6
 
 @pytest.fixture(scope="module")
 def network() -> Compact:
-    torch.manual_seed(0)
-    networks = Compact().eval().requires_grad_(False)
-    give_readers(networks)
-    return networks
+    return chance_networks()
 
 
 @pytest.fixture

@@ -2,27 +2,17 @@
 
 import os
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from reenact_core.errors import CheckpointError
 from reenact_core.models.load import load_integrator
-from tests.tiny import tiny_dagan, tiny_fomm, tiny_tpsmm
-from tests.tiny_volumes import tiny_liveportrait, tiny_osfv
-
-TINY: dict[str, Callable[[], nn.Module]] = {
-    "fomm": tiny_fomm,
-    "tpsmm": tiny_tpsmm,
-    "dagan": tiny_dagan,
-    "osfv": tiny_osfv,
-    "liveportrait": tiny_liveportrait,
-}
+from tests.tiny_files import TINY, write_tiny
 
 
 @pytest.fixture(params=TINY)
@@ -33,10 +23,7 @@ def method(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def file(method: str, tmp_path: Path) -> Path:
-    path = tmp_path / f"{method}.safetensors"
-    state = TINY[method]().state_dict()
-    save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)
-    return path
+    return write_tiny(method, tmp_path / f"{method}.safetensors")
 
 
 def refused(method: str, path: Path, config: dict[str, Any] | None = None) -> str:
@@ -74,9 +61,7 @@ def test_a_truncated_file_of_torch_is_refused(
 
 @pytest.mark.parametrize("other", TINY)
 def test_a_file_of_another_method_is_refused(method: str, tmp_path: Path, other: str) -> None:
-    path = tmp_path / "other.safetensors"
-    state = TINY[other]().state_dict()
-    save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)
+    path = write_tiny(other, tmp_path / "other.safetensors")
     if other != method:
         assert refused(method, path)
 

@@ -5,22 +5,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from reenact_core.errors import CheckpointError
-from reenact_core.models.compact import Compact, give_readers
 from reenact_core.models.load import load_integrator
 from reenact_core.motion.compact_integrator import CompactIntegrator
+from tests.chance import chance_networks
 from tests.core.models.integrators.contract import CHECKS, Check, Subject
 from tests.tiny import tiny_dagan, tiny_fomm, tiny_tpsmm
 from tests.tiny_volumes import tiny_liveportrait, tiny_osfv
 
 
 def compact() -> CompactIntegrator:
-    torch.manual_seed(1)
-    networks = Compact().eval().requires_grad_(False)
-    give_readers(networks)
-    return CompactIntegrator(networks)
+    return CompactIntegrator(chance_networks(1))
 
 
 SUBJECTS: dict[str, Callable[[], Subject]] = {

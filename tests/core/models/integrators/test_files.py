@@ -31,19 +31,18 @@ from tests.tiny import (
     TPSMM,
     pictures,
     tiny_dagan,
-    tiny_fomm,
     tiny_paper,
     tiny_tpsmm,
 )
+from tests.tiny_files import TINY, write_tiny
 
-TINY: dict[str, Callable[[], nn.Module]] = {"tpsmm": tiny_tpsmm, "dagan": tiny_dagan}
 FROM: dict[str, Callable[[Weights, dict[str, Any]], nn.Module]] = {
     "tpsmm": tpsmm_from,
     "dagan": dagan_from,
 }
 
 
-@pytest.fixture(params=TINY)
+@pytest.fixture(params=FROM)
 def method(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
@@ -51,9 +50,7 @@ def method(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def file(method: str, tmp_path: Path) -> Path:
-    path = tmp_path / f"{method}.safetensors"
-    save_file(TINY[method]().state_dict(), path)
-    return path
+    return write_tiny(method, tmp_path / f"{method}.safetensors")
 
 
 def shapes_of(network: nn.Module) -> dict[str, tuple[int, ...]]:
@@ -239,7 +236,7 @@ def test_a_truncated_file_is_refused(method: str, file: Path, kept: int) -> None
 
 @pytest.mark.parametrize("other", ["fomm", "paper", "tpsmm", "dagan"])
 def test_a_file_of_another_method_is_refused(method: str, tmp_path: Path, other: str) -> None:
-    networks = {**TINY, "fomm": tiny_fomm, "paper": tiny_paper}
+    networks = {**TINY, "paper": tiny_paper}
     path = tmp_path / "other.safetensors"
     save_file(networks[other]().state_dict(), path)
     if other != method:
@@ -304,8 +301,7 @@ CONTRADICTIONS = [
 def test_a_configuration_that_does_not_fit_is_refused(
     tmp_path: Path, name: str, config: dict[str, Any], words: str
 ) -> None:
-    path = tmp_path / "weights.safetensors"
-    save_file(TINY[name]().state_dict(), path)
+    path = write_tiny(name, tmp_path / "weights.safetensors")
     refused(name, path, words, config)
 
 
