@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,7 +81,18 @@ class Demo:
 
 
 def run_demo(folder: Path) -> Demo:
-    """Run it as a newcomer does."""
-    done = reenact("demo", "--json", cwd=folder, seconds=900)
+    """Run it as a newcomer does, without a network."""
+    command = [*without_network(), *COMMAND, "demo", "--json"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=folder, timeout=900, env=_environment()
+    )
     assert done.returncode == 0, done.stderr
     return Demo(folder, json.loads(done.stdout))
+
+
+def without_network() -> tuple[str, ...]:
+    """What runs a command in a namespace without interfaces, where this machine allows that."""
+    prefix = ("unshare", "--user", "--map-root-user", "--net")
+    tool = shutil.which(prefix[0])
+    allowed = tool and subprocess.run([*prefix, "true"], capture_output=True).returncode == 0
+    return prefix if allowed else ()
