@@ -14,6 +14,7 @@ Convention:
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -170,14 +171,24 @@ def likeness(one: Tensor, other: Tensor) -> Tensor:
 
 
 def blurred(values: Tensor, sigma_at_256: float = ERROR_BLUR) -> Tensor:
-    """A map (B, 1, S, S) averaged around every pixel by a Gaussian."""
-    sigma = sigma_at_256 * values.shape[-1] / 256
+    """A map (B, 1, S, S) averaged around every pixel by a Gaussian, edges replicated."""
+    size = values.shape[-1]
+    mean = _averaging(size, sigma_at_256 * size / 256, values.dtype, values.device)
+    return mean @ values @ mean.mT
+
+
+@lru_cache(maxsize=64)
+def _averaging(size: int, sigma: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The matrix (size, size) that averages a line: many times faster than a convolution."""
     reach = max(1, round(3 * sigma))
-    line = torch.arange(-reach, reach + 1, device=values.device, dtype=values.dtype)
-    kernel = torch.exp(-0.5 * (line / sigma) ** 2)
-    kernel = (kernel / kernel.sum()).view(1, 1, 1, -1)
-    padded = functional.pad(values, (reach,) * 4, mode="replicate")
-    return functional.conv2d(functional.conv2d(padded, kernel), kernel.mT)
+    with torch.inference_mode(False):  # it is kept, and training must be able to use it too
+        step = torch.arange(-reach, reach + 1, device=device)
+        weights = torch.exp(-0.5 * (step.to(dtype) / sigma) ** 2)
+        weights = (weights / weights.sum()).expand(size, -1)
+        row = torch.arange(size, device=device)[:, None]
+        places = (row.expand_as(weights), (row + step).clamp(0, size - 1))
+        empty = torch.zeros(size, size, dtype=dtype, device=device)
+        return empty.index_put(places, weights, accumulate=True)
 
 
 def choose(motions: Sequence[Tensor], errors: Tensor) -> Tensor:
