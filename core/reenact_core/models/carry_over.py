@@ -177,9 +177,10 @@ def expression_difference(head: Tensor, of: Tensor, to: Tensor) -> Tensor:
     sums = (_gaussians(coarse.flatten(1, 2), features) @ groups).view(*coarse.shape[:3], -1)
     sums = sums.permute(0, 3, 1, 2)
     fine = functional.interpolate(sums, head.shape[1:3], mode="bilinear", align_corners=False)
-    fine = fine.view(len(fine), -1, 3, *fine.shape[2:])
-    narrow = (fine * _where(head, of)[:, :, None]).sum(1)
-    return shape_difference(head, of, to) + narrow.permute(0, 2, 3, 1)
+    moved = shape_difference(head, of, to).permute(0, 3, 1, 2)
+    for group, where in zip(torch.split(fine, 3, 1), _where(head, of), strict=True):
+        moved = torch.addcmul(moved, group, where[:, None])
+    return moved.permute(0, 2, 3, 1)
 
 
 def _sides(like: Tensor) -> tuple[Tensor, Tensor]:
@@ -198,13 +199,13 @@ def _sides(like: Tensor) -> tuple[Tensor, Tensor]:
     return table, table @ across @ table.mT
 
 
-def _where(head: Tensor, shape: Tensor) -> Tensor:
-    """How far each group of `_sides` counts at places of a head, (B, G, H, W)."""
-    maps = []
+def _where(head: Tensor, shape: Tensor) -> list[Tensor]:
+    """How far each group of `_sides` counts at places of a head, each (B, H, W)."""
+    maps: list[Tensor] = []
     for slit in SLITS:
         found = find(slit, head, shape)
         maps += [1 - found.side, found.side, found.inside]
-    return torch.stack([*maps, torch.ones_like(maps[0])], 1)
+    return [*maps, torch.ones_like(maps[0])]
 
 
 def _gaussians(places: Tensor, of: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ def test_a_slit_has_two_sides_and_an_inside(closed: Tensor) -> None:
     shape = parted(closed, 0.2)
     middle = (shape[:, 62] + shape[:, 66]) / 2
     offsets = torch.tensor([[0.0, -0.3, 0], [0.0, 0.0, 0], [0.0, 0.3, 0], [2.0, 0.3, 0]])
-    found = find(SLITS[0], (middle + offsets)[None], shape)
+    found = find(SLITS[0], (middle + offsets)[None, None], shape)
     assert torch.allclose(found.side[0, 0], torch.tensor([0, 0.5, 1, 0.5]), atol=0.02)
     assert found.inside[0, 0].tolist() == [0, 1, 0, 0]
     assert float(found.width[0, 0, 1]) == pytest.approx(0.2, abs=0.01)
