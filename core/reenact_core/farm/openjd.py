@@ -10,11 +10,10 @@ from typing import Any
 import yaml
 
 from reenact_core.farm.plan import FarmPlan, UnitKind
+from reenact_core.farm.steps import NOTICE_SECONDS, Step, steps
 from reenact_core.files import written_whole
 
 TEMPLATE = "template.yaml"
-NOTICE_SECONDS = 120
-"""Between being asked to stop and being killed: a frame is finished in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +43,16 @@ def write_template(folder: Path, plan: FarmPlan, settings: OpenJdSettings) -> Pa
 
 def template(plan: FarmPlan, settings: OpenJdSettings) -> dict[str, Any]:
     """The template's value, specification 2023-09 with TASK_CHUNKING."""
-    kinds: tuple[UnitKind, ...] = ("track", "move", "render")
-    present: list[UnitKind] = [kind for kind in kinds if plan.span(kind)]
-    earlier: list[UnitKind | None] = [None, *present]
-    steps = [
-        _step(plan, kind, before, settings) for kind, before in zip(present, earlier, strict=False)
-    ]
+    every = list(steps(plan))
     return {
         "specificationVersion": "jobtemplate-2023-09",
         "extensions": ["TASK_CHUNKING"],
         "name": "{{Param.JobName}}",
         "parameterDefinitions": _parameters(settings),
-        "steps": [*steps, _assemble(earlier[-1])],
+        "steps": [
+            *(_step(step, settings) for step in every),
+            _assemble(every[-1].kind if every else None),
+        ],
     }
 
 
@@ -74,31 +71,28 @@ def _parameters(settings: OpenJdSettings) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _step(
-    plan: FarmPlan, kind: UnitKind, before: UnitKind | None, settings: OpenJdSettings
-) -> dict[str, Any]:
-    span = plan.span(kind)
+def _step(step: Step, settings: OpenJdSettings) -> dict[str, Any]:
     chunks = {
         "defaultTaskCount": "{{Param.UnitsPerTask}}",
         "targetRuntimeSeconds": "{{Param.TargetSeconds}}",
         "rangeConstraint": "CONTIGUOUS",
     }
     numbers = {
-        "name": "Unit", "type": "CHUNK[INT]", "range": f"{span.start}-{span.stop - 1}",
+        "name": "Unit", "type": "CHUNK[INT]", "range": f"{step.first}-{step.last}",
         "chunks": chunks,
     }  # fmt: skip
-    step: dict[str, Any] = {"name": kind.capitalize(), **_after(before)}
-    if kind == "move" and settings.gpu_memory:
-        step["hostRequirements"] = {
+    table: dict[str, Any] = {"name": step.kind.capitalize(), **_after(step.after)}
+    if step.kind == "move" and settings.gpu_memory:
+        table["hostRequirements"] = {
             "amounts": [
                 {"name": "amount.worker.gpu", "min": 1},
                 {"name": "amount.worker.gpu.memory", "min": settings.gpu_memory},
             ]
         }
-    step["parameterSpace"] = {"taskParameterDefinitions": [numbers]}
+    table["parameterSpace"] = {"taskParameterDefinitions": [numbers]}
     words = ["run-unit", "{{Param.JobDir}}", "{{Task.Param.Unit}}", "--openjd"]
-    step["script"] = _script([*words, "--device", "{{Param.Device}}"])
-    return step
+    table["script"] = _script([*words, "--device", "{{Param.Device}}"])
+    return table
 
 
 def _assemble(before: UnitKind | None) -> dict[str, Any]:

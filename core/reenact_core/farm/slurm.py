@@ -8,13 +8,13 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from reenact_core.farm.plan import FarmPlan, UnitKind
+from reenact_core.farm.plan import FarmPlan
+from reenact_core.farm.steps import NOTICE_SECONDS, steps
 from reenact_core.files import written_whole
 
 UNIT, SUBMIT = "slurm-unit.sh", "slurm-submit.sh"
-NOTICE_SECONDS = 120
-"""Between being asked to stop and being killed: a frame is finished in it."""
-KINDS: tuple[UnitKind, ...] = ("track", "move", "render")
+MOST_TASKS = 1000
+"""Of an array: what Slurm allows where nobody has raised `MaxArraySize`. A task does more units."""
 AGAIN = (75, 130, 143)
 """Exit statuses of tasks that are requeued: temporary causes, and being stopped."""
 
@@ -36,12 +36,15 @@ def write_scripts(folder: Path, plan: FarmPlan, *, device: str = "auto", gpu: bo
 
 
 def _unit(job: Path, device: str) -> str:
-    """The script of one task: the unit of its number."""
+    """The script of one task: the units from FIRST on, of which each task has COUNT, up to LAST."""
     run = f"reenact farm run-unit {shlex.quote(str(job))} "
     again = "|".join(map(str, AGAIN))
     return f"""#!/bin/sh
-# One unit of a reenact job: the number of the array's task.
-{run}"$SLURM_ARRAY_TASK_ID" --device {shlex.quote(device)} --progress none &
+# Some units of a reenact job, by the number of the array's task.
+from=$((FIRST + SLURM_ARRAY_TASK_ID * COUNT))
+to=$((from + COUNT - 1))
+if [ $to -gt "$LAST" ]; then to=$LAST; fi
+{run}"$from-$to" --device {shlex.quote(device)} --progress none &
 work=$!
 trap 'kill -TERM $work' TERM
 wait $work
@@ -64,16 +67,17 @@ def _submit(job: Path, plan: FarmPlan, *, gpu: bool) -> str:
 
 def _lines(job: Path, plan: FarmPlan, *, gpu: bool) -> Iterator[str]:
     script, quoted = shlex.quote(str(job / UNIT)), shlex.quote(str(job))
-    before, kinds = "", KINDS
+    last = None
     common = f"sbatch --parsable --requeue --signal=B:TERM@{NOTICE_SECONDS} --chdir={quoted}"
-    for kind in kinds:
-        span = plan.span(kind)
-        if span:
-            asked = " --gres=gpu:1" if gpu and kind == "move" else ""
-            after = f" --dependency=afterok:${before}" if before else ""
-            array = f" --array={span.start}-{span.stop - 1} --job-name=reenact-{kind}"
-            yield f"{kind}=$({common}{array}{asked}{after} {script})"
-            before = kind
-    after = f" --dependency=afterany:${before}" if before else ""
+    for step in steps(plan):
+        asked = " --gres=gpu:1" if gpu and step.kind == "move" else ""
+        after = f" --dependency=afterok:${step.after}" if step.after else ""
+        units = step.last - step.first + 1
+        count = -(-units // MOST_TASKS)
+        array = f" --array=0-{-(-units // count) - 1} --job-name=reenact-{step.kind}"
+        given = f" --export=ALL,FIRST={step.first},LAST={step.last},COUNT={count}"
+        yield f"{step.kind}=$({common}{array}{given}{asked}{after} {script})"
+        last = step.kind
+    after = f" --dependency=afterany:${last}" if last else ""
     assemble = shlex.quote(f"reenact farm assemble {quoted}")
     yield f"{common} --job-name=reenact-assemble{after} --wrap={assemble}"

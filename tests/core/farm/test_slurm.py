@@ -18,6 +18,7 @@ echo "sbatch $*" >> "$SLURM_LOG"
 for word in "$@"; do
     case $word in
         --array=*) span=${word#--array=};;
+        --export=ALL,*) export $(echo "${word#--export=ALL,}" | tr , " ");;
         --wrap=*) sh -c "${word#--wrap=}" >&2;;
     esac
     last=$word
@@ -59,15 +60,18 @@ def shell(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PATH": path, "SLURM_LOG": str(tmp_path / "log")}
 
 
+@pytest.mark.parametrize("most", [1000, 2])
 def test_every_unit_is_asked_for_once_and_assembly_comes_last(
-    plan: FarmPlan, job: Path, shell: dict[str, str]
+    plan: FarmPlan, job: Path, shell: dict[str, str], most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("reenact_core.farm.slurm.MOST_TASKS", most)
     script = write_scripts(job, plan, gpu=True)
     subprocess.run(["sh", str(script)], check=True, env=shell, timeout=60)
     units = Path(shell["SLURM_LOG"] + ".units").read_text().splitlines()
-    expected = [f"farm run-unit {job} {n} --device auto --progress none" for n in range(5)]
     assert len(plan.units) == 6
-    assert units == [*expected, f"farm assemble {job}"]
+    assert units[-1] == f"farm assemble {job}"
+    ranges = ["0-0", "1-1", *(["2-2", "3-3", "4-4"] if most == 1000 else ["2-3", "4-4"])]
+    assert units[:-1] == [f"farm run-unit {job} {n} --device auto --progress none" for n in ranges]
     calls = Path(shell["SLURM_LOG"]).read_text().splitlines()
     assert ["--dependency=afterok:7" in call for call in calls] == [False, True, True, False]
     assert "--dependency=afterany:7" in calls[-1]
@@ -80,7 +84,8 @@ def test_a_task_is_requeued_where_another_try_may_help(
     plan: FarmPlan, job: Path, shell: dict[str, str], status: int, again: bool
 ) -> None:
     write_scripts(job, plan)
-    task = {"SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_JOB_ID": "7", "STATUS": str(status)}
+    given = {"FIRST": "0", "LAST": "4", "COUNT": "1"}
+    task = {"SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_JOB_ID": "7", "STATUS": str(status), **given}
     done = subprocess.run(["sh", str(job / UNIT)], env={**shell, **task}, timeout=60)
     assert done.returncode == status
     log = Path(shell["SLURM_LOG"])
