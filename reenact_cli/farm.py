@@ -329,6 +329,51 @@ def status_command(output: Output, job: Path) -> None:
     print_result(table, status_lines(table), as_json=output.as_json)
 
 
+@command.command("simulate")
+@_JOB
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    multiple=True,
+    default=(1, 10, 100, 1000),
+    show_default=True,
+    metavar="N",
+    help="May be given several times.",
+)
+@click.option(
+    "--failures",
+    type=click.FloatRange(min=0, max=1, max_open=True),
+    default=0.02,
+    show_default=True,
+    metavar="SHARE",
+    help="Of attempts that fail or whose worker dies.",
+)
+@output_options
+def simulate_command(output: Output, job: Path, workers: tuple[int, ...], failures: float) -> None:
+    """How long a job would take with so many workers; nothing is rendered.
+
+    Units are as long as those that are done already were, against what the plan expects.
+
+    \b
+    Example:
+      reenact farm simulate /mnt/jobs/cut --workers 20 --workers 200
+    """
+    from reenact_cli.farm_text import simulated_lines, simulated_table
+    from reenact_core.farm.job_folder import JobFolder
+    from reenact_core.farm.plan import read_plan
+    from reenact_core.farm.simulate import Crowd, seconds_by_kind, simulate
+    from reenact_core.farm.survey import survey
+
+    plan = read_plan(job, any_version=True)
+    looked = survey(JobFolder(job.absolute()), plan).look()
+    done = {one.unit.id: one.done for one in looked if one.done is not None}
+    seconds_of = seconds_by_kind(plan, done)
+    crowds = [Crowd(count, failures) for count in workers]
+    table = simulated_table([(crowd, simulate(plan, crowd, seconds_of)) for crowd in crowds])
+    table |= {"units": len(plan.units) - 1, "recorded": len(done)}
+    print_result(table, simulated_lines(table), as_json=output.as_json)
+
+
 class _Kept:
     """What became of units, and the status that all of them give."""
 

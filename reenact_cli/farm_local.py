@@ -34,7 +34,7 @@ def submit_local(job: Path, line: Sequence[str], workers: int, style: ProgressSt
     with Stop().listening() as stop, ticking("units", style) as tell:
         run = run_local(JobFolder(job.absolute()), plan, line, workers, stopped=stop)
         with closing(run) as looks:
-            for states in looks:
-                tell(sum(one.state == "done" for one in states), len(states))
+            for board in looks:
+                tell(len(board.done), board.total)
         if stop():
             raise KeyboardInterrupt

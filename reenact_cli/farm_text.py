@@ -8,6 +8,7 @@ from reenact_cli.plan_text import columns
 
 if TYPE_CHECKING:
     from reenact_core.farm.plan import FarmPlan
+    from reenact_core.farm.simulate import Crowd, Outcome
     from reenact_core.farm.survey import UnitState
 
 STATES = ("done", "running", "ready", "waiting", "failed")
@@ -81,6 +82,41 @@ def status_lines(table: dict[str, Any]) -> Iterator[str]:
         again = "will be tried again" if one["will_retry"] else f"{one['attempts']} attempts"
         yield f"failed  {one['unit']} ({one['code']}, {again}): {one['message']}"
     yield from (f"refused {item['reason']}" for item in table["refused"])
+
+
+def simulated_table(outcomes: "Sequence[tuple[Crowd, Outcome]]") -> dict[str, Any]:
+    """Simulated jobs as plain values, for JSON."""
+    rows = [
+        {
+            "workers": crowd.workers,
+            "seconds": round(one.makespan, 1),
+            "ideal_seconds": round(one.ideal, 1),
+            "worker_seconds": round(one.work + one.lost, 1),
+            "attempts": one.attempts,
+            "failed": one.failed,
+            "given_up": one.given_up,
+            "tries": one.tries,
+        }
+        for crowd, one in outcomes
+    ]
+    return {"crowds": rows}
+
+
+def simulated_lines(table: dict[str, Any]) -> Iterator[str]:
+    """The same for people."""
+    yield f"{table['units']} units; {table['recorded']} are done, and tell how long units take"
+    rows = [
+        (
+            str(row["workers"]),
+            _duration(row["seconds"]),
+            _duration(row["ideal_seconds"]),
+            _duration(row["worker_seconds"]),
+            str(row["failed"]),
+            str(row["given_up"]),
+        )
+        for row in table["crowds"]
+    ]
+    yield from columns([("workers", "time", "ideal", "work", "failed", "given up"), *rows])
 
 
 def _left(table: dict[str, Any]) -> str:

@@ -1,18 +1,57 @@
 """A worker that looks for work by itself, until there is none left."""
 
+import random
 import time
 from collections.abc import Callable, Generator
 
-from reenact_core.farm.claims import STEAL_SECONDS, Watcher
+from reenact_core.farm.board import Board, look
+from reenact_core.farm.claims import STEAL_SECONDS, Claim, Watcher, lay_out, try_claim
 from reenact_core.farm.desk import Desk
-from reenact_core.farm.plan import KINDS
-from reenact_core.farm.records import OF_ONE_SHOT, TEMPORARY
-from reenact_core.farm.survey import UnitState, survey
-from reenact_core.farm.worker import StoppedError, UnitEvent, UnitFailed, run_unit
+from reenact_core.farm.plan import Unit
+from reenact_core.farm.records import OF_ONE_SHOT, TEMPORARY, Failed
+from reenact_core.farm.worker import StoppedError, UnitEvent, UnitFailed, run_claimed
 
-_LOOK_SECONDS = 0.5
-_BACK_OFF_SECONDS = 5.0
+_IDLE_SECONDS = 0.5
+_BUSY_SHARE = 20
+"""Looking at the folders takes one part in so many of a worker's time, at most."""
+BACK_OFF_SECONDS = 5.0
 """After a failure that may pass, times the attempts so far."""
+
+
+class _Looks:
+    """Looks at a job's folders, never so often that the file server has nothing else to do."""
+
+    def __init__(self, board: Board, desk: Desk) -> None:
+        self.board, self._desk = board, desk
+        self._cost = self._next = 0.0
+
+    @property
+    def are_due(self) -> bool:
+        return time.monotonic() >= self._next
+
+    def take(self) -> Board:
+        """The board as it is now.
+
+        Raises:
+            TemporaryError: the job folder is gone.
+        """
+        self._desk.folder.check()
+        before = time.monotonic()
+        look(self.board, self._desk.folder)
+        now = time.monotonic()
+        self._cost = now - before
+        self._next = now + _BUSY_SHARE * self._cost
+        return self.board
+
+    def pause(self) -> float:
+        """Seconds to wait where there is nothing to do: the longer the more wait for as many."""
+        busy = _BUSY_SHARE * self._cost
+        return max(busy, idle_seconds(len(self.board.held), random.Random()))
+
+
+def idle_seconds(held: int, chance: random.Random) -> float:
+    """How long a worker waits that finds nothing to do, while so many units are held."""
+    return (_IDLE_SECONDS + min(10.0, held / 100)) * chance.uniform(0.5, 1.5)
 
 
 def run_all(
@@ -23,48 +62,46 @@ def run_all(
 ) -> Generator[UnitEvent, None, int]:
     """Do units that are ready until all are done or given up; gives the exit code.
 
-    What is furthest along comes first, so that shots are finished rather than begun, and of one
-    kind the longest. Units that others hold are watched, and taken over from the dead.
+    Units that others hold are watched, and taken over from the dead.
 
     Raises:
         StoppedError: `stopped` said so.
+        TemporaryError: the job folder is gone.
     """
     watcher, status = Watcher(desk.folder, steal_after), 0
-    looking = survey(desk.folder, desk.plan)
-    while True:
-        states = [one for one in looking.look() if one.unit.kind != "assemble"]
-        if not any(one.is_open or one.state == "running" for one in states):
-            return status
-        for one in sorted((one for one in states if one.is_open), key=_urgency):
-            outcome = yield from run_unit(one.unit, desk, watcher, stopped, wait=False)
-            if outcome is None:
+    looks = _Looks(Board(desk.plan), desk)
+    while not looks.take().is_over:
+        found = False
+        for unit in looks.board.tries(random.Random()):
+            claim = _claim(unit, looks.board, desk)
+            if claim is None:
                 continue  # another worker was quicker
-            yield outcome
+            found = True
+            outcome = yield from run_claimed(unit, desk, claim, stopped)
+            if outcome is not None:
+                yield outcome
             if isinstance(outcome, UnitFailed):
                 status = outcome.failure.exit
-                if status not in (*OF_ONE_SHOT, TEMPORARY):
+                if not _goes_on_after(outcome.failure):
                     return status
-                if status == TEMPORARY:
-                    time.sleep(_BACK_OFF_SECONDS * outcome.failure.attempts)
-            break
-        else:
-            yield from _idle(states, desk, watcher, stopped)
+            if looks.are_due:
+                break
+        if stopped():
+            raise StoppedError
+        if not found:
+            watcher.give_back_dead(looks.board.held, desk.worker)
+            time.sleep(looks.pause())
+    return status
 
 
-def _urgency(one: UnitState) -> tuple[int, float, str]:
-    return -KINDS.index(one.unit.kind), -one.unit.cost, one.unit.id
+def _claim(unit: Unit, board: Board, desk: Desk) -> Claim | None:
+    if not board.is_laid_out(unit):
+        lay_out(desk.folder, [unit.id])  # its claim went when it was done, and then it was lost
+    return try_claim(desk.folder, unit.id, desk.worker)
 
 
-def _idle(
-    states: list[UnitState], desk: Desk, watcher: Watcher, stopped: Callable[[], bool]
-) -> Generator[UnitEvent, None, None]:
-    """Wait a moment, and give back to all what a dead worker holds."""
-    if stopped():
-        raise StoppedError
-    for one in states:
-        if one.state == "running":
-            claim = watcher.take_over(one.unit.id, desk.worker)
-            if claim is not None:
-                claim.release(done=False)
-    time.sleep(_LOOK_SECONDS)
-    yield from ()
+def _goes_on_after(failure: Failed) -> bool:
+    """Whether a worker can do more after this; what may pass by itself is waited for."""
+    if failure.exit == TEMPORARY:
+        time.sleep(BACK_OFF_SECONDS * failure.attempts)
+    return failure.exit in (*OF_ONE_SHOT, TEMPORARY)

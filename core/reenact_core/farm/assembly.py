@@ -26,6 +26,7 @@ from reenact_core.farm.plan import ASSEMBLE, FarmPlan, Unit
 from reenact_core.farm.records import (
     Done,
     Failed,
+    forget_done,
     forget_failure,
     read_done,
     read_failed,
@@ -125,7 +126,7 @@ def edit_changed(plan: FarmPlan) -> bool:
 
 def _failure_of(shot: Shot, pieces: Pieces, desk: Desk) -> Failed | None:
     """What keeps a shot from being done for good."""
-    known = desk.plan.by_id()
+    known = desk.plan.by_id
     units = [known[f"{shot.shot_id}.{kind}"] for kind in ("track", "move")]
     for unit in [*units, *(unit for unit, _ in pieces)]:
         failed = read_failed(desk.folder, unit)
@@ -200,7 +201,7 @@ def _whole(unit: Unit, desk: Desk, encode: EncodeSettings) -> Path:
     if set(facts) != set(names) or not all(
         file.is_file() and sha256(file) == facts[name] for name, file in names.items()
     ):
-        (desk.folder.done / f"{unit.id}.json").unlink(missing_ok=True)
+        forget_done(desk.folder, unit)
         raise OutputError(
             f"{path}: is missing or not what unit {unit.id} wrote; run that unit again, "
             "then assemble again"
@@ -222,14 +223,14 @@ def _collect(files: list[Path], pieces: Pieces, clip: Footage, desk: Desk) -> No
 
 
 def _seconds(shot: Shot, pieces: Pieces, desk: Desk) -> float:
-    known = desk.plan.by_id()
+    known = desk.plan.by_id
     units = [known[f"{shot.shot_id}.{kind}"] for kind in ("track", "move")]
     records = (read_done(desk.folder, unit) for unit in [*units, *(unit for unit, _ in pieces)])
     return round(sum(record.seconds for record in records if record is not None), 3)
 
 
 def _record(desk: Desk) -> None:
-    unit = desk.plan.by_id()[ASSEMBLE]
+    unit = desk.plan.by_id[ASSEMBLE]
     now = datetime.now(UTC).isoformat(timespec="seconds")
     record = Done(unit.id, unit.key, desk.worker, now, now, 0.0, "cpu", ())
     write_record(desk.folder.done, record, desk.worker)

@@ -5,9 +5,10 @@ told by clocks: who waits watches whether the file's contents change, by its own
 """
 
 import os
+import random
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,15 +18,24 @@ from reenact_core.farm.job_folder import JobFolder, TemporaryError
 BEAT_SECONDS = 5.0
 STEAL_SECONDS = 60.0
 """A claim that has not been renewed for so long is its holder's no more."""
+WATCHED = 16
+"""Claims of others that an idle worker watches at once."""
 
 
 def lay_out(folder: JobFolder, unit_ids: Iterable[str]) -> None:
-    """A free claim for every unit that has none yet; what is held stays so."""
-    folder.claims.mkdir(parents=True, exist_ok=True)
-    known = {path.name.partition("@")[0] for path in folder.claims.iterdir()}
-    for unit_id in unit_ids:
-        if unit_id not in known:
-            (folder.claims / unit_id).touch()
+    """A free claim for every unit that has none yet; what is held stays so.
+
+    Raises:
+        TemporaryError: the job folder is gone or full.
+    """
+    try:
+        folder.claims.mkdir(exist_ok=True)  # never its parent: a job that is gone stays gone
+        known = {name.partition("@")[0] for name in os.listdir(folder.claims)}
+        for unit_id in unit_ids:
+            if unit_id not in known:
+                (folder.claims / unit_id).touch()
+    except OSError as error:
+        raise TemporaryError(f"{folder.claims}: cannot be written ({error.strerror})") from error
 
 
 def holders(folder: JobFolder) -> dict[str, str]:
@@ -99,11 +109,35 @@ class Watcher:
         self._seen: dict[str, tuple[str, float]] = {}
 
     def take_over(self, unit_id: str, worker: str) -> Claim | None:
-        """The claim of a unit whose holder has shown no life for too long; else None."""
-        for path in _listed(self._folder.claims, f"{unit_id}@*"):
+        """The claim of a unit whose holder has shown no life for too long; else None.
+
+        A unit that has no claim at all, since its last one went when it was done, gets a new one.
+        """
+        holding = _listed(self._folder.claims, f"{unit_id}@*")
+        if not holding:
+            lay_out(self._folder, [unit_id])
+            return try_claim(self._folder, unit_id, worker)
+        dead = next((path for path in holding if self._is_dead(path)), None)
+        return None if dead is None else _take(dead, self._folder, unit_id, worker)
+
+    def give_back_dead(self, held: Mapping[str, str], worker: str) -> None:
+        """Free what dead workers hold.
+
+        Only some of what is held is watched, and what shows life makes room for others: a thousand
+        idle workers would else read a thousand claims each.
+        """
+        names = {f"{unit}@{other}" for unit, other in held.items()}
+        self._seen = {name: seen for name, seen in self._seen.items() if name in names}
+        new = sorted(names - self._seen.keys())
+        room = max(0, WATCHED - len(self._seen))
+        for name in [*self._seen, *random.sample(new, min(room, len(new)))]:
+            path, known = self._folder.claims / name, self._seen.get(name)
             if self._is_dead(path):
-                return _take(path, self._folder, unit_id, worker)
-        return None
+                claim = _take(path, self._folder, name.partition("@")[0], worker)
+                if claim is not None:
+                    claim.release(done=False)
+            elif known is not None and self._seen[name][0] != known[0] and room < len(new):
+                del self._seen[name]
 
     def _is_dead(self, path: Path) -> bool:
         try:

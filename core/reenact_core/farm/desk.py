@@ -44,7 +44,7 @@ class Desk:
 
     def move_of(self, unit: Unit) -> Unit:
         """The `move` unit of a unit's shot."""
-        return self.plan.by_id()[f"{unit.shot}.move"]
+        return self.plan.by_id[f"{unit.shot}.move"]
 
     def check_inputs(self, shot: Shot) -> None:
         """See that the files of a shot hold what they held when the plan was made.
@@ -52,9 +52,7 @@ class Desk:
         Raises:
             MediaError: one is missing or has changed.
         """
-        for entry in self.plan.inputs:
-            if shot.shot_id not in entry.shots:
-                continue
+        for entry in self.plan.inputs_of(shot.shot_id):
             if entry.path == shot.target.path:
                 found = self.digests.of_source(shot.target)
             else:

@@ -28,6 +28,15 @@ class JobFolder:
 
     path: Path
 
+    def check(self) -> None:
+        """See that the folder is there.
+
+        Raises:
+            TemporaryError: it is gone.
+        """
+        if not self.path.is_dir():
+            raise TemporaryError(f"{self.path}: the job folder is gone; mount it again")
+
     @property
     def claims(self) -> Path:
         return self.path / "claims"

@@ -10,11 +10,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from reenact_core.errors import SettingsError
+from reenact_core.farm.board import Board, look
 from reenact_core.farm.claims import BEAT_SECONDS, Claim, holders
 from reenact_core.farm.job_folder import JobFolder
 from reenact_core.farm.plan import FarmPlan, Unit
 from reenact_core.farm.records import Failed, read_failed, write_record
-from reenact_core.farm.survey import UnitState, survey
 
 DEADLY = 10
 """A unit during which so many workers have died is given up."""
@@ -67,7 +67,7 @@ class _Crew:
                 f"{FRUITLESS} workers died one after the other ({_named(status)}) before they took "
                 "a unit; run one by hand to see why: reenact farm run-unit JOB_DIR --all"
             )
-        known = self.plan.by_id()
+        known = self.plan.by_id
         for unit, worker in held:
             self.deaths[unit] += 1
             if self.deaths[unit] >= DEADLY:
@@ -82,7 +82,7 @@ def run_local(
     workers: int,
     *,
     stopped: Callable[[], bool] = lambda: False,
-) -> Generator[list[UnitState], None, None]:
+) -> Generator[Board, None, None]:
     """Run workers until no unit is left that can be done; yields how the job stands, now and then.
 
     Closing the iterator, or `stopped`, ends the workers: each finishes its frame.
@@ -94,15 +94,15 @@ def run_local(
         SettingsError: workers die before they can take a unit.
     """
     crew = _Crew(command, workers, folder, plan, [], Counter())
-    looking = survey(folder, plan)
+    board = Board(plan)
     with _ended(crew):
         crew.fill()
         while crew.running and not stopped():
             time.sleep(_LOOK_SECONDS)
             crew.reap()
-            states = looking.look()
-            yield states
-            if any(one.is_open for one in states if one.unit.kind != "assemble"):
+            look(board, folder)
+            yield board
+            if board.has_open:
                 crew.fill()
 
 

@@ -4,6 +4,7 @@ import types
 import typing
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,18 +32,26 @@ def from_plain(kind: type[T], table: Any, where: str) -> T:
     """
     if not isinstance(table, dict):
         raise ValueError(f"{where} must be a table, got {type(table).__name__}")
-    hints = typing.get_type_hints(kind)
     values: dict[str, Any] = {}
-    for part in fields(typing.cast(Any, kind)):
-        given = table.get(part.name, _MISSING)
+    for name, hint in _parts(typing.cast(Any, kind)):
+        given = table.get(name, _MISSING)
         if given is _MISSING:
-            raise ValueError(f"{where} has no {part.name}")
-        values[part.name] = _read(hints[part.name], given, f"{where}.{part.name}")
+            raise ValueError(f"{where} has no {name}")
+        values[name] = _read(hint, given, f"{where}.{name}")
     return kind(**values)
 
 
+@cache
+def _parts(kind: type[Any]) -> list[tuple[str, Any]]:
+    """Names and type hints of a dataclass's fields."""
+    hints = typing.get_type_hints(kind)
+    return [(part.name, hints[part.name]) for part in fields(kind)]
+
+
 def _read(hint: Any, value: Any, where: str) -> Any:
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    origin, inner = _shape(hint)
+    if origin is None and not is_dataclass(hint):
+        return _read_simple(hint, value, where)
     if origin in (types.UnionType, typing.Union):
         if value is None and types.NoneType in inner:
             return None
@@ -53,9 +62,12 @@ def _read(hint: Any, value: Any, where: str) -> Any:
         return value if isinstance(value, dict) else _refuse("a table", value, where)
     if origin is typing.Literal:
         return value if value in inner else _refuse(f"one of {', '.join(inner)}", value, where)
-    if is_dataclass(hint):
-        return from_plain(typing.cast(Any, hint), value, where)
-    return _read_simple(hint, value, where)
+    return from_plain(typing.cast(Any, hint), value, where)
+
+
+@cache
+def _shape(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    return typing.get_origin(hint), typing.get_args(hint)
 
 
 def _read_tuple(inner: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:

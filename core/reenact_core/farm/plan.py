@@ -4,8 +4,10 @@ docs/reference/farm-plan.md is the authority on the file.
 """
 
 import json
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -83,7 +85,7 @@ class Options:
     """All settings as nested tables."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: it keeps what it was asked for
 class FarmPlan:
     """A whole job."""
 
@@ -109,13 +111,42 @@ class FarmPlan:
         numbers = [number for number, unit in enumerate(self.units) if unit.kind == kind]
         return range(numbers[0], numbers[-1] + 1) if numbers else range(0)
 
-    def by_id(self) -> dict[str, Unit]:
+    @cached_property
+    def by_id(self) -> Mapping[str, Unit]:
         """Every unit by its id."""
         return {unit.id: unit for unit in self.units}
 
     def shot(self, shot_id: str) -> Shot:
         """A shot by its id."""
-        return next(shot for shot in self.shots if shot.shot_id == shot_id)
+        return self._shots[shot_id]
+
+    def renders(self, shot_id: str) -> Sequence[Unit]:
+        """The render units of a shot, in the order of their frames."""
+        return self._renders[shot_id]
+
+    def inputs_of(self, shot_id: str) -> Sequence[Input]:
+        """The files that a shot reads."""
+        return self._read[shot_id]
+
+    @cached_property
+    def _shots(self) -> Mapping[str, Shot]:
+        return {shot.shot_id: shot for shot in self.shots}
+
+    @cached_property
+    def _renders(self) -> Mapping[str, Sequence[Unit]]:
+        found = defaultdict[str, list[Unit]](list)
+        for unit in self.units:
+            if unit.kind == "render":
+                found[unit.shot].append(unit)
+        return found
+
+    @cached_property
+    def _read(self) -> Mapping[str, Sequence[Input]]:
+        found = defaultdict[str, list[Input]](list)
+        for entry in self.inputs:
+            for shot_id in entry.shots:
+                found[shot_id].append(entry)
+        return found
 
 
 def write_plan(folder: Path, plan: FarmPlan) -> Path:

@@ -15,7 +15,7 @@ from reenact_core.errors import (
     OutputError,
     ReenactError,
 )
-from reenact_core.farm.job_folder import JobFolder, TemporaryError
+from reenact_core.farm.job_folder import KEY_LENGTH, JobFolder, TemporaryError
 from reenact_core.farm.plain import from_plain, to_plain
 from reenact_core.farm.plan import Unit
 
@@ -23,6 +23,8 @@ MEDIA, FACE, MODEL, MEMORY, TEMPORARY = 10, 11, 12, 13, 75
 """Exit codes of a unit by cause, beside those of every command."""
 ELSEWHERE = (DeviceError.exit_status, MODEL, MEMORY)
 """What this machine cannot do, another one may."""
+OF_THIS_HOST = (DeviceError.exit_status, MODEL)
+"""What is missing here; no attempt at the unit was made."""
 OF_ONE_SHOT = (MEDIA, FACE)
 """After these, other shots may well succeed on the same machine."""
 
@@ -74,13 +76,19 @@ def exit_of(error: ReenactError) -> int:
     return next((status for kind, status in kinds if isinstance(error, kind)), error.exit_status)
 
 
+def done_name(unit: Unit) -> str:
+    """The name of a unit's record without its suffix: it tells by which plan the unit is done."""
+    return f"{unit.id}@{unit.key[:KEY_LENGTH]}"
+
+
 def write_record(folder: Path, record: Done | Failed, worker: str) -> None:
     """Write a record; the last of two writers wins.
 
     Raises:
         TemporaryError: the folder is gone or full.
     """
-    path = folder / f"{record.unit}.json"
+    mark = f"@{record.key[:KEY_LENGTH]}" if isinstance(record, Done) else ""
+    path = folder / f"{record.unit}{mark}.json"
     partial = folder / f".partial-{worker}-{record.unit}"
     try:
         folder.mkdir(exist_ok=True)  # never its parent: a job that is gone stays gone
@@ -92,7 +100,7 @@ def write_record(folder: Path, record: Done | Failed, worker: str) -> None:
 
 def read_done(folder: JobFolder, unit: Unit) -> Done | None:
     """The record of a unit that is done by this plan; None where it is not."""
-    record = _read(Done, folder.done / f"{unit.id}.json")
+    record = _read(Done, folder.done / f"{done_name(unit)}.json")
     return record if record is not None and record.key == unit.key else None
 
 
@@ -100,6 +108,11 @@ def read_failed(folder: JobFolder, unit: Unit) -> Failed | None:
     """How a unit's last attempt failed; None where none did, or it succeeded since."""
     record = _read(Failed, folder.failed / f"{unit.id}.json")
     return record if record is not None and record.key == unit.key else None
+
+
+def forget_done(folder: JobFolder, unit: Unit) -> None:
+    """Take back that a unit is done."""
+    (folder.done / f"{done_name(unit)}.json").unlink(missing_ok=True)
 
 
 def forget_failure(folder: JobFolder, unit: Unit) -> None:

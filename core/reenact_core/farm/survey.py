@@ -2,18 +2,16 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from reenact_core.farm.claims import holders
+from reenact_core.farm.board import may_retry, read_names
 from reenact_core.farm.job_folder import JobFolder
 from reenact_core.farm.plan import FarmPlan, Unit
-from reenact_core.farm.records import Done, Failed, read_done, read_failed
+from reenact_core.farm.records import Done, Failed, done_name, read_done, read_failed
 
 State = Literal["done", "running", "failed", "waiting", "ready"]
-ATTEMPTS = 3
-"""A temporary failure is tried again so often, by whoever looks for work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +26,9 @@ class UnitState:
     done: Done | None = None
 
     @property
-    def is_open(self) -> bool:
-        """Whether it may be taken now."""
-        return self.state == "ready" or (self.state == "failed" and self.may_retry)
-
-    @property
     def may_retry(self) -> bool:
         """Whether another attempt is worth while."""
-        failure = self.failure
-        return failure is not None and failure.temporary and failure.attempts < ATTEMPTS
+        return self.failure is not None and may_retry(self.failure)
 
 
 @dataclass(slots=True)
@@ -49,15 +41,14 @@ class Survey:
 
     def look(self) -> list[UnitState]:
         """Every unit's state, in the order of the plan."""
-        done = self._done()
-        held, failed = holders(self.folder), _names(self.folder.failed)
-        return [self._state(unit, done, held, failed) for unit in self.plan.units]
+        names = read_names(self.folder)
+        done = self._done(names.done)
+        return [self._state(unit, done, names.held, names.failed) for unit in self.plan.units]
 
-    def _done(self) -> dict[str, Done]:
-        names = _names(self.folder.done)
+    def _done(self, names: AbstractSet[str]) -> dict[str, Done]:
         records: dict[str, Done] = {}
         for unit in self.plan.units:
-            if unit.id not in names:
+            if done_name(unit) not in names:
                 continue
             record = self.known.get(unit.id) or read_done(self.folder, unit)
             if record is not None:
@@ -69,7 +60,7 @@ class Survey:
         unit: Unit,
         done: Mapping[str, Done],
         held: Mapping[str, str],
-        failed: set[str],
+        failed: AbstractSet[str],
     ) -> UnitState:
         record = done.get(unit.id)
         if record is not None:
@@ -122,11 +113,3 @@ def summarise(states: list[UnitState]) -> Summary:
         left = to_do * spent / cost_done / workers
     share = cost_done / cost_all if cost_all else 1.0
     return Summary(dict(counts), share, workers, spent, left)
-
-
-def _names(folder: Path) -> set[str]:
-    """Ids of the units that have a record; the names tell, no file is looked at."""
-    try:
-        return {path.stem for path in folder.glob("*.json")}
-    except OSError:
-        return set()

@@ -13,17 +13,19 @@ from typing import Literal
 from reenact_core.engine.events import Progress
 from reenact_core.engine.resume import FOLDER
 from reenact_core.errors import ReenactError, SettingsError
-from reenact_core.farm.claims import STEAL_SECONDS, Claim, Watcher, beating, lay_out, try_claim
+from reenact_core.farm.claims import STEAL_SECONDS, Claim, Watcher, beating, try_claim
 from reenact_core.farm.desk import Desk
 from reenact_core.farm.job_folder import TemporaryError
 from reenact_core.farm.plan import FarmPlan, Unit, UnitKind
 from reenact_core.farm.records import (
     ELSEWHERE,
     OF_ONE_SHOT,
+    OF_THIS_HOST,
     TEMPORARY,
     Done,
     Failed,
     exit_of,
+    forget_done,
     forget_failure,
     read_done,
     read_failed,
@@ -88,7 +90,7 @@ def named_units(plan: FarmPlan, names: Sequence[str]) -> list[Unit]:
     Raises:
         SettingsError: there is no such unit.
     """
-    known = plan.by_id()
+    known = plan.by_id
     found: dict[str, Unit] = {}
     for name in names:
         for unit in _named(name, plan.units, known):
@@ -128,7 +130,6 @@ def run_units(
     watcher, status = Watcher(desk.folder, steal_after), 0
     for unit in units:
         outcome = yield from run_unit(unit, desk, watcher, stopped)
-        assert outcome is not None
         yield outcome
         if isinstance(outcome, UnitFailed):
             status = status or outcome.failure.exit
@@ -142,10 +143,8 @@ def run_unit(
     desk: Desk,
     watcher: Watcher,
     stopped: Callable[[], bool],
-    *,
-    wait: bool = True,
-) -> Generator[UnitProgress, None, UnitDone | UnitFailed | None]:
-    """Do one unit; gives what became of it, without `wait` None where another worker has it.
+) -> Generator[UnitProgress, None, UnitDone | UnitFailed]:
+    """Do one unit, after others who have it; gives what became of it.
 
     Raises:
         StoppedError: `stopped` said so.
@@ -153,19 +152,44 @@ def run_unit(
     while True:
         try:
             _check_kind(unit)
-            claim = yield from _claimed(unit, desk, watcher, stopped, wait)
-        except NeededError as error:
-            return UnitFailed(unit, error.failure)
+            claim = yield from _claimed(unit, desk, watcher, stopped)
         except ReenactError as error:
-            return UnitFailed(unit, _failure(unit, desk, error))
+            return _given_up(unit, desk, error)
         if claim is None:
-            return UnitDone(unit, kept=True) if is_done(unit, desk) else None
-        wrong = yield from _with_claim(unit, desk, claim, stopped)
-        if wrong is None:
-            return UnitDone(unit, kept=False)
-        if not claim.lost.is_set():
-            return UnitFailed(unit, _failure(unit, desk, wrong))
-        # Another worker took this one for dead, and its folder with it: that one's word counts.
+            return UnitDone(unit, kept=True)
+        outcome = yield from run_claimed(unit, desk, claim, stopped)
+        if outcome is not None:
+            return outcome
+
+
+def run_claimed(
+    unit: Unit, desk: Desk, claim: Claim, stopped: Callable[[], bool]
+) -> Generator[UnitProgress, None, UnitDone | UnitFailed | None]:
+    """Do one unit that is held, and let go of it; None where it was lost to another worker.
+
+    Raises:
+        StoppedError: `stopped` said so.
+    """
+    if is_done(unit, desk):  # by another worker, a moment ago
+        claim.release(done=True)
+        return UnitDone(unit, kept=True)
+    try:
+        _check_needs(unit, desk)
+    except ReenactError as error:
+        claim.release(done=False)
+        return _given_up(unit, desk, error)
+    wrong = yield from _with_claim(unit, desk, claim, stopped)
+    if wrong is None:
+        return UnitDone(unit, kept=False)
+    if claim.lost.is_set():
+        return None  # another worker took this one for dead, and its folder: that one's word counts
+    return _given_up(unit, desk, wrong)
+
+
+def _given_up(unit: Unit, desk: Desk, error: ReenactError) -> UnitFailed:
+    return UnitFailed(
+        unit, error.failure if isinstance(error, NeededError) else _failure(unit, desk, error)
+    )
 
 
 def _with_claim(
@@ -191,26 +215,21 @@ def _check_kind(unit: Unit) -> None:
 
 
 def _claimed(
-    unit: Unit, desk: Desk, watcher: Watcher, stopped: Callable[[], bool], wait: bool
+    unit: Unit, desk: Desk, watcher: Watcher, stopped: Callable[[], bool]
 ) -> Generator[UnitProgress, None, Claim | None]:
-    """The unit's claim, waited for; None where it is done, or held and not to be waited for.
+    """The unit's claim, waited for; None where it is done.
 
     Raises:
         TemporaryError: the job folder is gone, or a unit that is needed is not done.
     """
     while True:
-        if not desk.folder.path.is_dir():
-            raise TemporaryError(f"{desk.folder.path}: the job folder is gone; mount it again")
+        desk.folder.check()
         if is_done(unit, desk):
             return None
         _check_needs(unit, desk)
-        lay_out(desk.folder, [unit.id])
         claim = try_claim(desk.folder, unit.id, desk.worker)
         claim = claim or watcher.take_over(unit.id, desk.worker)
-        if claim is not None and is_done(unit, desk):  # by another worker, a moment ago
-            claim.release(done=True)
-            return None
-        if claim is not None or not wait:
+        if claim is not None:
             return claim
         yield UnitProgress(unit, "wait", 0, 1)
         if stopped():
@@ -231,15 +250,16 @@ def is_done(unit: Unit, desk: Desk) -> bool:
 
 def _shot_is_rendered(move: Unit, desk: Desk) -> bool:
     """New faces that were cleared away are not missed where all their pieces are there."""
-    pieces = [unit for unit in desk.plan.units if unit.kind == "render" and unit.shot == move.shot]
-    return all(is_done(piece, desk) for piece in pieces)
+    return all(is_done(piece, desk) for piece in desk.plan.renders(move.shot))
 
 
 def _check_needs(unit: Unit, desk: Desk) -> None:
-    known = desk.plan.by_id()
+    known = desk.plan.by_id
     for name in unit.needs:
         if is_done(known[name], desk):
             continue
+        if desk.folder.done.is_dir():
+            forget_done(desk.folder, known[name])  # its files are gone: so it is to be done again
         failed = _failure_at(known[name], desk, known)
         if failed is None:
             raise TemporaryError(f"unit {unit.id} needs {name}, which is not done")
@@ -324,7 +344,9 @@ def _failure(unit: Unit, desk: Desk, error: ReenactError) -> Failed:
     """The record of a failure, written where that can be done."""
     before = read_failed(desk.folder, unit)
     status = exit_of(error)
-    attempts = 1 + (0 if before is None else before.attempts)
+    attempts = 0 if before is None else before.attempts
+    if status not in OF_THIS_HOST:  # which says nothing about the unit
+        attempts += 1
     failure = Failed(
         unit.id,
         unit.key,

@@ -52,10 +52,10 @@ def killed_run(job: Path, plan: FarmPlan) -> int:
     folder, chance, kills = JobFolder(job), random.Random(0), 0
     command = [sys.executable, "-m", "tests.core.farm.working", str(job)]
     deadline = time.monotonic() + LONGEST_SECONDS
-    for states in run_local(folder, plan, command, 2):
+    for board in run_local(folder, plan, command, 2):
         assert time.monotonic() < deadline
         held = list(holders(folder).values())
-        progress = sum(one.state == "done" for one in states)
+        progress = len(board.done)
         if held and kills < 4 and progress >= 8 * kills:
             kills += 1
             with suppress(ProcessLookupError):

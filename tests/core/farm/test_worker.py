@@ -10,7 +10,7 @@ from reenact_core.errors import CheckpointError, OutOfMemoryError, ReenactError
 from reenact_core.farm.claims import try_claim
 from reenact_core.farm.job_folder import JobFolder, TemporaryError
 from reenact_core.farm.plan import FarmPlan, Unit, read_plan
-from reenact_core.farm.records import read_failed
+from reenact_core.farm.records import forget_done, read_failed
 from reenact_core.farm.survey import summarise, survey
 from reenact_core.farm.worker import (
     StoppedError,
@@ -78,7 +78,7 @@ def test_two_workers_on_one_unit_give_one_result(job: Path) -> None:
     piece = next((job / "pieces").rglob("*.mp4"))
     before = picture_hash(piece)
     slow, quick = desk_in(job), desk_in(job)
-    (job / "done" / f"{plan.units[2].id}.json").unlink()
+    forget_done(JobFolder(job), plan.units[2])
     run = run_units([plan.units[2]], slow)
     assert isinstance(next(run), UnitProgress)
     status, events = do_units(quick, [plan.units[2]], steal_after=0)
