@@ -6,10 +6,12 @@ torch 1.0 to 1.5). Both become one flat table of tensors by name.
 
 import json
 import math
+import re
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -85,7 +87,7 @@ def _open_pickle(path: Path, start: bytes) -> Weights:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle fails in any way it likes
         raise CheckpointError(
-            f"{path}: damaged, truncated, or holds more than weights ({_first_line(error)})"
+            f"{path}: damaged, truncated, or holds more than weights{_why(error)}"
         ) from error
     state = _flat(loaded)
     if not state:
@@ -121,8 +123,13 @@ def _flat(loaded: object) -> State:
     }
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).strip().splitlines()[0][:200]
+def _why(error: Exception) -> str:
+    """What torch found, in brackets; its advice to run the file's code is left out."""
+    if code := re.search(r"\bGLOBAL (\S+)", str(error)):
+        return f" (it asks for {code[1]}, which was not run)"
+    if isinstance(error, UnpicklingError):
+        return ""
+    return f" ({(str(error) or type(error).__name__).strip().splitlines()[0][:200]})"
 
 
 class Part(dict[str, tuple[int, ...]]):

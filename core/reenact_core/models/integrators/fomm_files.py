@@ -17,6 +17,7 @@ from reenact_core.models.integrators.sizes import (
     hourglass_sizes,
     read_configuration,
     reduction_scale,
+    refuse_others,
     section,
     sized,
 )
@@ -65,9 +66,10 @@ def load_fomm(path: Path, configuration: Configuration | Path | None = None) -> 
 
 def fomm_from(weights: Weights, configuration: Configuration) -> Fomm:
     """FOMM from an opened file."""
+    refuse_others(weights.path, weights.shapes, "FOMM", SIGNS)
     if not holds_fomm(weights.shapes):
         raise CheckpointError(
-            f"{weights.path}: no FOMM weights; its kp_detector and generator are not there"
+            f"{weights.path}: no FOMM weights, but those of a method that grew out of it"
         )
     with sized(weights.path, "FOMM"):
         settings = fomm_settings(weights.shapes, configuration)

@@ -19,7 +19,9 @@ from reenact_core.models.integrators.sizes import (
     agree,
     count,
     read_configuration,
+    refuse_others,
     section,
+    sized,
 )
 from reenact_core.models.integrators.spade import folded, spade_settings
 from reenact_core.models.integrators.volume_sizes import motion_sizes, positive, volume_sizes
@@ -86,20 +88,10 @@ def load_liveportrait(
 
 def liveportrait_from(weights: Weights, configuration: Configuration) -> LivePortrait:
     """LivePortrait from opened files."""
-    if not holds_liveportrait(weights.shapes):
-        raise CheckpointError(
-            f"{weights.path}: no LivePortrait weights; {', '.join(BASE)} are not there"
-        )
+    refuse_others(weights.path, weights.shapes, "LivePortrait", SIGNS)
     weights = folded(weights)
-    try:
+    with sized(weights.path, "LivePortrait"):
         settings = liveportrait_settings(weights.shapes, configuration)
-    except (KeyError, IndexError, ValueError, TypeError, ZeroDivisionError) as error:
-        raise CheckpointError(
-            f"{weights.path}: names as in LivePortrait, but not with sizes that it can have "
-            f"({error})"
-        ) from error
-    except CheckpointError as error:
-        raise CheckpointError(f"{weights.path}: {error}") from error
     network = fill(lambda: LivePortrait(settings), weights, (*BASE, *SMALL))
     assert isinstance(network, LivePortrait)
     return network

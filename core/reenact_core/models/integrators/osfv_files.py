@@ -18,7 +18,9 @@ from reenact_core.models.integrators.sizes import (
     count,
     read_configuration,
     reduction_scale,
+    refuse_others,
     section,
+    sized,
 )
 from reenact_core.models.integrators.spade import SpadeSettings, folded, spade_settings
 from reenact_core.models.integrators.volume_sizes import motion_sizes, positive, volume_sizes
@@ -60,20 +62,10 @@ def load_osfv(path: Path, configuration: Configuration | Path | None = None) -> 
 
 def osfv_from(weights: Weights, configuration: Configuration) -> Osfv:
     """OSFV from an opened file."""
-    if not holds_osfv(weights.shapes):
-        raise CheckpointError(
-            f"{weights.path}: no OSFV weights; its generator, kp_detector and he_estimator are "
-            "not there"
-        )
+    refuse_others(weights.path, weights.shapes, "OSFV", SIGNS)
     weights = folded(weights)
-    try:
+    with sized(weights.path, "OSFV"):
         settings = osfv_settings(weights.shapes, configuration)
-    except (KeyError, IndexError, ValueError, TypeError, ZeroDivisionError) as error:
-        raise CheckpointError(
-            f"{weights.path}: names as in OSFV, but not with sizes that OSFV can have ({error})"
-        ) from error
-    except CheckpointError as error:
-        raise CheckpointError(f"{weights.path}: {error}") from error
     network = fill(lambda: Osfv(settings), weights, PARTS)
     assert isinstance(network, Osfv)
     return network

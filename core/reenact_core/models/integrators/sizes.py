@@ -16,9 +16,12 @@ Configuration = Mapping[str, Any]
 
 
 def count(shapes: Shapes, pattern: str, start: int = 0) -> int:
-    """How many tensors of a numbered row there are; `pattern` has `{}` for the number."""
-    number = start
-    while pattern.format(number) in shapes:
+    """How many rows of tensors there are; `pattern` names one in each, with `{}` for the number.
+
+    A row that lacks that tensor counts, so that the tensor is missed where its size is asked for.
+    """
+    number, stem = start, pattern.partition("{}")[0]
+    while any(name.startswith(f"{stem}{number}.") for name in shapes):
         number += 1
     return number - start
 
@@ -99,7 +102,7 @@ def sized(path: Path, method: str) -> Iterator[None]:
         raise CheckpointError(
             f"{path}: weights do not fit {method}: {error.args[0]} missing"
         ) from error
-    except (IndexError, ValueError, TypeError) as error:
+    except (IndexError, ValueError, TypeError, ZeroDivisionError) as error:
         raise CheckpointError(
             f"{path}: names as in {method}, but not with sizes that {method} can have ({error})"
         ) from error

@@ -84,7 +84,9 @@ def test_code_in_a_pickle_is_never_run(method: str, tmp_path: Path, kind: str) -
         path.write_bytes(pickle.dumps(_Harm(mark), 2))
     else:
         torch.save(content, path, _use_new_zipfile_serialization=kind == "torch")
-    assert "damaged, truncated, or holds more than weights" in refused(method, path)
+    message = refused(method, path)
+    assert f"holds more than weights (it asks for {os.name}.mkdir, which was" in message
+    assert "weights_only" not in message  # torch advises to run it
     assert not mark.exists()
 
 
@@ -99,7 +101,8 @@ def test_missing_and_superfluous_tensors_and_wrong_sizes_are_named(
     name = names[int(part * len(names))]
     tensor = state.pop(name)
     save_file(state, file)
-    assert any(word in refused(method, file) for word in ("missing", "superfluous", "not with"))
+    message = refused(method, file)
+    assert name in message and "missing" in message
     save_file({**state, name: torch.cat([tensor, tensor[:1]])}, file)
     assert any(
         word in refused(method, file) for word in ("must be", "not with", "missing", "superfluous")

@@ -193,7 +193,7 @@ def test_a_configuration_of_other_weights_is_refused(
         ("generator.decoder.up_0.conv_0.weight_u", "conv_0.weight_u missing"),
         ("generator.decoder.G_middle_1.norm_0.mlp_beta.weight", "mlp_beta.weight missing"),
         ("he_estimator.block1.b1_0.norm2.bias", "norm2.bias missing"),
-        ("kp_detector.predictor.up_blocks.up0.conv.weight", "sizes that OSFV can have"),
+        ("kp_detector.predictor.up_blocks.up0.conv.weight", "up0.conv.weight missing"),
         ("kp_detector.kp.weight", "no OSFV weights"),
     ],
 )
