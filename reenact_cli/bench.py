@@ -4,19 +4,29 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from reenact_cli.options import Output, checkpoint_option, device_options, output_options
+from reenact_cli.options import (
+    Output,
+    checkpoint_option,
+    device_options,
+    integrator_option,
+    output_options,
+)
 from reenact_cli.show import counted, print_result, ticking
 from reenact_core.devices import Precision
+
+if TYPE_CHECKING:
+    from reenact_core.models.integrators.table import Integrator
 
 COUNT = click.IntRange(min=1)
 
 
 @click.group("bench", invoke_without_command=True)
 @checkpoint_option
+@integrator_option
 @device_options
 @output_options
 @click.pass_context
@@ -25,6 +35,7 @@ def command(
     /,
     output: Output,
     checkpoint: str | None,
+    integrator: str | None,
     device: str,
     precision: Precision,
 ) -> None:
@@ -46,7 +57,7 @@ def command(
     with TemporaryDirectory() as folder:
         footage = Path(folder) / "footage"
         _draw(footage, output)
-        run = measure_stages(footage, Path(folder) / "out", compute, checkpoint)
+        run = measure_stages(footage, Path(folder) / "out", compute, checkpoint, integrator)
         stages = list(counted(run, 5, "bench", output.progress))
     tables = [stage.table for stage in stages]
     frames = next(stage.frames for stage in stages if stage.name == "paste")
@@ -82,10 +93,10 @@ def _machine_line(facts: dict[str, Any]) -> str:
 
 @command.command("integrators")
 @click.option(
-    "--weights",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="FOMM's weights; without, drawn ones of the published size: the work is the same.",
+    "--integrator",
+    metavar="ID[:FILE]",
+    help="Which method, with the file of its weights; without, FOMM of the published size with "
+    "drawn weights: the work is the same.",
 )
 @click.option("--frames", type=COUNT, default=32, show_default=True, metavar="N")
 @click.option("--rounds", type=COUNT, default=3, show_default=True, metavar="N")
@@ -94,7 +105,7 @@ def _machine_line(facts: dict[str, Any]) -> str:
 @output_options
 def integrators(
     *,
-    weights: Path | None,
+    integrator: str | None,
     frames: int,
     rounds: int,
     size: int,
@@ -102,10 +113,11 @@ def integrators(
     precision: Precision,
     output: Output,
 ) -> None:
-    """Measure FOMM's animation loop against one that reads the source anew for every frame.
+    """Measure our animation loop of a method against upstream's.
 
-    Both run in turns, in one process, on the same pictures. The other loop is upstream's: a frame
-    at a time, the source's keypoints and the first frame's found once, in float32.
+    Both run in turns, in one process, on the same pictures. Upstream's takes a frame at a time, in
+    float32, and reads the source anew for each (LivePortrait's does not); the source's keypoints
+    and the first frame's are found once.
 
     \b
     Example:
@@ -116,18 +128,32 @@ def integrators(
     from reenact_core.devices import choose_compute
 
     compute = choose_compute(device, precision)
+    name, plain = _named(integrator, size)
     with (
         ticking("bench", output.progress) as tick,
-        closing(measure_pair(weights, compute, frames=frames, size=size, rounds=rounds)) as run,
+        closing(measure_pair(plain, compute, frames=frames, size=size, rounds=rounds)) as run,
     ):
         measured = []
         for one in run:
             measured.append(one)
             tick(len(measured), rounds)
-    table = pair_table(measured, frames)
+    table = pair_table(name, measured, frames)
     facts = machine(compute) | {"size": size, "frames": frames, "rounds": rounds}
     result = {"machine": facts, "integrators": [table]}
     print_result(result, _pair_lines(facts, table), as_json=output.as_json)
+
+
+def _named(integrator: str | None, size: int) -> "tuple[str, Integrator]":
+    """The id of a method, and its networks on the CPU in float32."""
+    from reenact_cli.bench_integrators import drawn_fomm
+    from reenact_cli.networks import models_folder
+    from reenact_core.models.chosen_integrator import find_named
+    from reenact_core.models.integrators.table import find_integrator
+
+    if integrator is None:
+        return "fomm", drawn_fomm(size)
+    found = find_named(integrator, folders=(models_folder(),))
+    return found.method, find_integrator(found.method)(found.weights, found.configuration or None)
 
 
 def _pair_lines(facts: dict[str, Any], table: dict[str, Any]) -> Iterator[str]:

@@ -1,23 +1,22 @@
-"""FOMM's animation loop against a straightforward one, in turns."""
+"""Our animation loop of an integrator against upstream's, in turns."""
 
 import copy
 import statistics
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from reenact_cli.bench_loops import straightforward
 from reenact_core.devices import Compute
 from reenact_core.models.integrators.fomm import Fomm
-from reenact_core.models.integrators.fomm_files import load_fomm
+from reenact_core.models.integrators.table import Integrator
 from reenact_core.models.load import placed
 from reenact_core.models.paper_settings import IntegratorSettings
-from reenact_core.models.relative_motion import carry_over, movement_scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +42,17 @@ class Round:
 
 
 def measure_pair(
-    weights: Path | None, compute: Compute, *, frames: int, size: int, rounds: int
+    plain: Integrator, compute: Compute, *, frames: int, size: int, rounds: int
 ) -> Generator[Round, None, None]:
     """Round after round; every second one begins with the other loop.
 
-    Raises:
-        CheckpointError: the file does not hold FOMM.
+    Args:
+        plain: as its weights are read: on the CPU, in float32.
     """
-    plain = load_fomm(weights) if weights else drawn_fomm(size)
-    ours = placed(copy.deepcopy(plain), compute)
-    plain.to(compute.device)
-    assert isinstance(ours, Fomm)
+    ours = copy.deepcopy(plain)
+    if isinstance(ours, nn.Module) and isinstance(plain, nn.Module):
+        placed(ours, compute)
+        plain.to(compute.device)
     clip = drawn_clip(frames + 1, size).to(compute.device)
     source, driving = clip[:1], clip[1:]
     straightforward(plain, source, driving[:2])  # what the first call sets up is not the loop's
@@ -67,7 +66,10 @@ def measure_pair(
 
 
 def _timed(
-    loop: Callable[[Fomm, Tensor, Tensor], Tensor], network: Fomm, source: Tensor, driving: Tensor
+    loop: Callable[[Integrator, Tensor, Tensor], Tensor],
+    network: Integrator,
+    source: Tensor,
+    driving: Tensor,
 ) -> tuple[Taken, Tensor]:
     wall, cpu = time.perf_counter(), time.process_time()
     faces = loop(network, source, driving).cpu()
@@ -75,29 +77,16 @@ def _timed(
 
 
 @torch.inference_mode()
-def straightforward(network: Fomm, source: Tensor, driving: Tensor) -> Tensor:
-    """Upstream's loop: frame by frame, with the source's features worked out for each."""
-    resting, initial = network.kp_detector(source), network.kp_detector(driving[:1])
-    scale = movement_scale(resting, initial)
-    faces = []
-    for frame in torch.split(driving, 1):
-        moved = carry_over(resting, initial, network.kp_detector(frame), scale)
-        encoded = network.generator.encode(source)
-        faces.append(network.generator(encoded, resting, moved).picture.cpu())
-    return torch.cat(faces)
-
-
-@torch.inference_mode()
-def quickly(network: Fomm, source: Tensor, driving: Tensor) -> Tensor:
+def quickly(network: Integrator, source: Tensor, driving: Tensor) -> Tensor:
     """Ours."""
-    return network.reenact(source, driving[:1], driving, relative=True, adapt_scale=True)
+    return network.reenact(source, driving[:1], driving, None, None)
 
 
-def pair_table(rounds: Sequence[Round], frames: int) -> dict[str, Any]:
+def pair_table(name: str, rounds: Sequence[Round], frames: int) -> dict[str, Any]:
     """Medians over the rounds, as JSON values."""
     median = statistics.median
     return {
-        "id": "fomm",
+        "id": name,
         "straightforward_seconds_per_frame": median(one.theirs.seconds / frames for one in rounds),
         "ours_seconds_per_frame": median(one.ours.seconds / frames for one in rounds),
         "ratio": median(one.ours.seconds / one.theirs.seconds for one in rounds),

@@ -89,9 +89,16 @@ class _Watch:
 
 
 def measure_stages(
-    footage: Path, out: Path, compute: Compute, checkpoint: str | None
+    footage: Path,
+    out: Path,
+    compute: Compute,
+    checkpoint: str | None,
+    integrator: str | None = None,
 ) -> Iterator[Measured]:
     """The stages of rendering the first clip of the demo's timeline, once it is done.
+
+    Args:
+        integrator: `ID[:FILE]` of another G.
 
     Raises:
         ReenactError: the networks or the device cannot be used, or the shot failed.
@@ -104,7 +111,8 @@ def measure_stages(
 
     watch = _Watch(compute)
     with watch.sampling():
-        models, detector = models_named(checkpoint, compute), detector_named("embedded")
+        models = models_named(checkpoint, compute, integrator)
+        detector = detector_named("embedded")
         watch.credit("load")
         plan = make_plan(read_timeline(footage / TIMELINE, work=out), Request(clips=("close_up",)))
         run = render_plan(plan, models, out, Settings(), compute, detector=detector)

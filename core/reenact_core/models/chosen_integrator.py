@@ -1,6 +1,7 @@
 """The global integrator that a user names in place of the checkpoint's own: `ID[:FILE]`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,16 @@ PUBLISHED = tuple(method.id for method in METHODS)
 """Methods that have no weights of their own in this package."""
 
 
+@dataclass(frozen=True, slots=True)
+class NamedIntegrator:
+    """What `ID[:FILE]` stands for."""
+
+    method: str
+    weights: Path | None
+    """None: the method's package has its own, or needs none."""
+    configuration: Mapping[str, Any]
+
+
 def choose_integrator(
     named: str,
     compute: Compute = CPU,
@@ -23,7 +34,28 @@ def choose_integrator(
     folders: Sequence[Path] = (),
     config: Mapping[str, Any] | Path | None = None,
 ) -> ChosenIntegrator:
-    """The integrator of `ID[:FILE]`.
+    """The integrator of `ID[:FILE]`, ready to run.
+
+    Args:
+        named, folders, config: as `find_named` takes them.
+
+    Raises:
+        CheckpointError: no such method, its weights are not here, or do not hold it.
+        DeviceError: it does not fit into the device's memory.
+    """
+    found = find_named(named, folders=folders, config=config)
+    method, path, stated = found.method, found.weights, found.configuration
+    integrator = load_integrator(method, path, stated or None, compute=compute)
+    return ChosenIntegrator(method, integrator, _files(method, path, stated))
+
+
+def find_named(
+    named: str,
+    *,
+    folders: Sequence[Path] = (),
+    config: Mapping[str, Any] | Path | None = None,
+) -> NamedIntegrator:
+    """The method of `ID[:FILE]`, and where its weights are.
 
     Args:
         named: the id of a method or of a checkpoint in the catalogue; after a colon the file, or
@@ -32,8 +64,7 @@ def choose_integrator(
         folders: where the user's checkpoints lie.
 
     Raises:
-        CheckpointError: no such method, its weights are not here, or do not hold it.
-        DeviceError: it does not fit into the device's memory.
+        CheckpointError: the weights of a published method are not here.
     """
     name, colon, file = named.partition(":")
     entry = known_checkpoint(name)
@@ -44,8 +75,7 @@ def choose_integrator(
     if path is None and method in PUBLISHED:
         entry, path = _installed(name, method, entry, folders)
     stated = {**dict(entry.configuration if entry else ()), **read_configuration(config)}
-    integrator = load_integrator(method, path, stated or None, compute=compute)
-    return ChosenIntegrator(method, integrator, _files(method, path, stated))
+    return NamedIntegrator(method, path, stated)
 
 
 def _installed(
