@@ -1,7 +1,5 @@
 """`reenact farm`: a job cut into units that any number of machines do."""
 
-import os
-import shlex
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,12 +24,12 @@ from reenact_cli.show import print_json, print_result, say, shown
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from reenact_cli.farm_submit import Engine
     from reenact_core.engine.events import Event
     from reenact_core.engine.timeline_run import RunResult
     from reenact_core.farm.worker import UnitEvent
 
 INTERRUPTED = 130
-ENGINES = ("local", "openjd", "slurm")
 
 _JOB = click.argument("job", type=FILE, metavar="JOB_DIR")
 _DEVICE = click.option(
@@ -222,17 +220,17 @@ def assemble_command(
 @_JOB
 @click.option(
     "--engine",
-    type=click.Choice(ENGINES),
+    type=click.Choice(("local", "ray", "openjd", "slurm")),
     default="local",
     show_default=True,
-    help="Who runs the units. local: processes on this machine; openjd, slurm: a farm, for whose "
-    "tools files are written into JOB_DIR.",
+    help="Who runs the units. local: processes on this machine; ray: actors of the cluster that "
+    "RAY_ADDRESS names; openjd, slurm: a farm, for whose tools files are written into JOB_DIR.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Processes side by side.  [default: half as many as the machine has cores]",
+    help="Processes side by side.  [default: half as many as there are cores]",
 )
 @click.option(
     "--gpu-memory",
@@ -251,62 +249,33 @@ def submit_command(
     /,
     output: Output,
     job: Path,
-    engine: str,
+    engine: "Engine",
     workers: int | None,
     gpu_memory: int,
     device: str,
     path_map: Path | None,
     dry_run: bool,
 ) -> None:
-    """Hand a job to an engine; `local` does all of it here and assembles it.
+    """Hand a job to an engine; `local` and `ray` do all of it and assemble it here.
 
     \b
     Example:
       reenact farm submit /mnt/jobs/cut --engine local --workers 4
       reenact farm submit /mnt/jobs/cut --engine openjd --gpu-memory 8192
     """
-    if engine != "local":
-        _write_for(engine, job, device, gpu_memory, dry_run, output)
-        return
-    from reenact_cli.farm_local import submit_local, worker_command
+    from reenact_cli.farm_submit import RUNNING, Submission, handed_over, run_workers
     from reenact_cli.run_text import exit_status, result_lines, result_table
 
-    line = worker_command(job, device, path_map)
-    count = workers or max(1, (os.cpu_count() or 2) // 2)
-    if dry_run:
-        table: dict[str, Any] = {"engine": engine, "workers": count, "command": line}
-        print_result(table, [f"{count} x {shlex.join(line)}"], as_json=output.as_json)
+    given = Submission(job, engine, workers, gpu_memory, device, path_map)
+    if dry_run or engine not in RUNNING:
+        table, text = handed_over(given, dry_run=dry_run)
+        print_result(table, [text], as_json=output.as_json)
         return
-    submit_local(job, line, count, output.progress)
+    run_workers(given, output.progress)
     result = _assemble(job, path_map, output)
     table = result_table(result)
     print_result(table, result_lines(table), as_json=output.as_json)
     ctx.exit(exit_status(result))
-
-
-def _write_for(
-    engine: str, job: Path, device: str, gpu_memory: int, dry_run: bool, output: Output
-) -> None:
-    """Write what another engine reads into the job folder, and say how to hand it over."""
-    from reenact_core.farm import openjd, slurm
-    from reenact_core.farm.plan import read_plan
-
-    plan = read_plan(job)
-    if engine == "openjd":
-        path = job / openjd.TEMPLATE
-        line = ["openjd", "run", str(path), "-p", f"JobDir={job.absolute()}"]
-        name = f"reenact {plan.timeline.stem}"
-        if not dry_run:
-            openjd.write_template(job, plan, openjd.OpenJdSettings(name, device, gpu_memory))
-    else:
-        path = job / slurm.SUBMIT
-        line = ["sh", str(path)]
-        if not dry_run:
-            slurm.write_scripts(job, plan, device=device, gpu=gpu_memory > 0)
-    table: dict[str, Any] = {"engine": engine, "file": str(path), "command": line}
-    said = "would be written" if dry_run else "wrote"
-    text = [f"{said} {path}; hand it over with: {shlex.join(line)}"]
-    print_result(table, text, as_json=output.as_json)
 
 
 @command.command("status")

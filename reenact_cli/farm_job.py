@@ -80,8 +80,8 @@ def _options(job: Job, settings: "Settings") -> "Options":
     )
 
 
-def desk_at(folder: Path, device: str, path_map: Path | None) -> "Desk":
-    """A worker's place in a job.
+def desk_at(folder: Path, device: str, path_map: Path | None, worker: str | None = None) -> "Desk":
+    """A worker's place in a job, by a name that no other worker has.
 
     Raises:
         SettingsError: there is no plan that this version can do.
@@ -99,7 +99,7 @@ def desk_at(folder: Path, device: str, path_map: Path | None) -> "Desk":
     settings = with_table(Settings(), plan.options.settings, "plan.json")
     tools = tools_for(plan, settings, compute)
     rules = read_path_map(path_map)
-    return open_desk(JobFolder(folder.absolute()), plan, tools, worker_name(), rules)
+    return open_desk(JobFolder(folder.absolute()), plan, tools, worker or worker_name(), rules)
 
 
 def tools_for(plan: "FarmPlan", settings: "Settings", compute: "Compute") -> "Tools":

@@ -68,7 +68,7 @@ class JobFolder:
     @property
     def hashes(self) -> Path:
         """What this host knows of its inputs."""
-        return self.path / "hashes" / f"{_host()}.json"
+        return self.path / "hashes" / f"{host_name()}.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,9 +84,10 @@ class UnitFolder(RunFolder):
 
 def worker_name() -> str:
     """A name that no other worker has, on any host: `HOST-PROCESS-RANDOM`."""
-    return f"{_host()}-{os.getpid()}-{secrets.token_hex(3)}"
+    return f"{host_name()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
-def _host() -> str:
+def host_name() -> str:
+    """This machine's name, as it is written into names of files."""
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", socket.gethostname()).strip("-")
     return name[:40] or "host"

@@ -1,27 +1,18 @@
 """N worker processes on this machine; those that die are replaced."""
 
-import os
 import signal
 import subprocess
 import time
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from reenact_core.errors import SettingsError
 from reenact_core.farm.board import Board, look
-from reenact_core.farm.claims import BEAT_SECONDS, Claim, holders
-from reenact_core.farm.job_folder import JobFolder
-from reenact_core.farm.plan import FarmPlan, Unit
-from reenact_core.farm.records import Failed, read_failed, write_record
+from reenact_core.farm.claims import BEAT_SECONDS, holders
+from reenact_core.farm.deaths import CRASH, Deaths
+from reenact_core.farm.job_folder import JobFolder, host_name
+from reenact_core.farm.plan import FarmPlan
 
-DEADLY = 10
-"""A unit during which so many workers have died is given up."""
-FRUITLESS = 20
-"""So many workers that die in a row without having taken a unit are a fault of the machine."""
-CRASH = 1
-"""Exit code of a unit that kills its workers: a bug."""
 _LOOK_SECONDS = 0.25
 
 
@@ -32,10 +23,8 @@ class _Crew:
     command: Sequence[str]
     size: int
     folder: JobFolder
-    plan: FarmPlan
+    deaths: Deaths
     running: list["subprocess.Popen[bytes]"]
-    deaths: Counter[str]
-    fruitless: int = 0
 
     def fill(self) -> None:
         """As many processes as there shall be."""
@@ -59,20 +48,9 @@ class _Crew:
         held = [
             (unit, worker)
             for unit, worker in holders(self.folder).items()
-            if worker.rsplit("-", 2)[1] == str(number)
+            if worker.startswith(f"{host_name()}-{number}-")
         ]
-        self.fruitless = 0 if held else self.fruitless + 1
-        if self.fruitless >= FRUITLESS:
-            raise SettingsError(
-                f"{FRUITLESS} workers died one after the other ({_named(status)}) before they took "
-                "a unit; run one by hand to see why: reenact farm run-unit JOB_DIR --all"
-            )
-        known = self.plan.by_id
-        for unit, worker in held:
-            self.deaths[unit] += 1
-            if self.deaths[unit] >= DEADLY:
-                _give_up(self.folder, known[unit], worker, status)
-            Claim(self.folder.claims / f"{unit}@{worker}").release(done=False)
+        self.deaths.mourn(held, _named(status))
 
 
 def run_local(
@@ -93,7 +71,7 @@ def run_local(
     Raises:
         SettingsError: workers die before they can take a unit.
     """
-    crew = _Crew(command, workers, folder, plan, [], Counter())
+    crew = _Crew(command, workers, folder, Deaths(folder, plan), [])
     board = Board(plan)
     with _ended(crew):
         crew.fill()
@@ -122,17 +100,6 @@ def _ended(crew: _Crew) -> Iterator[None]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-def _give_up(folder: JobFolder, unit: Unit, worker: str, status: int) -> None:
-    before = read_failed(folder, unit)
-    message = f"{DEADLY} workers died while they did this unit, the last one by {_named(status)}"
-    attempts = DEADLY + (0 if before is None else before.attempts)
-    now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
-    failure = Failed(
-        unit.id, unit.key, worker, now, attempts, "crash", message, CRASH, temporary=False
-    )
-    write_record(folder.failed, failure, f"{worker}-{os.getpid()}")
 
 
 def _named(status: int) -> str:

@@ -302,6 +302,7 @@ def _work(
 def _inherited(unit: Unit, desk: Desk) -> Path:
     """The unit's folder of work, with what the one who had the unit before has left in it."""
     mine = desk.folder.work(unit, desk.worker)
+    shutil.rmtree(mine / FOLDER, ignore_errors=True)  # of an earlier life under the same name
     if mine.is_dir() or unit.kind != "move":
         return mine
     for left in mine.parent.glob(f"{unit.id}@*"):

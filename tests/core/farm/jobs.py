@@ -60,10 +60,10 @@ def placed_at(shot: Shot, number: int) -> Shot:
     return replace(shot, clip_path=(0, number))
 
 
-def desk_in(folder: Path, performer: Performer | None = None) -> Desk:
+def desk_in(folder: Path, performer: Performer | None = None, worker: str | None = None) -> Desk:
     """A worker with the echo for networks and the skin's colour for a detector."""
     tools = Tools(lambda: find_drawn_faces, lambda: performer or EchoPerformer())
-    return open_desk(JobFolder(folder), read_plan(folder), tools, worker_name())
+    return open_desk(JobFolder(folder), read_plan(folder), tools, worker or worker_name())
 
 
 def do_units(

@@ -1,6 +1,5 @@
 """A simulated job ends, in a time between the ideal and what one worker needs."""
 
-
 import pytest
 
 from reenact_core.farm.plan import FarmPlan, Unit
