@@ -134,9 +134,10 @@ def field_docs(kind: type) -> dict[str, str]:
 
 
 def _commands(command: click.Command, name: str) -> Iterator[str]:
-    """A command, or each one of a group."""
-    if not isinstance(command, click.Group):
+    """A command, or each one of a group; before them the group, if it does something by itself."""
+    if not isinstance(command, click.Group) or command.invoke_without_command:
         yield _command(command, name)
+    if not isinstance(command, click.Group):
         return
     for inner in command.commands.values():
         yield _command(inner, f"{name} {inner.name}")

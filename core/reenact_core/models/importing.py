@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from reenact_core.errors import CheckpointError
-from reenact_core.files import sha256, written_whole
+from reenact_core.files import sha256
 from reenact_core.models.catalogue import CATALOGUE, KnownCheckpoint, known_checkpoint
 from reenact_core.models.integrators.files import METHODS, Method, open_files
 from reenact_core.models.integrators.sizes import read_configuration
-from reenact_core.models.state_dicts import State, Weights, check_finite, configuration_of
+from reenact_core.models.state_dicts import State, Weights, check_finite, configuration_of, save
 
 StoredPrecision = Literal["fp32", "fp16"]
 
@@ -108,8 +107,7 @@ def write(found: Found, path: Path, *, precision: StoredPrecision = "fp32") -> I
     state = {name: _stored(name, tensor, precision) for name, tensor in held.items()}
     check_finite(found.weights.path, state)
     metadata = _metadata(found, precision) | {"weights_sha256": digest(state)}
-    with written_whole(path) as partial:
-        save_file(state, partial, metadata)
+    save(path, state, metadata)
     return Imported(path, metadata, len(state))
 
 

@@ -241,8 +241,20 @@ def write_weights(
     state = {
         name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()
     }
+    save(path, state, metadata)
+
+
+def save(path: Path, state: State, metadata: Metadata) -> None:
+    """Tensors as a safetensors file, whole or not at all, for all to read who may.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
     with written_whole(path) as partial:
-        save_file(state, partial, metadata)
+        partial.touch()
+        mode = partial.stat().st_mode
+        save_file(state, partial, dict(metadata))
+        partial.chmod(mode)  # safetensors lets nobody but the owner read
 
 
 def count_parameters(shapes: Shapes) -> int:

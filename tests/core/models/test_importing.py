@@ -1,6 +1,7 @@
 """Official files written anew as safetensors."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,13 @@ def test_the_file_says_what_it_is(fomm_file: Path, tmp_path: Path) -> None:
     statistics = {n: t.dtype for n, t in state.items() if n.endswith("running_var")}
     assert set(statistics.values()) == {torch.float32}
     assert state["kp_detector.kp.weight"].dtype == torch.float16
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_others_may_read_the_file_as_any_other(fomm_file: Path, tmp_path: Path) -> None:
+    written = write(look_at(fomm_file), tmp_path / "fomm.safetensors")
+    (tmp_path / "any").touch()
+    assert written.path.stat().st_mode == (tmp_path / "any").stat().st_mode
 
 
 def test_upstreams_names_stay(tmp_path: Path) -> None:
