@@ -220,11 +220,11 @@ def assemble_command(
 @_JOB
 @click.option(
     "--engine",
-    type=click.Choice(("local", "ray", "openjd", "slurm")),
+    type=click.Choice(("local", "ray", "openjd", "slurm", "opencue")),
     default="local",
     show_default=True,
     help="Who runs the units. local: processes on this machine; ray: actors of the cluster that "
-    "RAY_ADDRESS names; openjd, slurm: a farm, for whose tools files are written into JOB_DIR.",
+    "RAY_ADDRESS names; openjd, slurm, opencue: a farm, for whose tools files are written.",
 )
 @click.option(
     "--workers",

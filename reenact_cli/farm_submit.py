@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reenact_core.farm.board import Board
     from reenact_core.farm.plan import FarmPlan
 
-Engine = Literal["local", "ray", "openjd", "slurm"]
+Engine = Literal["local", "ray", "openjd", "slurm", "opencue"]
 
 RUNNING = ("local", "ray")
 """Engines that this process runs; the others are given files."""
@@ -103,7 +103,7 @@ def handed_over(given: Submission, *, dry_run: bool) -> tuple[dict[str, Any], st
 
 def _written(given: Submission, *, dry_run: bool) -> tuple[Path, list[str]]:
     """The file that another engine reads, and how to hand it over."""
-    from reenact_core.farm import openjd, slurm
+    from reenact_core.farm import opencue, openjd, slurm
     from reenact_core.farm.plan import read_plan
 
     plan, job = read_plan(given.job), given.job
@@ -114,6 +114,10 @@ def _written(given: Submission, *, dry_run: bool) -> tuple[Path, list[str]]:
             openjd.write_template(job, plan, settings)
         path = job / openjd.TEMPLATE
         return path, ["openjd", "run", str(path), "-p", f"JobDir={job.absolute()}"]
+    if given.engine == "opencue":
+        if not dry_run:
+            opencue.write_outline(job, plan, device=given.device, gpu_memory=given.gpu_memory)
+        return job / opencue.SCRIPT, ["python", str(job / opencue.SCRIPT)]
     if not dry_run:
         slurm.write_scripts(job, plan, device=given.device, gpu=given.gpu_memory > 0)
     return job / slurm.SUBMIT, ["sh", str(job / slurm.SUBMIT)]

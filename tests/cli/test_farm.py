@@ -114,16 +114,21 @@ def test_the_local_engine_does_a_whole_job(asked: list[str], tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("engine", "file"), [("openjd", "template.yaml"), ("slurm", "slurm-submit.sh")]
+    ("engine", "file"),
+    [
+        ("openjd", "template.yaml"),
+        ("slurm", "slurm-submit.sh"),
+        ("opencue", "opencue-job.py"),
+    ],
 )
 def test_files_for_other_engines_are_written_on_demand(
-    engine: str, file: str, tmp_path: Path
+    engine: str, file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clip = write_clip(tmp_path / "clip.mkv", 6)
     make_job(tmp_path / "job", shot_of(clip, 0, 6, recast(write_portrait(tmp_path / "face.png"))))
-    words = ("farm", "submit", "job", "--engine", engine, "--json")
-    dry = reenact(*words, "--dry-run", cwd=tmp_path)
-    assert dry.returncode == 0 and not (tmp_path / "job" / file).exists()
-    done = reenact(*words, cwd=tmp_path)
-    assert json.loads(done.stdout)["file"] == f"job/{file}", done.stderr
+    job = str(tmp_path / "job")
+    words = ("farm", "submit", job, "--engine", engine)
+    assert printed(capsys, 0, *words, "--dry-run")["file"] == f"{job}/{file}"
+    assert not (tmp_path / "job" / file).exists()
+    assert printed(capsys, 0, *words)["file"] == f"{job}/{file}"
     assert (tmp_path / "job" / file).is_file()
