@@ -1,12 +1,13 @@
 """`reenact farm`: a job cut into units that any number of machines do."""
 
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from reenact_cli.farm_show import event_table, units_shown
+from reenact_cli.farm_show import units_shown
 from reenact_cli.options import (
     FILE,
     Output,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from reenact_cli.farm_submit import Engine
     from reenact_core.engine.events import Event
     from reenact_core.engine.timeline_run import RunResult
-    from reenact_core.farm.worker import UnitEvent
 
 INTERRUPTED = 130
 
@@ -154,38 +154,65 @@ def run_unit_command(
     Example:
       reenact farm run-unit /mnt/jobs/cut 0-9
     """
-    from reenact_cli.farm_job import Stop, desk_at
+    from reenact_cli.farm_job import Stop
+    from reenact_cli.farm_units import Asked, tables_of
     from reenact_cli.main import status_of
     from reenact_core.errors import ReenactError
-    from reenact_core.farm.all_units import run_all
     from reenact_core.farm.records import exit_of
-    from reenact_core.farm.worker import StoppedError, named_units, run_units
+    from reenact_core.farm.worker import StoppedError
 
     if bool(units) == every:
         raise click.UsageError("give units, or --all")
     kept = _Kept()
     with Stop().listening() as stop:
         try:
-            desk = desk_at(job, device, path_map)
-            chosen = named_units(desk.plan, units)
-            if every:
-                run = run_all(desk, stopped=stop, steal_after=steal_after)
-            else:
-                run = run_units(chosen, desk, stopped=stop, steal_after=steal_after)
-            for _ in units_shown(kept.of(run), len(chosen), output.progress, openjd=openjd):
+            asked = Asked(job, units, device, path_map, steal_after)
+            count, run = tables_of(asked, stop)
+            for _ in units_shown(kept.of(run), count, output.progress, openjd=openjd):
                 pass
         except StoppedError:
             kept.status = INTERRUPTED
         except ReenactError as error:
             status_of(error, output.as_json)
             ctx.exit(exit_of(error))
-    table = {"status": kept.status, "units": [event_table(event) for event in kept.outcomes]}
+    table = {"status": kept.status, "units": kept.outcomes}
     if output.as_json:
         print_json(table)
     elif not openjd:
         for line in _unit_lines(table):
             say(line)
     ctx.exit(kept.status)
+
+
+@command.command("warm")
+@click.argument("job", type=FILE, metavar="JOB_DIR", required=False)
+@_DEVICE
+@_PATH_MAP
+@click.option("--stop", "ending", is_flag=True, help="End the one that REENACT_WARM names.")
+@click.option("--openjd", is_flag=True, help="Say where it is as Open Job Description asks.")
+def warm_command(
+    job: Path | None, device: str, path_map: Path | None, ending: bool, openjd: bool
+) -> None:
+    """Start a process that keeps networks loaded for `run-unit`; it ends by itself when idle.
+
+    `run-unit` finds it by REENACT_WARM, and does without where it is gone.
+
+    \b
+    Example:
+      export REENACT_WARM=$(reenact farm warm /mnt/jobs/cut)
+      reenact farm run-unit /mnt/jobs/cut 0
+      reenact farm warm --stop
+    """
+    from reenact_cli.farm_warm import VARIABLE, start, stop
+
+    if ending:
+        if os.environ.get(VARIABLE):
+            stop(Path(os.environ[VARIABLE]))
+        return
+    if job is None:
+        raise click.UsageError("give JOB_DIR, or --stop")
+    folder = start(job, device, path_map)
+    click.echo(f"openjd_env: {VARIABLE}={folder}" if openjd else str(folder))
 
 
 @command.command("assemble")
@@ -348,21 +375,19 @@ class _Kept:
 
     def __init__(self) -> None:
         self.status = 0
-        self.outcomes: list[UnitEvent] = []
+        self.outcomes: list[dict[str, Any]] = []
 
-    def of(self, run: "Generator[UnitEvent, None, int]") -> "Iterator[UnitEvent]":
+    def of(self, run: "Generator[dict[str, Any], None, int]") -> "Iterator[dict[str, Any]]":
         """The events of a run, looked at."""
-        from reenact_core.farm.worker import UnitProgress
-
         while True:
             try:
-                event = next(run)
+                table = next(run)
             except StopIteration as stop:
                 self.status = stop.value
                 return
-            if not isinstance(event, UnitProgress):
-                self.outcomes.append(event)
-            yield event
+            if table["event"] != "progress":
+                self.outcomes.append(table)
+            yield table
 
 
 def _assemble(job: Path, path_map: Path | None, output: Output) -> "RunResult":

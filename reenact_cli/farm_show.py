@@ -11,13 +11,15 @@ from reenact_cli.show import ProgressStyle, say
 if TYPE_CHECKING:
     from reenact_core.farm.worker import UnitEvent
 
+Table = dict[str, Any]
+"""An event as JSON."""
 _SECONDS = 0.5
 """Lines of progress come no closer than this."""
 
 
 def units_shown(
-    events: "Iterable[UnitEvent]", count: int, style: ProgressStyle, *, openjd: bool
-) -> "Iterator[UnitEvent]":
+    events: Iterable[Table], count: int, style: ProgressStyle, *, openjd: bool
+) -> Iterator[Table]:
     """The events of so many units, each shown as it passes; 0: nobody knows how many."""
     if openjd:
         yield from _OpenJobLines(count).through(events)
@@ -44,23 +46,21 @@ def event_table(event: "UnitEvent") -> dict[str, Any]:
     return {"event": "unit_failed", **unit, "exit": failure.exit, "error": error}
 
 
-def _json_lines(events: "Iterable[UnitEvent]") -> "Iterator[UnitEvent]":
+def _json_lines(events: Iterable[Table]) -> Iterator[Table]:
     last = 0.0
-    for event in events:
-        table = event_table(event)
+    for table in events:
         now = time.monotonic()
         if table["event"] != "progress" or now - last >= _SECONDS:
             last = now
             say(json.dumps(table, ensure_ascii=False))
-        yield event
+        yield table
 
 
-def _bar(events: "Iterable[UnitEvent]") -> "Iterator[UnitEvent]":
+def _bar(events: Iterable[Table]) -> Iterator[Table]:
     from tqdm import tqdm
 
     with tqdm(file=sys.stderr, leave=False) as bar:
-        for event in events:
-            table = event_table(event)
+        for table in events:
             if table["event"] == "progress":
                 bar.set_description_str(f"{table['unit']} {table['stage']}", refresh=False)
                 bar.total = table["total"]
@@ -68,7 +68,7 @@ def _bar(events: "Iterable[UnitEvent]") -> "Iterator[UnitEvent]":
                 bar.update(0)
             elif table["event"] == "unit_failed":
                 bar.write(f"{table['unit']}: {table['error']['message']}", file=sys.stderr)
-            yield event
+            yield table
 
 
 class _OpenJobLines:
@@ -77,10 +77,9 @@ class _OpenJobLines:
     def __init__(self, count: int) -> None:
         self.count, self.passed, self.last = max(1, count), 0, 0.0
 
-    def through(self, events: "Iterable[UnitEvent]") -> "Iterator[UnitEvent]":
+    def through(self, events: Iterable[Table]) -> Iterator[Table]:
         """The events, told of."""
-        for event in events:
-            table = event_table(event)
+        for table in events:
             if table["event"] == "progress":
                 self._progress(table)
             elif table["event"] == "unit_done":
@@ -89,7 +88,7 @@ class _OpenJobLines:
                 _tell("status", f"{table['unit']} is done")
             else:
                 _tell("fail", f"{table['unit']}: {table['error']['message']}")
-            yield event
+            yield table
 
     def _progress(self, table: dict[str, Any]) -> None:
         now = time.monotonic()

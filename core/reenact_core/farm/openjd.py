@@ -14,6 +14,8 @@ from reenact_core.farm.steps import NOTICE_SECONDS, Step, steps
 from reenact_core.files import written_whole
 
 TEMPLATE = "template.yaml"
+TARGET_SECONDS = 60
+"""Units are put together to tasks of about this length: a task that is lost costs no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,13 @@ def _parameters(settings: OpenJdSettings) -> list[dict[str, Any]]:
         {"name": "JobDir", **folder, "default": ".", "description": "The job folder."},
         {"name": "Reenact", "type": "STRING", "default": "reenact", "description": "The command."},
         {"name": "Device", "type": "STRING", "default": settings.device},
-        {"name": "UnitsPerTask", "type": "INT", "default": 1, "minValue": 1},
         {
-            "name": "TargetSeconds", "type": "INT", "default": 0, "minValue": 0,
-            "description": "Length of a task that chunks are fitted to; 0: as UnitsPerTask says.",
+            "name": "UnitsPerTask", "type": "INT", "default": 1, "minValue": 1,
+            "description": "Of the first tasks, and of all where TargetSeconds is 0.",
+        },
+        {
+            "name": "TargetSeconds", "type": "INT", "default": TARGET_SECONDS, "minValue": 0,
+            "description": "Length that tasks are fitted to; 0: as UnitsPerTask says.",
         },
     ]  # fmt: skip
 
@@ -89,10 +94,22 @@ def _step(step: Step, settings: OpenJdSettings) -> dict[str, Any]:
                 {"name": "amount.worker.gpu.memory", "min": settings.gpu_memory},
             ]
         }
+    table["stepEnvironments"] = [_warm()]
     table["parameterSpace"] = {"taskParameterDefinitions": [numbers]}
     words = ["run-unit", "{{Param.JobDir}}", "{{Task.Param.Unit}}", "--openjd"]
     table["script"] = _script([*words, "--device", "{{Param.Device}}"])
     return table
+
+
+def _warm() -> dict[str, Any]:
+    """A process that keeps networks loaded from task to task, for as long as a session lasts."""
+    mapped = ["--path-map", "{{Session.PathMappingRulesFile}}"]
+    start = ["farm", "warm", "{{Param.JobDir}}", "--openjd", "--device", "{{Param.Device}}"]
+    actions = {
+        "onEnter": {"command": "{{Param.Reenact}}", "args": [*start, *mapped]},
+        "onExit": {"command": "{{Param.Reenact}}", "args": ["farm", "warm", "--stop"]},
+    }
+    return {"name": "Warm", "script": {"actions": actions}}
 
 
 def _assemble(before: UnitKind | None) -> dict[str, Any]:

@@ -66,13 +66,16 @@ def test_openjd_runs_every_unit_and_assembles(plan: FarmPlan, tmp_path: Path) ->
     stand_in.chmod(0o755)
     job = tmp_path / "job"
     path = write_template(job, plan, SETTINGS)
-    given = [f"JobDir={job}", f"Reenact={stand_in}", "UnitsPerTask=4"]
+    given = [f"JobDir={job}", f"Reenact={stand_in}", "UnitsPerTask=4", "TargetSeconds=0"]
     done = openjd(
         "run", str(path), "--step", "Assemble", "--run-dependencies",
         *(word for value in given for word in ("-p", value)),
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
-    lines = words.read_text().splitlines()
+    said = words.read_text().splitlines()
+    warm = [line for line in said if line.startswith("farm warm")]
+    assert [line.split()[2] for line in warm] == [str(job), "--stop"] * 3
+    lines = [line for line in said if line not in warm]
     assert lines[-1].startswith(f"farm assemble {job}")
     ranges = [line.split()[3] for line in lines[:-1]]
     assert all(line.startswith(f"farm run-unit {job} ") for line in lines[:-1])

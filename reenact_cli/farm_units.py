@@ -1,0 +1,80 @@
+"""`reenact farm run-unit`: by a warm process where there is one, else by this one."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reenact_cli.farm_job import desk_at
+from reenact_cli.farm_show import event_table
+from reenact_cli.farm_warm import Tables, WarmError, ask, place_of
+
+if TYPE_CHECKING:
+    from reenact_core.farm.worker import UnitEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What `run-unit` was given."""
+
+    job: Path
+    units: tuple[str, ...]
+    """Empty: whatever is ready."""
+    device: str
+    path_map: Path | None
+    steal_after: float
+
+
+def tables_of(asked: Asked, stopped: Callable[[], bool]) -> tuple[int, Tables]:
+    """How many units there are at least, and their events.
+
+    Raises:
+        ReenactError: as `desk_at`, here or when the events are asked for.
+    """
+    if not asked.units:
+        return 0, _here(asked, stopped)
+    return sum(map(_count, asked.units)), _warm_or_here(asked, stopped)
+
+
+def _warm_or_here(asked: Asked, stopped: Callable[[], bool]) -> Tables:
+    from reenact_core.farm.worker import StoppedError
+
+    try:
+        place = place_of(asked.job, asked.device, asked.path_map)
+        status = yield from ask(place, list(asked.units), asked.steal_after, stopped)
+    except (WarmError, OSError):
+        return (yield from _here(asked, stopped))
+    if stopped():
+        raise StoppedError
+    return status
+
+
+def _here(asked: Asked, stopped: Callable[[], bool]) -> Tables:
+    from reenact_core.farm.all_units import run_all
+    from reenact_core.farm.worker import named_units, run_units
+
+    desk = desk_at(asked.job, asked.device, asked.path_map)
+    run: Generator[UnitEvent, None, int]
+    if asked.units:
+        chosen = named_units(desk.plan, asked.units)
+        run = run_units(chosen, desk, stopped=stopped, steal_after=asked.steal_after)
+    else:
+        run = run_all(desk, stopped=stopped, steal_after=asked.steal_after)
+    return (yield from _tables(run))
+
+
+def _tables(run: "Generator[UnitEvent, None, int]") -> Tables:
+    while True:
+        try:
+            event = next(run)
+        except StopIteration as stop:
+            return int(stop.value)
+        yield event_table(event)
+
+
+def _count(name: str) -> int:
+    """How many units a name or a range of numbers stands for."""
+    first, _, last = name.partition("-")
+    if first.isdigit() and last.isdigit():
+        return max(1, int(last) - int(first) + 1)
+    return 1
