@@ -22,6 +22,7 @@ from reenact_core.models.head_chart import (
     project,
     unproject,
 )
+from reenact_core.models.head_surface import radii_in_view
 from reenact_core.models.slits import SLITS, find
 
 TOLD_CONFINED = (1.1, 2.4)
@@ -36,8 +37,10 @@ BESIDE = 0.03
 expression's remainder is small, and what is larger is hair or background mistaken for a face."""
 UNFOLDED = 6.0
 """Sigma in pixels (at 256) around a fold within which a flow is given up."""
-RIM = 0.95
+RIM = 1.0
 """Distance at which a head's rim still shows the head."""
+EDGE = 0.1
+"""Distance in which a head's outline passes into what is beside it."""
 SHAPE_REACH = 0.25
 """Sigma, head units, over which a difference of face shape between two people spreads."""
 
@@ -48,10 +51,8 @@ FEATURES = (*range(17, 27), *range(36, 68), 77, 78)
 STIFF = 0.1
 """How far their landmarks may be missed, so that small errors of them make no large motion."""
 
-RELIEF_REACH = 0.12
-"""Sigma, head units, over which a landmark's depth spreads."""
-RELIEF_SHRINK = 4
-"""Relief is computed on a grid so many times coarser than the picture."""
+RADII_SHRINK = 4
+"""A head's radii are computed on a grid so many times coarser than the picture."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +112,7 @@ def chart(new: FaceState, driving: FaceState, size: int) -> Chart:
     """Where every pixel of the new picture lies on the head and in the driving frame."""
     batch = len(new.pose)
     grid = pixel_grid(size, new.shape).expand(batch, size, size, 2)
-    head, inside = lift(grid, new, relief(new, size // RELIEF_SHRINK))
+    head, inside = lift(grid, new, radii_of(new, size))
     other = head + shape_difference(head, new.shape, driving.shape)
     seen = project(other, driving.pose)
     known = (_shown(head, driving.pose) / _shown(head, new.pose)).clamp(max=1)
@@ -123,28 +124,15 @@ def _shown(head: Tensor, pose: Pose) -> Tensor:
     return torch.sigmoid((facing(head, pose) + 0.05) * 20).clamp(min=1e-3)
 
 
-def relief(face: FaceState, side: int) -> Tensor:
-    """How far the face lies behind (below 0: before) the ellipsoid, (B, 1, side, side).
-
-    In head units. Known at the landmarks that face the viewer, spread by normalised Gaussians
-    between them.
-    """
-    points, pose = face.points(), face.pose
-    smooth, _ = unproject(points, pose)
-    depth = ((face.shape - smooth) @ pose.rotation[:, 2, :, None])[..., 0]
-    shown = torch.sigmoid((facing(face.shape, pose) - 0.1) * 15)
-    grid = pixel_grid(side, points).flatten(0, 1).expand(len(points), -1, -1)
-    distance = torch.cdist(grid, points) / (RELIEF_REACH * pose.scale[:, None, None])
-    weight = torch.exp(-0.5 * distance**2) * shown[:, None]
-    spread = (weight * depth[:, None]).sum(-1) / (weight.sum(-1) + 0.1)
-    return spread.view(-1, 1, side, side)
+def lift(points: Tensor, face: FaceState, radii: Tensor) -> tuple[Tensor, Tensor]:
+    """`unproject` onto the face itself, whose `radii_in_view` are known."""
+    radius, outline = sample(radii, points).unbind(1)
+    return unproject(points, face.pose, radius, outline)
 
 
-def lift(points: Tensor, face: FaceState, behind: Tensor) -> tuple[Tensor, Tensor]:
-    """`unproject` onto the face itself: the ellipsoid with the face's relief."""
-    head, inside = unproject(points, face.pose)
-    depth = sample(behind, points)[:, 0, ..., None]
-    return head + depth * face.pose.rotation[:, None, None, 2], inside
+def radii_of(face: FaceState, size: int) -> Tensor:
+    """`radii_in_view` of a face in a picture of that size, coarser than it."""
+    return radii_in_view(face.shape, face.pose, size // RADII_SHRINK)
 
 
 def shape_difference(head: Tensor, of: Tensor, to: Tensor) -> Tensor:
@@ -306,25 +294,29 @@ def told_motion(places: Chart, now: FaceState, earlier: FaceState) -> Tensor:
 def _told(places: Chart, now: FaceState, earlier: FaceState) -> Tensor:
     """Where the pixels of a face come from in an earlier moment of it, as its keypoints tell."""
     then = places.head + expression_difference(places.head, now.shape, earlier.shape)
-    found = outward(project(then, earlier.pose), facing(then, earlier.pose), earlier.pose)
+    found = project(then, earlier.pose)
+    found = outward(found, facing(then, earlier.pose), places.inside, earlier)
     grid = pixel_grid(found.shape[1], found)
     return grid + confinement(places.inside, *TOLD_CONFINED)[..., None] * (found - grid)
 
 
-def outward(points: Tensor, towards: Tensor, pose: Pose) -> Tensor:
-    """Points on the far side of a head moved out to its outline: its rim is stretched there.
+def outward(points: Tensor, towards: Tensor, inside: Tensor, face: FaceState) -> Tensor:
+    """Points moved out to where a face in its earlier moment can show what they stand for.
 
-    Without this, what a turned head hides would show features of the side that it shows.
+    What is on the far side of the head goes to its outline, so that its rim is stretched there;
+    what is beside the head now comes from as far beside it then. Without this, what a turned head
+    hides would show features of the side that it shows.
 
     Convention:
         points: (B, H, W, 2) in [-1, 1]; towards: (B, H, W), `facing` of the places they show
+        inside: (B, H, W), of the picture that is made, see `Chart`
     """
-    _, inside = unproject(points, pose)
-    distance = (1 - inside).clamp(min=1e-4).sqrt()
-    middle = project(head_ellipsoid(points)[0].expand(len(points), 1, 1, 3), pose)
-    rim = middle + (points - middle) * (RIM / distance).clamp(min=1)[..., None]
-    hidden = (-towards * 8).clamp(0, 1)[..., None]
-    return points + hidden * (rim - points)
+    _, then = lift(points, face, radii_of(face, points.shape[1]))
+    distance = (1 - then).clamp(min=1e-4).sqrt()
+    now = (1 - inside).clamp(min=0).sqrt()
+    least = torch.lerp((-towards * 8).clamp(0, 1) * RIM, now, ((now - 1) / EDGE).clamp(0, 1))
+    middle = project(head_ellipsoid(points)[0].expand(len(points), 1, 1, 3), face.pose)
+    return middle + (points - middle) * (least / distance).clamp(min=1)[..., None]
 
 
 def _between(one: Pose, other: Pose) -> Tensor:

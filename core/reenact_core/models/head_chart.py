@@ -16,9 +16,9 @@ from typing import Self
 import torch
 from torch import Tensor
 
-CENTRE = (0.0, 0.1, 0.1)
+CENTRE = (0.0, 0.25, -0.25)
 """Centre of the ellipsoid in head coordinates."""
-SEMI_AXES = (1.0, 1.4, 1.2)
+SEMI_AXES = (1.05, 1.5, 1.3)
 """Half width, half height and half depth of the ellipsoid."""
 
 
@@ -81,31 +81,40 @@ def project(head: Tensor, pose: Pose) -> Tensor:
     return points.view(batch, *head.shape[1:-1], 2)
 
 
-def unproject(points: Tensor, pose: Pose) -> tuple[Tensor, Tensor]:
+def unproject(
+    points: Tensor, pose: Pose, radius: Tensor | None = None, outline: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Picture points (B, ..., 2) to head coordinates (B, ..., 3), and whether they are inside.
 
     Points on the head are put on the ellipsoid's front. Beside it the chart goes on along the
     plane of its outline, so that it is continuous and `project` undoes it everywhere.
     The second value (B, ...) is 1 in the middle of the head, 0 on its outline, negative beside it:
     one minus the squared distance in units of the outline.
+
+    Convention:
+        radius: (B, ...), by how much the ellipsoid is swollen where each point sees it; None:
+            nowhere
+        outline: (B, ...), by how much it is where each point passes its middle
     """
     batch, flat = points.shape[0], points.flatten(1, -2)
+    front = 1.0 if radius is None else radius.flatten(1) ** 2
+    side = 1.0 if outline is None else outline.flatten(1) ** 2
     seen = (flat - pose.offset[:, None]) / pose.scale[:, None, None]
     centre, axes = head_ellipsoid(points)
     shape = pose.rotation @ torch.diag(axes**-2) @ pose.rotation.mT
     middle = pose.rotation @ centre
     x, y = (seen - middle[:, None, :2]).unbind(-1)
     s = shape[:, :, :, None]
-    # (x, y, z) on the ellipsoid: a z² + 2 b z + c = 0, the smaller z is the front.
+    # (x, y, z) on the ellipsoid: a z² + 2 b z + c = front, the smaller z is the front.
     a = s[:, 2, 2]
     b = s[:, 0, 2] * x + s[:, 1, 2] * y
-    c = s[:, 0, 0] * x * x + 2 * s[:, 0, 1] * x * y + s[:, 1, 1] * y * y - 1
-    inside = b * b - a * c
-    z = (-b - inside.clamp(min=0).sqrt()) / a
+    c = s[:, 0, 0] * x * x + 2 * s[:, 0, 1] * x * y + s[:, 1, 1] * y * y
+    beside = c - b * b / a
+    z = (-b - (a * (front - beside)).clamp(min=0).sqrt()) / a
     camera = torch.cat([seen, (z + middle[:, 2:3])[..., None]], -1)
     head = camera @ pose.rotation
     view = points.shape[1:-1]
-    return head.view(batch, *view, 3), (inside / a).view(batch, *view)
+    return head.view(batch, *view, 3), (1 - beside / side).view(batch, *view)
 
 
 def facing(head: Tensor, pose: Pose) -> Tensor:

@@ -4,14 +4,18 @@ import torch
 
 from reenact_core.models.carry_over import (
     FLOW_CONFINED,
+    TOLD_CONFINED,
     FaceState,
     carry_over,
     chart,
     confinement,
+    lift,
+    radii_of,
     told_motion,
     transport,
     unfolded,
 )
+from reenact_core.models.face_points import load_face_points
 from reenact_core.models.flow_prior import folding
 from reenact_core.models.head_chart import Pose, facing, pixel_grid, project
 from tests.core.models.test_head_chart import pose
@@ -52,6 +56,28 @@ def test_without_flow_a_turned_head_shows_the_same_places_of_the_source() -> Non
     expected = project(places.head, source.pose)
     on_head = (places.inside > 0.05) & (facing(places.head, source.pose) > 0)
     assert torch.allclose(field[on_head], expected[on_head], atol=1e-4)
+
+
+def test_a_head_turned_from_the_front_shows_no_place_twice() -> None:
+    shape = load_face_points().mean_head[None]
+    source, new = FaceState(pose(), shape), FaceState(pose(35), shape)
+    places = chart(new, new, SIZE)
+    still = torch.zeros(1, 2, SIZE, SIZE)
+    field = carry_over(still, NOWHERE, transport(places, new, source, new, still, NOWHERE))
+    steps = field[0, :, 1:, 0] - field[0, :, :-1, 0]
+    on_head = (places.inside[0, :, 1:] > 0.1) & (places.inside[0, :, :-1] > 0.1)
+    assert steps[on_head].min() > -0.02  # less than a pixel
+
+
+def test_what_is_beside_a_turned_head_comes_from_beside_it() -> None:
+    shape = load_face_points().mean_head[None]
+    source, new = FaceState(pose(), shape), FaceState(pose(35), shape)
+    field = told_motion(chart(new, new, SIZE), new, source).permute(0, 2, 3, 1)
+    from_where = pixel_grid(SIZE, field) + field
+    _, shown = lift(from_where, source, radii_of(source, SIZE))
+    inside = chart(new, new, SIZE).inside
+    beside = (inside < -0.21) & (confinement(inside, *TOLD_CONFINED) > 0.95)
+    assert beside.sum() > 50 and shown[beside].max() < 0
 
 
 def test_far_from_the_head_nothing_moves() -> None:

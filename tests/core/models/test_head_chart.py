@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from reenact_core.models.head_chart import (
+    CENTRE,
+    SEMI_AXES,
     Pose,
     facing,
     head_ellipsoid,
@@ -49,7 +51,8 @@ def test_places_inside_the_outline_lie_on_the_ellipsoid_s_front() -> None:
 
 def test_inside_is_one_in_the_middle_and_falls_to_zero_on_the_outline() -> None:
     straight = Pose(torch.eye(3)[None], torch.ones(1), torch.zeros(1, 2))
-    middle, rim = torch.tensor([[[0.0, 0.1]]]), torch.tensor([[[1.0, 0.1]]])
+    middle = torch.tensor([[CENTRE[:2]]])
+    rim = middle + torch.tensor([SEMI_AXES[0], 0.0])
     assert math.isclose(unproject(middle, straight)[1].item(), 1.0, abs_tol=1e-5)
     assert math.isclose(unproject(rim, straight)[1].item(), 0.0, abs_tol=1e-5)
 
