@@ -1,4 +1,5 @@
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -37,6 +38,21 @@ def test_every_field_of_a_request_is_on_the_page(repository: Path) -> None:
             assert f"`{field}`" in page, (name, field)
     for option in schema("options")["properties"]:
         assert f"`{option}`" in page, option
+
+
+def test_every_request_has_an_example_on_the_page_that_its_schemas_take(repository: Path) -> None:
+    page = (repository / "docs" / "reference" / "bridge-protocol.md").read_text("utf-8")
+    requests = page.partition("## Requests\n")[2].partition("## Events\n")[0]
+    found = list[str]()
+    for part in requests.split("\n### ")[1:]:
+        names = part.partition("\n")[0].split(", ")
+        examples = re.findall(r"```json\n(.*?)```", part, re.DOTALL)
+        for name, example in zip(names, examples, strict=True):
+            bodies = json.loads(example)
+            check(f"{name}.request", bodies["request"])
+            check(f"{name}.reply", bodies["reply"])
+            found.append(name)
+    assert sorted(found) == sorted(MESSAGES)
 
 
 def test_what_is_wrong_is_pointed_at() -> None:
