@@ -29,6 +29,7 @@ from reenact_core.models.integrators.runs import (
     check_pictures,
     expanded,
     on_device,
+    painting_runs,
     runs,
 )
 from reenact_core.models.integrators.spade import SpadePainter, SpadeSettings
@@ -366,5 +367,6 @@ class Dagan(nn.Module):
             targets = self.carried(
                 one.keypoints, start, found, relative is not False, bool(adapt_scale)
             )
-            faces.append(self.render(one, targets).picture)
+            frames = painting_runs(len(targets), targets.value.device)
+            faces += [self.render(one[some], targets[some]).picture for some in frames]
         return torch.cat(faces)

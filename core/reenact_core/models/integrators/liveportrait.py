@@ -22,7 +22,12 @@ from reenact_core.models.integrators.implicit_motion import (
     motion_of,
     put_on,
 )
-from reenact_core.models.integrators.runs import check_counts, check_pictures, expanded
+from reenact_core.models.integrators.runs import (
+    check_counts,
+    check_pictures,
+    expanded,
+    painting_runs,
+)
 from reenact_core.models.integrators.spade import SpadePainter, SpadeSettings
 from reenact_core.models.integrators.volumes import (
     VolumeEncoder,
@@ -303,14 +308,13 @@ class LivePortrait(nn.Module):
         self._check("driving", driving)
         check_counts(source, driving_initial, driving)
         encoded, initial = self.encode(source), self.motion(driving_initial)
-        faces = []
-        for start in range(0, len(driving), RUN):
-            run = slice(start, start + RUN)
+        found, faces = self.motion(driving), []
+        for run in painting_runs(len(driving), driving.device, RUN):
             part = encoded.run(run)
             moved = self.targets(
                 part,
                 initial.run(run),
-                self.motion(driving[run]),
+                found.run(run),
                 relative=relative is not False,
                 adapt_scale=bool(adapt_scale),
             )

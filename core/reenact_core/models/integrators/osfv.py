@@ -27,7 +27,12 @@ from reenact_core.models.integrators.head_estimator import (
     Rotation,
     head_of,
 )
-from reenact_core.models.integrators.runs import check_counts, check_pictures, expanded
+from reenact_core.models.integrators.runs import (
+    check_counts,
+    check_pictures,
+    expanded,
+    painting_runs,
+)
 from reenact_core.models.integrators.spade import SpadePainter, SpadeSettings
 from reenact_core.models.integrators.volumes import (
     VolumeEncoder,
@@ -236,7 +241,7 @@ class Osfv(nn.Module):
         if relative is None or relative:
             scale = volume_scale(encoded.keypoints, initial) if adapt_scale else 1.0
             targets = carry_over(encoded.keypoints, initial, targets, scale)
-        frames = (slice(start, start + RUN) for start in range(0, len(targets), RUN))
+        frames = painting_runs(len(targets), targets.value.device, RUN)
         return torch.cat([self.render(encoded.run(run), targets[run]).picture for run in frames])
 
 

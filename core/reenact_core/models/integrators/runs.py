@@ -2,16 +2,25 @@
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor, nn
 
 RUN = 16
 """Frames that the networks take at a time."""
 
 
-def runs(count: int) -> Iterator[slice]:
-    """The frames 0..count-1 in runs of at most `RUN`."""
-    for start in range(0, count, RUN):
-        yield slice(start, min(start + RUN, count))
+def runs(count: int, most: int = RUN) -> Iterator[slice]:
+    """The frames 0..count-1 in runs of at most `most`."""
+    for start in range(0, count, most):
+        yield slice(start, min(start + most, count))
+
+
+def painting_runs(count: int, device: torch.device, most: int = RUN) -> Iterator[slice]:
+    """The frames 0..count-1 as a painter takes them.
+
+    One at a time on a CPU, whose caches hold no large maps of many frames.
+    """
+    return runs(count, 1 if device.type == "cpu" else most)
 
 
 def check_pictures(

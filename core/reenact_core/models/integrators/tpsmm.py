@@ -21,6 +21,7 @@ from reenact_core.models.integrators.runs import (
     check_pictures,
     expanded,
     on_device,
+    painting_runs,
     runs,
 )
 from reenact_core.models.integrators.thin_plates import CONTROL_POINTS, spline_motions
@@ -434,7 +435,10 @@ class Tpsmm(nn.Module):
             one, frames = encoded[run], on_device(driving[run], self)
             start = initial if len(initial) == 1 else initial[run]
             moved = self.carried(one.keypoints, start, self.detect(frames), relative is not False)
-            faces.append(self.render(one, moved, self._background(one, frames)).picture)
+            background = self._background(one, frames)
+            for some in painting_runs(len(moved), frames.device):
+                behind = None if background is None else background[some]
+                faces.append(self.render(one[some], moved[some], behind).picture)
         return torch.cat(faces)
 
     def _background(self, source: EncodedSource, driving: Tensor) -> Tensor | None:
