@@ -38,4 +38,4 @@ def new_face(pixels: Floats) -> NewFace:
     angle = np.linspace(0, 2 * np.pi, 79, endpoint=False)
     centre, radius = np.array([0.5, 0.55]), np.array([0.18, 0.24])
     points = (centre + radius * np.stack([np.sin(angle), np.cos(angle)], axis=1)) * size
-    return NewFace(pixels, points.astype(np.float32), np.ones((size, size), np.float32))
+    return NewFace(pixels, points.astype(np.float32))

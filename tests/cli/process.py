@@ -82,12 +82,18 @@ class Demo:
 
 def run_demo(folder: Path) -> Demo:
     """Run it as a newcomer does, without a network."""
-    command = [*without_network(), *COMMAND, "demo", "--json"]
+    command = [*without_network(), *installed(), "demo", "--json"]
     done = subprocess.run(
-        command, capture_output=True, text=True, cwd=folder, timeout=900, env=_environment()
+        command, capture_output=True, text=True, cwd=folder, timeout=300, env=_environment()
     )
     assert done.returncode == 0, done.stderr
     return Demo(folder, json.loads(done.stdout))
+
+
+def installed() -> tuple[str, ...]:
+    """The console script that came with the installation, or the module where there is none."""
+    script = Path(sys.executable).with_name("reenact")
+    return (str(script),) if script.exists() else COMMAND
 
 
 def without_network() -> tuple[str, ...]:

@@ -83,10 +83,10 @@ class KeypointPerformer:
 
     @torch.no_grad()
     def _new_face(self, face: Tensor) -> NewFace:
-        """A face (1, 3, S, S) as the engine takes it; every pixel is trusted alike."""
+        """A face (1, 3, S, S) as the engine takes it."""
         points = (self._read(face).points[0, :, :2].float() + 1) * (face.shape[-1] / 2)
         pixels = face[0].float().permute(1, 2, 0).contiguous().cpu().numpy()
-        return NewFace(pixels, points.cpu().numpy(), np.ones(pixels.shape[:2], np.float32))
+        return NewFace(pixels, points.cpu().numpy())
 
     def _read(self, crops: Tensor) -> FaceReading:
         small = functional.interpolate(crops.float(), (INPUT_SIZE, INPUT_SIZE), mode="area")

@@ -290,11 +290,7 @@ def _unrolled(
 
 def _new_face(face: Reenacted) -> NewFace:
     pixels = face.pixels[0].float().clamp(0, 1).permute(1, 2, 0)
-    return NewFace(
-        pixels.cpu().numpy(),
-        face.points[0].float().cpu().numpy(),
-        face.trust[0, 0].float().cpu().numpy(),
-    )
+    return NewFace(pixels.cpu().numpy(), face.points[0].float().cpu().numpy())
 
 
 def _at(states: FaceState, order: Sequence[int]) -> FaceState:

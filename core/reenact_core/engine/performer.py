@@ -45,12 +45,10 @@ class NewFace:
     Convention:
         pixels: (256, 256, 3) float32 R'G'B' in [0, 1]
         points: (N, 2) float32, the points of this face in crop pixels
-        trust: (256, 256) float32 in [0, 1], how sure the networks are of each pixel
     """
 
     pixels: Floats
     points: Floats
-    trust: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)

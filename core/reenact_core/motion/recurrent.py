@@ -95,12 +95,10 @@ class Reenacted(Batched):
     Convention:
         pixels: (B, 3, S, S) in [0, 1]
         points: (B, 79, 2), landmarks in crop pixels
-        trust: (B, 1, S, S) in [0, 1], how far a pixel is moved source rather than painted
     """
 
     pixels: Tensor
     points: Tensor
-    trust: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +113,12 @@ class Recurrence:
     def step(self, inputs: StepInput, carry: Carry) -> tuple[Reenacted, Carry]:
         """The next face and carry of every face in the batch."""
         if self.scheme == "global":
-            return _finish(inputs, inputs.global_face, inputs.global_field, inputs.global_trust)
+            return _finish(inputs, inputs.global_face, inputs.global_field)
         local = self.local(inputs, carry)
         if self.scheme == "local":
-            return _finish(inputs, local.face, local.field, local.trust)
+            return _finish(inputs, local.face, local.field)
         calibrated = self.calibrate(inputs, local)
-        trusts = torch.cat([inputs.global_trust, local.trust, local.trust], 1)
-        trust = (calibrated.choice * trusts).sum(1, keepdim=True)
-        return _finish(inputs, calibrated.face, calibrated.field, trust)
+        return _finish(inputs, calibrated.face, calibrated.field)
 
     def local(self, inputs: StepInput, carry: Carry) -> Moved:
         """y_i^L, equation (2)."""
@@ -156,11 +152,9 @@ class Recurrence:
         return replace(calibrated.float(), face=face)
 
 
-def _finish(
-    inputs: StepInput, face: Tensor, field: Tensor, trust: Tensor
-) -> tuple[Reenacted, Carry]:
+def _finish(inputs: StepInput, face: Tensor, field: Tensor) -> tuple[Reenacted, Carry]:
     points = (inputs.points + 1) * (face.shape[-1] / 2)
-    return Reenacted(face, points, trust), Carry(face, field)
+    return Reenacted(face, points), Carry(face, field)
 
 
 def refine(local: Moved, inputs: StepInput) -> Moved:

@@ -66,9 +66,8 @@ def test_every_frame_comes_once(driving: Crops, scheme: Scheme, best_start: bool
     assert sorted(faces) == list(range(COUNT))
     for face in faces.values():
         assert face.pixels.shape == (CROP_SIZE, CROP_SIZE, 3)
-        assert face.pixels.dtype == face.points.dtype == face.trust.dtype == np.float32
+        assert face.pixels.dtype == face.points.dtype == np.float32
         assert face.points.shape == (79, 2)
-        assert face.trust.shape == (CROP_SIZE, CROP_SIZE)
         assert face.pixels.min() >= 0 and face.pixels.max() <= 1
 
 

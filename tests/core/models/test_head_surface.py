@@ -24,7 +24,8 @@ def seen(shape: Tensor, yaw: float, pitch: float = 0.0) -> tuple[Tensor, Tensor]
 
 def radii_of(places: Tensor) -> Tensor:
     centre, axes = head_ellipsoid(places)
-    return ((places - centre) / axes).norm(dim=-1)
+    far: Tensor = ((places - centre) / axes).norm(dim=-1)
+    return far
 
 
 def test_the_surface_passes_near_jaw_and_nose() -> None:
