@@ -54,9 +54,12 @@ def run_workers(given: Submission, style: ProgressStyle) -> None:
         KeyboardInterrupt: asked to stop; the workers have ended.
         SettingsError: there is no plan, or no worker can take a unit.
     """
+    from reenact_core.farm.job_folder import JobFolder
     from reenact_core.farm.plan import read_plan
+    from reenact_core.farm.records import forget_passing
 
     plan = read_plan(given.job)
+    forget_passing(JobFolder(given.job.absolute()))
     with Stop().listening() as stop, ticking("units", style) as tell:
         run = _local(given, plan, stop) if given.engine == "local" else _ray(given, plan, stop)
         with closing(run) as looks:

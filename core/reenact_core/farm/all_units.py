@@ -8,14 +8,12 @@ from reenact_core.farm.board import Board, look
 from reenact_core.farm.claims import STEAL_SECONDS, Claim, Watcher, lay_out, try_claim
 from reenact_core.farm.desk import Desk
 from reenact_core.farm.plan import Unit
-from reenact_core.farm.records import OF_ONE_SHOT, TEMPORARY, Failed
+from reenact_core.farm.records import OF_ONE_SHOT, TEMPORARY, Failed, back_off_seconds
 from reenact_core.farm.worker import StoppedError, UnitEvent, UnitFailed, run_claimed
 
 _IDLE_SECONDS = 0.5
 _BUSY_SHARE = 20
 """Looking at the folders takes one part in so many of a worker's time, at most."""
-BACK_OFF_SECONDS = 5.0
-"""After a failure that may pass, times the attempts so far."""
 
 
 class _Looks:
@@ -103,5 +101,5 @@ def _claim(unit: Unit, board: Board, desk: Desk) -> Claim | None:
 def _goes_on_after(failure: Failed) -> bool:
     """Whether a worker can do more after this; what may pass by itself is waited for."""
     if failure.exit == TEMPORARY:
-        time.sleep(BACK_OFF_SECONDS * failure.attempts)
+        time.sleep(back_off_seconds(failure))
     return failure.exit in (*OF_ONE_SHOT, TEMPORARY)

@@ -11,10 +11,12 @@ from random import Random
 
 from reenact_core.farm.job_folder import JobFolder
 from reenact_core.farm.plan import KINDS, FarmPlan, Unit
-from reenact_core.farm.records import Failed, done_name, read_failed
+from reenact_core.farm.records import TEMPORARY, Failed, done_name, read_failed
 
 ATTEMPTS = 3
-"""A temporary failure is tried again so often, by whoever looks for work."""
+"""What this machine could not do is tried again so often, by whoever looks for work."""
+PATIENCE = 30
+"""A full disk or a missing folder is waited for longer: half an hour with the pauses between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,8 @@ class Board:
 
 def may_retry(failure: Failed) -> bool:
     """Whether another attempt is worth while."""
-    return failure.temporary and failure.attempts < ATTEMPTS
+    most = PATIENCE if failure.exit == TEMPORARY else ATTEMPTS
+    return failure.temporary and failure.attempts < most
 
 
 def look(board: Board, folder: JobFolder) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reenact_core.engine.resume import RunFolder
 from reenact_core.errors import ReenactError
-from reenact_core.farm.plan import Unit
+from reenact_core.farm.plan import PLAN_FILE, Unit
 
 KEY_LENGTH = 12
 """Characters of a key in the name of a folder."""
@@ -29,12 +29,12 @@ class JobFolder:
     path: Path
 
     def check(self) -> None:
-        """See that the folder is there.
+        """See that the folder is there; an empty one is a place where nothing is mounted now.
 
         Raises:
             TemporaryError: it is gone.
         """
-        if not self.path.is_dir():
+        if not (self.path / PLAN_FILE).is_file():
             raise TemporaryError(f"{self.path}: the job folder is gone; mount it again")
 
     @property

@@ -83,6 +83,22 @@ def make_farm_plan(
     )
 
 
+def recut(plan: FarmPlan, shot_id: str, edges: Sequence[int]) -> FarmPlan:
+    """The same job with the render units of a shot cut before these frames instead.
+
+    Args:
+        edges: rising, inside the shot's frames
+    """
+    old = plan.renders(shot_id)
+    parts = list(pairwise([old[0].start, *edges, old[-1].stop]))
+    shot = plan.shot(shot_id)
+    base = plan.by_id[f"{shot_id}.move"].key
+    new = [_render(shot, f"{base} {plan.options.codec}", range(*part)) for part in parts]
+    before = plan.units.index(old[0])
+    units = (*plan.units[:before], *new, *plan.units[before + len(old) :])
+    return replace(plan, units=units)
+
+
 def even_ranges(start: int, stop: int, most: int) -> list[range]:
     """A range cut into the fewest parts of at most so many, all nearly equal."""
     count = max(1, -(-(stop - start) // most))
@@ -117,10 +133,14 @@ def _move(shot: Shot, keys: _Keys) -> Unit:
 def _renders(shot: Shot, keys: _Keys, most: int) -> Iterator[Unit]:
     whole = shot.target.frames
     for part in even_ranges(whole.start, whole.stop, most):
-        frames = FrameRange(part.start, part.stop, whole.rate)
-        key = hashlib.sha256(f"{keys.render} {part.start} {part.stop}".encode()).hexdigest()
-        cost = round(COSTS["render"] * len(part) * len(shot.casts), 2)
-        yield _unit(shot, "render", frames, (f"{shot.shot_id}.move",), cost, False, key)
+        yield _render(shot, keys.render, part)
+
+
+def _render(shot: Shot, key: str, part: range) -> Unit:
+    frames = FrameRange(part.start, part.stop, shot.target.frames.rate)
+    own = hashlib.sha256(f"{key} {part.start} {part.stop}".encode()).hexdigest()
+    cost = round(COSTS["render"] * len(part) * len(shot.casts), 2)
+    return _unit(shot, "render", frames, (f"{shot.shot_id}.move",), cost, False, own)
 
 
 def _unit(

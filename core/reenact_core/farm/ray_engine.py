@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reenact_core.errors import ReenactError, SettingsError
-from reenact_core.farm.all_units import BACK_OFF_SECONDS
 from reenact_core.farm.board import Board, look
 from reenact_core.farm.claims import STEAL_SECONDS, Watcher
 from reenact_core.farm.deaths import Deaths
 from reenact_core.farm.job_folder import JobFolder, worker_name
 from reenact_core.farm.plan import FarmPlan
-from reenact_core.farm.records import OF_ONE_SHOT, TEMPORARY
+from reenact_core.farm.records import OF_ONE_SHOT, TEMPORARY, back_off_seconds
 from reenact_core.farm.worker import StoppedError, UnitFailed, run_unit
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class _Worker:
         if isinstance(outcome, UnitFailed):
             failure = outcome.failure
             if failure.exit == TEMPORARY:
-                time.sleep(BACK_OFF_SECONDS * failure.attempts)
+                time.sleep(back_off_seconds(failure))
             elif failure.exit not in OF_ONE_SHOT:
                 return failure.message
         return None

@@ -81,6 +81,11 @@ def done_name(unit: Unit) -> str:
     return f"{unit.id}@{unit.key[:KEY_LENGTH]}"
 
 
+def back_off_seconds(failure: Failed) -> float:
+    """How long a worker waits after a failure that may pass by itself."""
+    return min(60.0, 5.0 * failure.attempts)
+
+
 def write_record(folder: Path, record: Done | Failed, worker: str) -> None:
     """Write a record; the last of two writers wins.
 
@@ -118,6 +123,14 @@ def forget_done(folder: JobFolder, unit: Unit) -> None:
 def forget_failure(folder: JobFolder, unit: Unit) -> None:
     """Drop what is known of a failure."""
     (folder.failed / f"{unit.id}.json").unlink(missing_ok=True)
+
+
+def forget_passing(folder: JobFolder) -> None:
+    """Drop all failures that another try may mend; for a user who starts a job again."""
+    for path in folder.failed.glob("*.json"):
+        record = _read(Failed, path)
+        if record is not None and record.temporary:
+            path.unlink(missing_ok=True)
 
 
 def _read(kind: type[Record], path: Path) -> Record | None:

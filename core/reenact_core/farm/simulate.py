@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from reenact_core.farm.all_units import BACK_OFF_SECONDS, idle_seconds
+from reenact_core.farm.all_units import idle_seconds
 from reenact_core.farm.board import Board, Names
 from reenact_core.farm.claims import STEAL_SECONDS
 from reenact_core.farm.plan import FarmPlan, Unit, UnitKind
-from reenact_core.farm.records import TEMPORARY, Done, Failed, done_name
+from reenact_core.farm.records import TEMPORARY, Done, Failed, back_off_seconds, done_name
 
 LOOK_SECONDS = 1.0
 """The folders are as they were so long ago at most, as over a network."""
@@ -169,7 +169,7 @@ class _Job:
             later(now + wasted + RESTART_SECONDS)
         else:
             later(now + wasted, lambda: self._fail(unit))
-            later(now + wasted + BACK_OFF_SECONDS)
+            later(now + wasted + back_off_seconds(self._failure(unit)))
 
     def _finish(self, unit: Unit) -> None:
         self.held.pop(unit.id)
@@ -182,9 +182,13 @@ class _Job:
 
     def _fail(self, unit: Unit) -> None:
         self._release(unit)
+        self.failed[unit.id] = self._failure(unit)
+
+    def _failure(self, unit: Unit) -> Failed:
+        """The record of one failure more."""
         before = self.failed.get(unit.id)
         attempts = 1 if before is None else before.attempts + 1
-        self.failed[unit.id] = Failed(
+        return Failed(
             unit.id, unit.key, "worker", "", attempts, "temporary", "", TEMPORARY, temporary=True
         )
 

@@ -292,6 +292,7 @@ def _work(
             desk.tools.device if unit.gpu else "cpu",
             tuple(file_facts(path, desk.folder.path) for path in made),
         )
+        desk.folder.check()
         write_record(desk.folder.done, record, desk.worker)
     except (ReenactError, OSError, MemoryError) as error:
         return _as_ours(error)
@@ -360,6 +361,7 @@ def _failure(unit: Unit, desk: Desk, error: ReenactError) -> Failed:
         status in (TEMPORARY, *ELSEWHERE),
     )
     try:
+        desk.folder.check()
         write_record(desk.folder.failed, failure, desk.worker)
     except ReenactError:
         return failure  # the folder is gone or full; the caller tells of it

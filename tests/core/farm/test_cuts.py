@@ -1,11 +1,15 @@
 """However a shot is cut into units, its file is the one that an unbroken render writes."""
 
+import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import av
 import pytest
 
+from reenact_core.farm.plan import write_plan
+from reenact_core.farm.planner import recut
 from reenact_core.media.codecs import Codec
 from reenact_core.media.probe import probe
 from tests.core.engine.shots import frames_of, picture_hash, plan_of, recast, render, shot_of
@@ -31,13 +35,18 @@ def whole(out: Path, media: Path, codec: Codec) -> Path:
     return next(path for path in out.iterdir() if path.stem == "sh010")
 
 
-def cut(out: Path, media: Path, codec: Codec, frames_per_unit: int) -> Path:
+def cut(
+    out: Path, media: Path, codec: Codec, frames_per_unit: int, edges: Sequence[int] = ()
+) -> Path:
     """The same from units, done in another order than they stand in the plan."""
     shot = shot_of(media / "clip.mov", 3, 27, recast(media / "face.png"))
     options = replace(OPTIONS, codec=codec)
     plan = make_job(
         out / "job", placed_at(shot, 0), frames_per_unit=frames_per_unit, options=options
     )
+    if edges:
+        plan = recut(plan, "sh010", edges)
+        write_plan(out / "job", plan)
     desk = desk_in(out / "job", VISIBLE)
     renders = [unit for unit in plan.units if unit.kind == "render"]
     assert do_units(desk, list(plan.units[:2]))[0] == 0
@@ -57,6 +66,15 @@ def test_every_cut_gives_the_samples_and_times_of_the_unbroken_render(
     media: Path, unbroken: str, tmp_path: Path, frames_per_unit: int
 ) -> None:
     assert picture_hash(cut(tmp_path, media, "ffv1", frames_per_unit)) == unbroken
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_cuts_by_chance_give_them_too(
+    media: Path, unbroken: str, tmp_path: Path, seed: int
+) -> None:
+    """And no step where a cut is, for every sample is that of the unbroken render."""
+    edges = sorted(random.Random(seed).sample(range(4, 27), 5))
+    assert picture_hash(cut(tmp_path, media, "ffv1", 24, edges)) == unbroken
 
 
 @pytest.mark.parametrize("codec", ["match", "prores", "hevc"])

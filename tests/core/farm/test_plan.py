@@ -2,18 +2,26 @@ import json
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reenact_core.errors import SettingsError
+from reenact_core.farm.board import Board, look
+from reenact_core.farm.job_folder import JobFolder
+from reenact_core.farm.opencue import write_outline
+from reenact_core.farm.openjd import OpenJdSettings, template
 from reenact_core.farm.plan import KINDS, FarmPlan, read_plan, write_plan
-from reenact_core.farm.planner import even_ranges
+from reenact_core.farm.planner import even_ranges, recut
+from reenact_core.farm.slurm import write_scripts
 from reenact_core.farm.worker import named_units
 from reenact_core.timeline.plan import Cast, FaceChoice, Shot, Source
 from reenact_core.timing import FrameRange
 from tests.core.farm.jobs import make_job
+
+RATE = Fraction(24)
 
 
 def blank_shots(folder: Path, count: int) -> list[Shot]:
@@ -115,6 +123,42 @@ def test_units_are_named_by_id_number_and_range(job: Path) -> None:
     for name in ("99", "s9.move", "3-99", "-", "5-3"):
         with pytest.raises(SettingsError, match="names no unit"):
             named_units(plan, [name])
+
+
+def test_thousands_of_tiny_clips(tmp_path: Path) -> None:
+    """They are planned, written, read, looked at, and handed to every engine."""
+    shots = [
+        replace(shot, target=replace(shot.target, frames=one), shown=one)
+        for shot in blank_shots(tmp_path, 1001)
+        for one in [FrameRange(0, 1, RATE)]
+    ]
+    job = tmp_path / "job"
+    plan = make_job(job, *shots)
+    assert len(plan.units) == 3004
+    assert read_plan(job).by_id["s1000.render.000000-000000"].frames == 1
+    board = Board(plan)
+    look(board, JobFolder(job))
+    assert len(list(board.tries(Random(0)))) == 1001
+    assert template(plan, OpenJdSettings("tiny"))["steps"][0]["name"] == "Track"
+    assert "--array=0-500" in (write_scripts(job, plan)).read_text()
+    assert "'range': '2002-3002'" in write_outline(job, plan).read_text()
+
+
+def test_a_clip_of_three_hours(tmp_path: Path) -> None:
+    """Its recurrence is one unit, its pieces are many."""
+    frames = FrameRange(0, 3 * 3600 * 24, RATE)
+    (shot,) = blank_shots(tmp_path, 1)
+    plan = make_job(tmp_path / "job", replace(shot, target=replace(shot.target, frames=frames)))
+    assert len(plan.renders("s0")) == 1080
+    assert [unit.kind for unit in plan.units if unit.frames == len(frames)] == ["track", "move"]
+
+
+@pytest.mark.parametrize("edges", [[6], [20, 21, 64]])
+def test_a_shot_may_be_cut_anywhere(job: Path, edges: list[int]) -> None:
+    plan = recut(read_plan(job), "s1", edges)
+    write_plan(job, plan)
+    assert [unit.start for unit in read_plan(job).renders("s1")] == [5, *edges]
+    assert len({unit.key for unit in plan.renders("s1")}) == len(edges) + 1
 
 
 @given(st.integers(0, 50), st.integers(1, 5000), st.integers(1, 500))

@@ -1,16 +1,25 @@
+import errno
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from reenact_core.engine.performer import NewFace, Take
 from reenact_core.errors import CheckpointError, OutOfMemoryError, ReenactError
+from reenact_core.farm.all_units import run_all
 from reenact_core.farm.claims import try_claim
 from reenact_core.farm.job_folder import JobFolder, TemporaryError
 from reenact_core.farm.plan import FarmPlan, Unit, read_plan
-from reenact_core.farm.records import forget_done, read_failed
+from reenact_core.farm.records import (
+    Failed,
+    forget_done,
+    forget_passing,
+    read_failed,
+    write_record,
+)
 from reenact_core.farm.survey import summarise, survey
 from reenact_core.farm.worker import (
     StoppedError,
@@ -161,6 +170,72 @@ def test_a_job_folder_that_is_gone_is_for_later(job: Path) -> None:
     shutil.rmtree(job)
     assert do_units(desk)[0] == 75
     assert not job.exists()
+
+
+def test_who_looks_for_work_in_a_folder_that_goes_leaves_it_gone(
+    job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reenact_core.farm.all_units.time.sleep", lambda seconds: None)
+    run = run_all(desk_in(job))
+    assert isinstance(next(run), UnitProgress)
+    shutil.rmtree(job)
+    with pytest.raises(TemporaryError, match="the job folder is gone"):
+        for _ in run:
+            pass
+    assert not (job / "done").exists() and not (job / "claims").exists()
+
+
+def test_a_result_whose_files_are_gone_is_made_again(job: Path) -> None:
+    plan = read_plan(job)
+    do_units(desk_in(job), list(plan.units[:2]))
+    shutil.rmtree(job / "moved")
+    status, events = do_units(desk_in(job), [plan.units[2]])
+    assert status == 75
+    assert states(job)["s0.move"] == "ready"
+    events = list(run_all(desk_in(job)))
+    assert {event.unit.id for event in events if isinstance(event, UnitDone)} == {
+        unit.id for unit in plan.units[1:-1]
+    }
+
+
+class FullAtFirst(EchoPerformer):
+    """A performer whose disk is full when it is first asked."""
+
+    left: ClassVar[list[OSError]] = []
+
+    def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:
+        if self.left:
+            raise self.left.pop()
+        return EchoPerformer.perform(self, takes)
+
+
+def test_a_full_disk_is_waited_for(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    FullAtFirst.left.append(OSError(errno.ENOSPC, "No space left on device", "spool"))
+    monkeypatch.setattr("reenact_core.farm.all_units.time.sleep", waited.append)
+    events = list(run_all(desk_in(job, FullAtFirst())))
+    assert [event.failure.exit for event in failures(events)] == [75]
+    assert waited[0] == 5.0
+    assert states(job)["assemble"] == "ready"
+
+
+def test_machines_that_lack_the_networks_do_not_use_up_a_unit(
+    job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do_units(desk_in(job), [read_plan(job).units[0]])
+    for _ in range(5):
+        assert failures(list(run_all(desk_in(job, Failing()))))[0].failure.exit == 12
+    assert not failures(list(run_all(desk_in(job))))
+    assert states(job)["assemble"] == "ready"
+
+
+def test_a_job_that_is_started_again_forgets_what_may_pass(job: Path) -> None:
+    plan, folder = read_plan(job), JobFolder(job)
+    for unit, temporary in zip(plan.units[:2], (True, False), strict=True):
+        record = Failed(unit.id, unit.key, "w-1-a", "", 30, "x", "", 75, temporary)
+        write_record(folder.failed, record, "w-1-a")
+    forget_passing(folder)
+    assert [read_failed(folder, unit) is None for unit in plan.units[:2]] == [True, False]
 
 
 def test_missing_pieces_are_named(job: Path) -> None:
