@@ -344,15 +344,18 @@ def status_command(output: Output, job: Path) -> None:
     metavar="SHARE",
     help="Of attempts that fail or whose worker dies.",
 )
+@click.option("--price", type=click.FloatRange(min=0), help="Of a worker for an hour.")
 @output_options
-def simulate_command(output: Output, job: Path, workers: tuple[int, ...], failures: float) -> None:
+def simulate_command(
+    output: Output, job: Path, workers: tuple[int, ...], failures: float, price: float | None
+) -> None:
     """How long a job would take with so many workers; nothing is rendered.
 
     Units are as long as those that are done already were, against what the plan expects.
 
     \b
     Example:
-      reenact farm simulate /mnt/jobs/cut --workers 20 --workers 200
+      reenact farm simulate /mnt/jobs/cut --workers 20 --workers 200 --price 0.05
     """
     from reenact_cli.farm_text import simulated_lines, simulated_table
     from reenact_core.farm.job_folder import JobFolder
@@ -365,8 +368,9 @@ def simulate_command(output: Output, job: Path, workers: tuple[int, ...], failur
     done = {one.unit.id: one.done for one in looked if one.done is not None}
     seconds_of = seconds_by_kind(plan, done)
     crowds = [Crowd(count, failures) for count in workers]
-    table = simulated_table([(crowd, simulate(plan, crowd, seconds_of)) for crowd in crowds])
-    table |= {"units": len(plan.units) - 1, "recorded": len(done)}
+    outcomes = [(crowd, simulate(plan, crowd, seconds_of)) for crowd in crowds]
+    table = simulated_table(outcomes, price)
+    table |= {"units": len(plan.units) - 1, "recorded": len(done.keys() - {"assemble"})}
     print_result(table, simulated_lines(table), as_json=output.as_json)
 
 

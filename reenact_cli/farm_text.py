@@ -84,8 +84,10 @@ def status_lines(table: dict[str, Any]) -> Iterator[str]:
     yield from (f"refused {item['reason']}" for item in table["refused"])
 
 
-def simulated_table(outcomes: "Sequence[tuple[Crowd, Outcome]]") -> dict[str, Any]:
-    """Simulated jobs as plain values, for JSON."""
+def simulated_table(
+    outcomes: "Sequence[tuple[Crowd, Outcome]]", price: float | None = None
+) -> dict[str, Any]:
+    """Simulated jobs as plain values, for JSON; with the price of a worker's hour, their cost."""
     rows = [
         {
             "workers": crowd.workers,
@@ -96,6 +98,7 @@ def simulated_table(outcomes: "Sequence[tuple[Crowd, Outcome]]") -> dict[str, An
             "failed": one.failed,
             "given_up": one.given_up,
             "tries": one.tries,
+            "cost": None if price is None else round((one.work + one.lost) / 3600 * price, 2),
         }
         for crowd, one in outcomes
     ]
@@ -113,10 +116,12 @@ def simulated_lines(table: dict[str, Any]) -> Iterator[str]:
             _duration(row["worker_seconds"]),
             str(row["failed"]),
             str(row["given_up"]),
+            "" if row["cost"] is None else f"{row['cost']:.2f}",
         )
         for row in table["crowds"]
     ]
-    yield from columns([("workers", "time", "ideal", "work", "failed", "given up"), *rows])
+    head = ("workers", "time", "ideal", "work", "failed", "given up")
+    yield from columns([(*head, "cost" if table["crowds"][0]["cost"] is not None else ""), *rows])
 
 
 def _left(table: dict[str, Any]) -> str:
