@@ -98,6 +98,9 @@ class _Job:
     free: set[str] = field(default_factory=set)
     held: dict[str, str] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
+    """`records.done_name` of what is done."""
+    changed: bool = True
+    """Since the last look."""
     failed: dict[str, Failed] = field(default_factory=dict)
     lost: float = 0.0
     attempts: int = 0
@@ -134,8 +137,10 @@ class _Job:
         return ended
 
     def _look(self, board: Board) -> None:
-        marks = {done_name(self.plan.by_id[unit]) for unit in self.done}
-        names = Names(set(self.free), dict(self.held), marks, set(self.failed))
+        if not self.changed:
+            return
+        self.changed = False
+        names = Names(set(self.free), dict(self.held), set(self.done), set(self.failed))
         board.see(names, lambda unit: self.failed.get(unit.id))
 
     def _taken(self, board: Board, chance: Random) -> Unit | None:
@@ -144,6 +149,7 @@ class _Job:
             if unit.id in self.free:
                 self.free.discard(unit.id)
                 self.held[unit.id] = "worker"
+                self.changed = True
                 return unit
         return None
 
@@ -174,11 +180,13 @@ class _Job:
     def _finish(self, unit: Unit) -> None:
         self.held.pop(unit.id)
         self.failed.pop(unit.id, None)
-        self.done.add(unit.id)
+        self.done.add(done_name(unit))
+        self.changed = True
 
     def _release(self, unit: Unit) -> None:
         self.held.pop(unit.id)
         self.free.add(unit.id)
+        self.changed = True
 
     def _fail(self, unit: Unit) -> None:
         self._release(unit)
