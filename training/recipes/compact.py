@@ -20,6 +20,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -52,7 +53,7 @@ def main() -> None:
     if whole_state(arguments.state) is not None:
         state.load(arguments.state)
     if arguments.export:
-        write(state, arguments.export, settings)
+        write(state, arguments, settings)
         return
     until = time.monotonic() + arguments.minutes * 60
     for event in train(
@@ -75,6 +76,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=SETTINGS.rate)
     parser.add_argument("--minutes", type=float, default=9)
     parser.add_argument("--export", type=Path)
+    parser.add_argument("--version", default="1", help="of the checkpoint that is exported")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--flow", choices=["dis", "torch"], default="dis")
@@ -123,7 +125,7 @@ def fill(pool: Path, first: int, count: int, size: int) -> None:
         partial.rename(path)
 
 
-def write(state: RunState, out: Path, settings: TrainSettings) -> None:
+def write(state: RunState, arguments: argparse.Namespace, settings: TrainSettings) -> None:
     """The mean of the run's weights as a checkpoint, with the readers of faces."""
     from reenact_training.export import export  # safetensors: training does without
 
@@ -132,15 +134,26 @@ def write(state: RunState, out: Path, settings: TrainSettings) -> None:
     give_readers(network)
     training = {
         "data": "synthetic heads",
+        "recipe": "training/recipes/compact.py",
         "steps": state.step,
+        "size": arguments.size,
         "batch": settings.batch,
         "seed": settings.seed,
+        "began_from": arguments.begin and provenance(arguments.begin),
     }
     with state.with_mean():
         export(
-            network, out, architecture="compact", configuration=network.configuration(),
-            licence="Apache-2.0", training=training,
+            network, arguments.export, architecture="compact", licence="Apache-2.0",
+            configuration=network.configuration(), training=training, version=arguments.version,
         )  # fmt: skip
+
+
+def provenance(checkpoint: Path) -> dict[str, Any]:
+    """Which version a checkpoint is, and how it came to be."""
+    from reenact_core.models.load import load_models
+
+    metadata = load_models(checkpoint).metadata
+    return {"version": metadata["version"], **json.loads(metadata["training"])}
 
 
 def report(event: Event) -> None:
