@@ -158,8 +158,8 @@ def run_unit_command(
     from reenact_cli.farm_units import Asked, tables_of
     from reenact_cli.main import status_of
     from reenact_core.errors import ReenactError
+    from reenact_core.farm.job_folder import StoppedError
     from reenact_core.farm.records import exit_of
-    from reenact_core.farm.worker import StoppedError
 
     if bool(units) == every:
         raise click.UsageError("give units, or --all")

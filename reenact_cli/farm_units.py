@@ -37,7 +37,7 @@ def tables_of(asked: Asked, stopped: Callable[[], bool]) -> tuple[int, Tables]:
 
 
 def _warm_or_here(asked: Asked, stopped: Callable[[], bool]) -> Tables:
-    from reenact_core.farm.worker import StoppedError
+    from reenact_core.farm.job_folder import StoppedError
 
     try:
         place = place_of(asked.job, asked.device, asked.path_map)

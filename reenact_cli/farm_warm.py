@@ -160,7 +160,8 @@ class _Warm:
     def _do(self, request: Mapping[str, Any], connection: Connection) -> None:
         from reenact_cli.farm_show import event_table
         from reenact_core.errors import ReenactError
-        from reenact_core.farm.worker import StoppedError, named_units, run_units
+        from reenact_core.farm.job_folder import StoppedError
+        from reenact_core.farm.worker import named_units, run_units
 
         def tell(table: Mapping[str, Any]) -> None:
             connection.send_bytes(json.dumps(table).encode())

@@ -7,9 +7,10 @@ from collections.abc import Callable, Generator
 from reenact_core.farm.board import Board, look
 from reenact_core.farm.claims import STEAL_SECONDS, Claim, Watcher, lay_out, try_claim
 from reenact_core.farm.desk import Desk
+from reenact_core.farm.job_folder import StoppedError
 from reenact_core.farm.plan import Unit
 from reenact_core.farm.records import OF_ONE_SHOT, TEMPORARY, Failed, back_off_seconds
-from reenact_core.farm.worker import StoppedError, UnitEvent, UnitFailed, run_claimed
+from reenact_core.farm.worker import UnitEvent, UnitFailed, run_claimed
 
 _IDLE_SECONDS = 0.5
 _BUSY_SHARE = 20

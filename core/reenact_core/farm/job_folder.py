@@ -22,6 +22,10 @@ class TemporaryError(ReenactError):
     exit_status = 75
 
 
+class StoppedError(Exception):
+    """The caller asked to stop; what was under way is given back."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobFolder:
     """A job's folder, shared by all its workers."""

@@ -17,10 +17,10 @@ from reenact_core.errors import ReenactError, SettingsError
 from reenact_core.farm.board import Board, look
 from reenact_core.farm.claims import STEAL_SECONDS, Watcher
 from reenact_core.farm.deaths import Deaths
-from reenact_core.farm.job_folder import JobFolder, worker_name
+from reenact_core.farm.job_folder import JobFolder, StoppedError, worker_name
 from reenact_core.farm.plan import FarmPlan
 from reenact_core.farm.records import OF_ONE_SHOT, TEMPORARY, back_off_seconds
-from reenact_core.farm.worker import StoppedError, UnitFailed, run_unit
+from reenact_core.farm.worker import UnitFailed, run_unit
 
 if TYPE_CHECKING:
     from reenact_core.farm.desk import Desk

@@ -15,7 +15,7 @@ from reenact_core.engine.resume import FOLDER
 from reenact_core.errors import ReenactError, SettingsError
 from reenact_core.farm.claims import STEAL_SECONDS, Claim, Watcher, beating, try_claim
 from reenact_core.farm.desk import Desk
-from reenact_core.farm.job_folder import TemporaryError
+from reenact_core.farm.job_folder import StoppedError, TemporaryError
 from reenact_core.farm.plan import FarmPlan, Unit, UnitKind
 from reenact_core.farm.records import (
     ELSEWHERE,
@@ -40,10 +40,6 @@ _WORK: Mapping[UnitKind, Callable[[Unit, Desk, Path], UnitEvents]] = {
     "render": do_render,
 }
 _LOOK_SECONDS = 0.5
-
-
-class StoppedError(Exception):
-    """The caller asked to stop; what was under way is given back."""
 
 
 class NeededError(TemporaryError):

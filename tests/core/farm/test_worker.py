@@ -11,7 +11,7 @@ from reenact_core.engine.performer import NewFace, Take
 from reenact_core.errors import CheckpointError, OutOfMemoryError, ReenactError
 from reenact_core.farm.all_units import run_all
 from reenact_core.farm.claims import try_claim
-from reenact_core.farm.job_folder import JobFolder, TemporaryError
+from reenact_core.farm.job_folder import JobFolder, StoppedError, TemporaryError
 from reenact_core.farm.plan import FarmPlan, Unit, read_plan
 from reenact_core.farm.records import (
     Failed,
@@ -22,7 +22,6 @@ from reenact_core.farm.records import (
 )
 from reenact_core.farm.survey import summarise, survey
 from reenact_core.farm.worker import (
-    StoppedError,
     UnitDone,
     UnitEvent,
     UnitFailed,
