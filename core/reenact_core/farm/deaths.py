@@ -4,6 +4,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from reenact_core.errors import SettingsError
 from reenact_core.farm.claims import Claim
@@ -12,7 +13,7 @@ from reenact_core.farm.plan import FarmPlan, Unit
 from reenact_core.farm.records import Failed, read_failed, write_record
 
 DEADLY = 10
-"""A unit during which so many workers have died is given up."""
+"""A unit during which so many workers have died is given up, unless it went on between them."""
 FRUITLESS = 20
 """So many workers that die in a row without having taken a unit are a fault of the machine."""
 CRASH = 1
@@ -25,6 +26,7 @@ class Deaths:
     def __init__(self, folder: JobFolder, plan: FarmPlan) -> None:
         self._folder, self._plan = folder, plan
         self._by_unit: Counter[str] = Counter()
+        self._reached: dict[str, int] = {}
         self._fruitless = 0
 
     def mourn(self, held: Sequence[tuple[str, str]], how: str) -> None:
@@ -44,10 +46,18 @@ class Deaths:
                 "a unit; run one by hand to see why: reenact farm run-unit JOB_DIR --all"
             )
         for unit, worker in held:
-            self._by_unit[unit] += 1
+            self._count(unit)
             if self._by_unit[unit] >= DEADLY and unit in self._plan.by_id:
                 self._give_up(self._plan.by_id[unit], worker, how)
             Claim(self._folder.claims / f"{unit}@{worker}").release(done=False)
+
+    def _count(self, unit: str) -> None:
+        """A unit that is further than at the last death is not what kills."""
+        reached = max(map(_changed, self._folder.diaries(unit)), default=0)
+        if reached > self._reached.get(unit, 0):
+            self._reached[unit] = reached
+            self._by_unit[unit] = 0
+        self._by_unit[unit] += 1
 
     def _give_up(self, unit: Unit, worker: str, how: str) -> None:
         before = read_failed(self._folder, unit)
@@ -58,3 +68,11 @@ class Deaths:
             unit.id, unit.key, worker, now, attempts, "crash", message, CRASH, temporary=False
         )
         write_record(self._folder.failed, failure, f"{worker}-{os.getpid()}")
+
+
+def _changed(path: Path) -> int:
+    """When a file was last written; 0 where it has gone."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

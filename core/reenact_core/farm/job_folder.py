@@ -11,6 +11,7 @@ from reenact_core.engine.resume import RunFolder
 from reenact_core.errors import ReenactError
 from reenact_core.farm.plan import PLAN_FILE, Unit
 
+DIARY = "diary.npz"
 KEY_LENGTH = 12
 """Characters of a key in the name of a folder."""
 
@@ -68,6 +69,10 @@ class JobFolder:
     def work(self, unit: Unit, worker: str) -> Path:
         """Where a worker makes a unit."""
         return self.path / "work" / f"{unit.id}@{worker}"
+
+    def diaries(self, unit_id: str) -> list[Path]:
+        """How far workers that are gone have come with a `move` unit: written now and then."""
+        return list(self.path.glob(f"work/{unit_id}@*/half-*/{DIARY}"))
 
     @property
     def hashes(self) -> Path:

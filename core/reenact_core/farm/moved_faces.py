@@ -22,7 +22,7 @@ from reenact_core.engine.placement import Placement, Steady, placed, steadied
 from reenact_core.engine.prepare import PreparedShot
 from reenact_core.engine.role import NewFaces, Role
 from reenact_core.engine.spool import Spool
-from reenact_core.farm.job_folder import TemporaryError
+from reenact_core.farm.job_folder import DIARY, TemporaryError
 from reenact_core.files import write_json
 from reenact_core.geometry import Affine
 from reenact_core.settings import Settings
@@ -61,7 +61,7 @@ def half_moved(prepared: PreparedShot, scratch: Path, key: str) -> Diary | None:
     """
     folder = scratch / f"half-{key[:12]}"
     folder.mkdir(exist_ok=True)
-    diary = Diary.at(folder / "diary.npz")
+    diary = Diary.at(folder / DIARY)
     for number, role in enumerate(prepared.roles):
         for kind, spool in (("faces", role.new.pixels), ("points", role.new.points)):
             kept = folder / f"{number}.{kind}"
