@@ -36,17 +36,17 @@ THIN = 4
 """Convolutions with at most so many results fill too little of a vector register."""
 
 
-def quicken_on(compute: Compute, network: nn.Module, *, but: nn.Module | None = None) -> None:
+def quicken_on(compute: Compute, network: nn.Module, *, but: tuple[nn.Module, ...] = ()) -> None:
     """Exchange a network's convolutions for quicker ones, where the device gains by it.
 
     Args:
-        but: a part of it that stays as it is: where points are found, other rounding shows.
+        but: parts of it that stay as they are: where points are found, other rounding shows.
     """
     if compute.device == "cpu" and compute.precision == "fp32":
         quicken(network, but=but)
 
 
-def quicken(network: nn.Module, *, but: nn.Module | None = None) -> None:
+def quicken(network: nn.Module, *, but: tuple[nn.Module, ...] = ()) -> None:
     """Exchange convolutions in place; names, parameters and, but for rounding, results stay.
 
     The network must not be trained afterwards: kernels are worked out from the weights once.
@@ -55,7 +55,7 @@ def quicken(network: nn.Module, *, but: nn.Module | None = None) -> None:
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     for name, child in list(network.named_children()):
-        if child is but:
+        if any(child is one for one in but):
             continue
         if (quick := _quick(child)) is not None:
             setattr(network, name, quick)

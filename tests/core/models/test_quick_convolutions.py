@@ -124,7 +124,7 @@ def test_names_and_weights_of_a_network_stay() -> None:
 
 def test_a_part_may_stay_as_it_is() -> None:
     kept, other = nn.Sequential(UpBlock(64, 32)), nn.Sequential(UpBlock(64, 32))
-    quicken(nn.Sequential(kept, other), but=kept)
+    quicken(nn.Sequential(kept, other), but=(kept,))
     assert type(kept[0]) is UpBlock and type(other[0]) is QuickUpBlock
 
 

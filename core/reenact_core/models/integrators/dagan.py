@@ -236,6 +236,12 @@ class ToldPainter(SpadePainter):
         return face
 
 
+def _plain_parts(generator: DepthAwareGenerator) -> tuple[nn.Module, ...]:
+    """What keeps its convolutions: the motion for its rounding, SPADE because nothing is gained."""
+    motion = generator.dense_motion_network
+    return (motion, generator.decoder) if isinstance(generator, SpadeGenerator) else (motion,)
+
+
 def generator_widths(networks: IntegratorSettings) -> Sequence[int]:
     """Channels at each resolution of the generator, the finest first."""
     sizes = networks.generator
@@ -292,7 +298,7 @@ class Dagan(nn.Module):
         """
         self.to(compute.device)
         self.generator.to(compute.dtype)
-        quicken_on(compute, self.generator, but=self.generator.dense_motion_network)
+        quicken_on(compute, self.generator, but=_plain_parts(self.generator))
 
     @torch.no_grad()
     def detect(self, frames: Tensor) -> Keypoints:

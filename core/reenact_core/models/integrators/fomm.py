@@ -55,7 +55,7 @@ class Fomm(nn.Module):
         """
         self.to(compute.device)
         self.generator.to(compute.dtype)
-        quicken_on(compute, self.generator, but=self.generator.dense_motion_network)
+        quicken_on(compute, self.generator, but=(self.generator.dense_motion_network,))
 
     @torch.no_grad()
     def detect(self, frames: Tensor) -> Keypoints:

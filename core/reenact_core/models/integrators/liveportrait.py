@@ -39,7 +39,6 @@ from reenact_core.models.integrators.volumes import (
 )
 from reenact_core.models.keypoint_detector import Keypoints
 from reenact_core.models.layers import weight_dtype
-from reenact_core.models.quick_convolutions import quicken_on
 from reenact_core.models.relative_motion import carry_over
 
 RUN = 4
@@ -162,7 +161,6 @@ class LivePortrait(nn.Module):
         self.to(compute.device)
         for heavy in (self.appearance_feature_extractor, self.warping_module, self.spade_generator):
             heavy.to(compute.dtype)
-        quicken_on(compute, self.spade_generator)
 
     def _check(self, name: str, pictures: Tensor) -> None:
         colours = self.settings.volume.colours

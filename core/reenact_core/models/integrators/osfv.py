@@ -159,7 +159,7 @@ class Osfv(nn.Module):
         """On a device; what finds keypoints stays in float32, for they must be exact."""
         self.to(compute.device)
         self.generator.to(compute.dtype)
-        quicken_on(compute, self.generator, but=self.generator.dense_motion_network)
+        quicken_on(compute, self.generator, but=_plain_parts(self.generator))
 
     def _check(self, name: str, pictures: Tensor) -> None:
         colours = self.settings.volume.colours
@@ -243,6 +243,12 @@ class Osfv(nn.Module):
             targets = carry_over(encoded.keypoints, initial, targets, scale)
         frames = painting_runs(len(targets), targets.value.device, RUN)
         return torch.cat([self.render(encoded.run(run), targets[run]).picture for run in frames])
+
+
+def _plain_parts(generator: OsfvGenerator) -> tuple[nn.Module, ...]:
+    """What keeps its convolutions: the motion for its rounding, SPADE because nothing is gained."""
+    motion = generator.dense_motion_network
+    return (motion,) if generator.plain else (motion, generator.decoder)
 
 
 def posed(canonical: Keypoints, heads: Head) -> Keypoints:
