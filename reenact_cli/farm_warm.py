@@ -173,10 +173,12 @@ class _Warm:
 
         def is_asked() -> bool:
             """A word from the caller, and its death, both mean: stop."""
+            if asked:
+                return True
             with suppress(EOFError, OSError):
-                if not asked and not connection.poll():
+                if not connection.poll():
                     return False
-                asked or connection.recv_bytes()
+                connection.recv_bytes()
             asked.append(True)
             return True
 
