@@ -19,6 +19,10 @@ from reenact_core.models.load import placed
 from reenact_core.models.paper_settings import IntegratorSettings
 
 
+Loop = Callable[[Integrator, Tensor, Tensor], Tensor]
+"""The faces of a source and of driving frames."""
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What one turn of a loop took, all frames together."""
@@ -58,7 +62,7 @@ def measure_pair(
     straightforward(plain, source, driving[:2])  # what the first call sets up is not the loop's
     quickly(ours, source, driving[:2])
     for number in range(rounds):
-        loops = [(straightforward, plain), (quickly, ours)]
+        loops: list[tuple[Loop, Integrator]] = [(straightforward, plain), (quickly, ours)]
         taken = [_timed(*loop, source, driving) for loop in loops[:: 1 if number % 2 else -1]]
         (theirs, expected), (mine, faces) = taken[:: 1 if number % 2 else -1]
         difference = (faces - expected).abs()
@@ -66,7 +70,7 @@ def measure_pair(
 
 
 def _timed(
-    loop: Callable[[Integrator, Tensor, Tensor], Tensor],
+    loop: Loop,
     network: Integrator,
     source: Tensor,
     driving: Tensor,
