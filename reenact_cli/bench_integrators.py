@@ -18,7 +18,6 @@ from reenact_core.models.integrators.table import Integrator
 from reenact_core.models.load import placed
 from reenact_core.models.paper_settings import IntegratorSettings
 
-
 Loop = Callable[[Integrator, Tensor, Tensor], Tensor]
 """The faces of a source and of driving frames."""
 
