@@ -87,6 +87,7 @@ def stop(folder: Path) -> None:
     with suppress(OSError, EOFError, AuthenticationError), _connected(folder) as connection:
         connection.send_bytes(b'"end"')
         connection.recv_bytes()
+    shutil.rmtree(folder, ignore_errors=True)  # of one that was killed
 
 
 def ask(place: Place, units: list[str], steal_after: float, stopped: Callable[[], bool]) -> Tables:
