@@ -116,7 +116,8 @@ def _written(given: Submission, *, dry_run: bool) -> tuple[Path, list[str]]:
             settings = openjd.OpenJdSettings(name, given.device, given.gpu_memory)
             openjd.write_template(job, plan, settings)
         path = job / openjd.TEMPLATE
-        return path, ["openjd", "run", str(path), "-p", f"JobDir={job.absolute()}"]
+        line = ["openjd", "run", str(path), "--step", "Assemble", "--run-dependencies"]
+        return path, [*line, "-p", f"JobDir={job.absolute()}"]
     if given.engine == "opencue":
         if not dry_run:
             opencue.write_outline(job, plan, device=given.device, gpu_memory=given.gpu_memory)
