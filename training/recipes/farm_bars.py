@@ -259,7 +259,8 @@ def fire(job: Path, plan: FarmPlan, seconds: float, chance: random.Random) -> Ta
             last = now
     tally.seconds = round(time.monotonic() - began, 1)
     if driver.returncode:
-        raise SystemExit(f"the job ended with {driver.returncode}: {tally}")
+        said = "; ".join(path.read_text("utf-8") for path in folder.failed.glob("*.json"))
+        raise SystemExit(f"the job ended with {driver.returncode}: {tally}; {said}")
     return tally
 
 
