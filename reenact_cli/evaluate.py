@@ -119,8 +119,8 @@ class Job:
     "estimators",
     multiple=True,
     metavar="ID",
-    help="Judge by this one: arcface, hopenet, embedded-pose, embedded-actions or an installed "
-    "one; may be given again.",
+    help="Judge by this one: arcface, hopenet, embedded-pose, embedded-actions, embedded-motion, "
+    "mesh-pose, mesh-motion or an installed one; may be given again.",
 )
 @click.option(
     "--skip-at-most",

@@ -2,6 +2,7 @@
 
     python training/recipes/close_ups.py pool --work DIR --pieces 40
     python training/recipes/close_ups.py train --work DIR --minutes 9
+    python training/recipes/close_ups.py train --work DIR --part mouth --begin WEIGHTS
 
 DIR/state.pt (4 MB) holds the run, and the next `train` goes on with it. DIR/close_ups.safetensors
 are the weights for the core.
@@ -17,6 +18,7 @@ from reenact_core.files import written_whole
 from reenact_training.close_ups import CloseUpSettings, Run, read_pool, train, write_pool
 
 DEFAULTS = CloseUpSettings()
+PARTS = ("mouth", "eye")
 
 
 def run_pool(arguments: argparse.Namespace) -> None:
@@ -27,12 +29,12 @@ def run_pool(arguments: argparse.Namespace) -> None:
 
 
 def run_train(arguments: argparse.Namespace) -> None:
-    settings = CloseUpSettings(steps=arguments.steps, batch=arguments.batch)
-    run, state = Run.start(settings), arguments.work / "state.pt"
+    settings = CloseUpSettings(arguments.batch, arguments.rate, arguments.steps)
+    run, state = Run.start(settings, begin=arguments.begin), arguments.work / "state.pt"
     if state.exists():
         run.load(state)
     paths = sorted((arguments.work / "pool").glob("[0-9]*.pt"))
-    pools = {part: read_pool(paths, part) for part in ("mouth", "eye")}
+    pools = {part: read_pool(paths, part) for part in arguments.part or PARTS}
     started, means = time.monotonic(), dict.fromkeys(pools, 0.0)
     for step, losses in train(run, settings, pools, until=started + 60 * arguments.minutes):
         means = {part: 0.98 * means[part] + 0.02 * value for part, value in losses.items()}
@@ -64,6 +66,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=9)
     parser.add_argument("--steps", type=int, default=DEFAULTS.steps)
     parser.add_argument("--batch", type=int, default=DEFAULTS.batch)
+    parser.add_argument("--rate", type=float, default=DEFAULTS.learning_rate)
+    parser.add_argument("--part", action="append", choices=PARTS, help="train this one alone")
+    parser.add_argument("--begin", type=Path, help="weights to begin with")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

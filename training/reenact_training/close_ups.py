@@ -19,8 +19,9 @@ from reenact_core.models.close_ups import (
     cut,
     to_close_up,
 )
-from reenact_core.models.face_points import FaceReading, fit_pose
+from reenact_core.models.face_points import FaceReading, fill_from, fit_pose
 from reenact_training.face_points import mirrored_by_chance, new_network, take
+from reenact_training.mouth_augment import stretched, with_other_insides
 from reenact_training.point_augment import augment
 from reenact_training.readers import follow, set_rate
 from reenact_training.synthetic.crops import Crops, render_crops
@@ -35,6 +36,8 @@ PIECE = 128
 MOUTH_GAPS = ((14, 18), (13, 19), (15, 17), (3, 9), (0, 6), (2, 10), (4, 8))
 """Pairs among the points of a mouth whose distance is what counts: gaps first, then widths."""
 EYE_GAPS = ((1, 5), (2, 4), (0, 6), (3, 6), (0, 3))
+AGAPE = 0.5
+"""Share of mouths that are drawn open: half of a clip's are shut, and few are wide."""
 WARM_UP = 100
 """Steps in which the learning rate rises."""
 
@@ -52,7 +55,7 @@ class CloseUpSettings:
 
 def render_close_ups(seed: int, count: int, device: str = "cpu") -> dict[str, Crops]:
     """Mouths and eyes of random heads, half of them mirrored, with room about them."""
-    crops = render_crops(seed, count, DRAWN, device=device)
+    crops = render_crops(seed, count, DRAWN, device=device, agape=AGAPE)
     crops = mirrored_by_chance(crops, torch.Generator().manual_seed(seed))
     crops = take(crops, torch.nonzero(crops.face)[:, 0])
     eyes = [_kept(crops, eye) for eye in EYES]
@@ -133,10 +136,18 @@ class Run:
     step: int = 0
 
     @classmethod
-    def start(cls, settings: CloseUpSettings, device: str = "cpu") -> "Run":
-        """A run at its start."""
+    def start(
+        cls, settings: CloseUpSettings, device: str = "cpu", begin: Path | None = None
+    ) -> "Run":
+        """A run at its start, from weights in a file, or from none.
+
+        Raises:
+            CheckpointError: the file cannot be read or holds other weights.
+        """
         torch.manual_seed(0)
         nets, kept = CloseUps().to(device), CloseUps().to(device)
+        if begin is not None:
+            fill_from(begin, nets, "close-up networks")
         kept.load_state_dict(nets.state_dict())
         optimiser = torch.optim.AdamW(
             nets.parameters(), lr=settings.learning_rate, weight_decay=1e-4
@@ -170,6 +181,9 @@ def train(
 ) -> Iterator[tuple[int, dict[str, float]]]:
     """Go on until the clock (`time.monotonic`) says `until` or the schedule ends.
 
+    Args:
+        pools: by part, `mouth` or `eye`; the network of a part without a pool stays as it is
+
     Yields:
         the step and each network's loss, after every step
     """
@@ -177,20 +191,24 @@ def train(
     while run.step < settings.steps and time.monotonic() < until:
         generator = torch.Generator().manual_seed(run.step)
         set_rate(run.optimiser, settings.learning_rate, run.step, settings.steps, WARM_UP)
-        mouth = _loss_of(run.nets.mouth, pools["mouth"], MOUTH_GAPS, settings.batch, generator)
-        eye = _loss_of(run.nets.eye, pools["eye"], EYE_GAPS, settings.batch, generator)
+        losses = {
+            part: _loss_of(part, run.nets, pool, settings.batch, generator)
+            for part, pool in pools.items()
+        }
         run.optimiser.zero_grad()
-        torch.autograd.backward(mouth + eye)
+        torch.autograd.backward(list(losses.values()))
         nn.utils.clip_grad_norm_(run.nets.parameters(), 5.0)
         run.optimiser.step()
         run.step += 1
         follow(run.kept, run.nets, run.step, settings.average)
-        yield run.step, {"mouth": float(mouth.detach()), "eye": float(eye.detach())}
+        yield run.step, {part: float(value.detach()) for part, value in losses.items()}
 
 
-def _loss_of(
-    net: nn.Module, pool: Crops, gaps: tuple[tuple[int, int], ...], count: int, generator: Generator
-) -> Tensor:
+def _loss_of(part: str, nets: CloseUps, pool: Crops, count: int, generator: Generator) -> Tensor:
     rows = torch.randint(len(pool.images), (count,), generator=generator)
-    truth = moved_about(take(pool, rows), generator)
+    kept = take(pool, rows)
+    if part == "mouth":
+        kept = with_other_insides(stretched(kept, generator), generator)
+    truth = moved_about(kept, generator)
+    net, gaps = (nets.mouth, MOUTH_GAPS) if part == "mouth" else (nets.eye, EYE_GAPS)
     return loss(net(truth.images.float() / 255), truth, gaps)

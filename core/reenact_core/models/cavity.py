@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from reenact_core.models.colourfulness import within_colours
 from reenact_core.models.flow_prior import blurred
 from reenact_core.models.head_chart import Pose, project
 from reenact_core.models.slits import SLITS, InSlit, bared_in, find
@@ -43,7 +44,7 @@ def mouth_cavity(head: Tensor, new: Tensor, source: Tensor, at: Pose, pixels: Te
     enamel = light * skin.new_tensor(ENAMEL).view(1, 3, 1, 1)
     shown = _teeth(here, head, new) * (1 - then.width / PARTED).clamp_min(0)
     hollow = lips * skin.new_tensor(HOLLOW).view(1, 3, 1, 1)
-    inside = torch.lerp(hollow, enamel, shown[:, None])
+    inside = within_colours(torch.lerp(hollow, enamel, shown[:, None]), pixels)
     drawn = torch.cat([inside, bared_in(here, then)[:, None]], 1)
     return blurred(drawn.flatten(0, 1)[:, None], BLENDED).view_as(drawn).clamp(0, 1)
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from reenact_core.models.carry_over import sample
+from reenact_core.models.colourfulness import within_colours
 from reenact_core.models.compact_layers import Conv, UNet, quiet_conv
 from reenact_core.models.compact_settings import CompactSettings
 from reenact_core.models.discrete_latent import DiscreteLatent
@@ -153,6 +154,7 @@ class GlobalIntegrator(nn.Module):
         field, logit = self.motion(source, field, geometry, error)
         moved = sample(features, shrink_field(field, features.shape[-1]))
         painted, doubt = self.painter(moved, torch.sigmoid(logit), geometry)
+        painted = within_colours(painted, source)
         trust = torch.sigmoid(grow(logit, doubt) + doubt)
         trust = hold_back(trust) if self.training else trust
         trust = 1 - (1 - trust) * paintable(hidden, geometry, error)
@@ -202,6 +204,7 @@ class LocalIntegrator(nn.Module):
         features = sample(self.encoder(previous), shrink_field(subtle, geometry.shape[-1]))
         coded = self.latent(features, temperature=temperature)
         painted, doubt = self.painter(coded, torch.sigmoid(logit), geometry)
+        painted = within_colours(painted, source)
         small = functional.interpolate(error, geometry.shape[-2:], mode="area")
         keep = self.keep(torch.cat([geometry, small * 8, torch.sigmoid(logit)], 1))
         kept = torch.sigmoid(grow(keep, doubt))

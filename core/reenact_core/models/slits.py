@@ -71,7 +71,7 @@ class InSlit:
 def find(slit: Slit, head: Tensor, shape: Tensor) -> InSlit:
     """Where places (B, H, W, 3) lie in a slit of faces with landmarks (B, 79, 3)."""
     x, y = head[..., 0], head[..., 1]
-    top, bottom = _edge(x, shape[:, slit.upper]), _edge(x, shape[:, slit.lower])
+    top, bottom = edge_height(x, shape[:, slit.upper]), edge_height(x, shape[:, slit.lower])
     width = (bottom - top).clamp_min(0)
     share = ((y - top + EDGE / 2) / (width + EDGE)).clamp(0, 1)
     left, right = shape[:, slit.upper[0], 0], shape[:, slit.upper[-1], 0]
@@ -81,7 +81,7 @@ def find(slit: Slit, head: Tensor, shape: Tensor) -> InSlit:
     return InSlit(side, inside, width)
 
 
-def _edge(x: Tensor, knots: Tensor) -> Tensor:
+def edge_height(x: Tensor, knots: Tensor) -> Tensor:
     """Height of a polyline with knots (B, K, 3), left to right, at x (B, ...)."""
     lines = knots.view(*knots.shape[:2], *[1] * (x.dim() - 1), 3)
     at, height = lines[..., 0], lines[..., 1]

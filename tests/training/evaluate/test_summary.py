@@ -99,3 +99,15 @@ def test_who_follows_has_correlation_one_and_calm_clips_do_not_count() -> None:
     assert together == pytest.approx(1) and clips == 1
     assert correlation(moving, "still", "yaw", 5.0) == (0.0, 1)
     assert correlation(calm, "ours", "yaw", 5.0) == (None, 0)
+
+
+def test_frames_that_are_not_read_do_not_count() -> None:
+    nan = float("nan")
+    driver, made = (0.0, 10.0, nan, 20.0, 5.0), (1.0, 11.0, 50.0, 21.0, nan)
+    moments = [
+        Moment("a", frame, 0.0, 0.0, yaw, 0.0, {"subtle": Score(yaw=read)})
+        for frame, (yaw, read) in enumerate(zip(driver, made, strict=True))
+    ]
+    found, clips = correlation(moments, "subtle", "yaw", 5.0)
+    assert found == pytest.approx(1.0) and clips == 1
+    assert correlation(moments[2:], "subtle", "yaw", 5.0) == (None, 0)

@@ -53,6 +53,10 @@ class Seen:
         ]
         return torch.stack(seen, -1)
 
+    def motion(self) -> Tensor:
+        """Yaw in degrees and the opening of the mouth in head units, (B, 2)."""
+        return torch.stack([self.pose[:, 0], self.gap], -1)
+
 
 @torch.inference_mode()
 def see(reader: FacePointsNet, faces: Tensor) -> Seen:

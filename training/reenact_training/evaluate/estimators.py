@@ -16,10 +16,12 @@ from torch import Tensor
 from reenact_core.errors import SettingsError
 from reenact_core.models.face_points import FacePointsNet
 from reenact_training.evaluate.embedded import ACTIONS, see
+from reenact_training.evaluate.face_mesh import mesh_motion, mesh_pose
 from reenact_training.evaluate.installed import ARCFACE_FILE, HOPENET_FILE, arcface, hopenet
 
-Kind = Literal["identity", "pose", "actions"]
+Kind = Literal["identity", "pose", "actions", "motion"]
 GROUP = "reenact.estimators"
+MESH_NAME = "MediaPipe face mesh"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +34,9 @@ class Estimator:
     read: Callable[[Tensor], Tensor]
     """Of faces (B, 3, S, S), R'G'B' in [0, 1]. `identity`: unit vectors (B, E), whose product is
     the likeness; `pose`: yaw, pitch and roll (B, 3) in degrees, signs as in
-    docs/explanation/architecture.md; `actions`: (B, A) bool, the actions that are seen."""
+    docs/explanation/architecture.md; `actions`: (B, A) bool, the actions that are seen; `motion`:
+    yaw in degrees and the opening of the mouth in head units, (B, 2). Poses and motion are nan
+    where nothing is read."""
 
 
 LoadEstimator = Callable[[Path], Estimator]
@@ -47,6 +51,8 @@ class Panel:
     """The embedded reader, whatever else judges; the shipped one, not a checkpoint's own."""
     pose: Estimator
     actions: Estimator
+    motion: Estimator
+    """Tells whether results follow their drivers."""
     identity: Estimator | None
     why_no_identity: str | None
     """Why identity is not judged."""
@@ -63,7 +69,12 @@ def choose_panel(reader: FacePointsNet, weights: Path, wanted: Sequence[str] = (
     identity = arcface_estimator(weights, reader) if (weights / ARCFACE_FILE).is_file() else None
     missing = f"{ARCFACE_FILE} is not in {_short(weights)}" if identity is None else None
     panel = Panel(
-        reader, pose or embedded_pose(reader), embedded_actions(reader), identity, missing
+        reader,
+        pose or embedded_pose(reader),
+        embedded_actions(reader),
+        embedded_motion(reader),
+        identity,
+        missing,
     )
     for name in wanted:
         panel = _with(panel, _named(name, panel, weights))
@@ -87,6 +98,11 @@ def embedded_actions(reader: FacePointsNet) -> Estimator:
     return Estimator("actions", name, lambda faces: see(reader, faces).actions())
 
 
+def embedded_motion(reader: FacePointsNet) -> Estimator:
+    """Yaw and mouth by the face points network."""
+    return Estimator("motion", "embedded face points", lambda faces: see(reader, faces).motion())
+
+
 def arcface_estimator(weights: Path, reader: FacePointsNet) -> Estimator:
     """Identity by facexlib's ArcFace."""
     describe = arcface(weights / ARCFACE_FILE)
@@ -107,6 +123,8 @@ def _with(panel: Panel, estimator: Estimator) -> Panel:
         return replace(panel, identity=estimator, why_no_identity=None)
     if estimator.kind == "pose":
         return replace(panel, pose=estimator)
+    if estimator.kind == "motion":
+        return replace(panel, motion=estimator)
     return replace(panel, actions=estimator)
 
 
@@ -114,6 +132,9 @@ def _named(name: str, panel: Panel, weights: Path) -> Estimator:
     own: Mapping[str, tuple[str | None, Callable[[], Estimator]]] = {
         "embedded-pose": (None, lambda: embedded_pose(panel.reader)),
         "embedded-actions": (None, lambda: embedded_actions(panel.reader)),
+        "embedded-motion": (None, lambda: embedded_motion(panel.reader)),
+        "mesh-pose": (None, lambda: Estimator("pose", MESH_NAME, mesh_pose())),
+        "mesh-motion": (None, lambda: Estimator("motion", MESH_NAME, mesh_motion())),
         "hopenet": (HOPENET_FILE, lambda: hopenet_estimator(weights)),
         "arcface": (ARCFACE_FILE, lambda: arcface_estimator(weights, panel.reader)),
     }

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reenact_training.evaluate.embedded import Seen, see
 from reenact_training.evaluate.estimators import Panel
 from reenact_training.evaluate.example import Example, as_floats
 from reenact_training.evaluate.footage import degrees
@@ -135,7 +134,8 @@ class Judge:
         truth = None if example.truth is None else example.truth[frame]
         shown = {**faces} if truth is None else {**faces, TRUTH: truth}
         floats = as_floats(torch.stack([*shown.values(), driving]), _device(self.panel))
-        seen, poses = see(self.panel.reader, floats), self.panel.pose.read(floats).float().cpu()
+        poses = self.panel.pose.read(floats).float().cpu()
+        motion = self.panel.motion.read(floats).float().cpu()
         wanted = self._wanted_pose(frame, poses[-1])
         columns = {
             **_pixel_figures(floats[:-1], None if truth is None else floats[-2]),
@@ -143,7 +143,8 @@ class Judge:
             **self._identity_figures(floats[:-1]),
             **self._pose_figures(poses, wanted, truth is not None),
             **self._action_figures(floats, truth is not None),
-            **_readings(seen),
+            "yaw": motion[:-1, 0],
+            "gap": motion[:-1, 1],
         }
         scores = {
             name: Score(**{key: float(column[row]) for key, column in columns.items()})
@@ -151,8 +152,8 @@ class Judge:
         }
         turned = float(turn_between(wanted, self.source_pose))
         yaw = abs(float(angle_difference(wanted, self.source_pose)[0]))
-        seen_now = float(seen.pose[-1, 0]), float(seen.gap[-1])
-        moment = Moment(example.name, frame, turned, yaw, *seen_now, scores)
+        driver_yaw, driver_gap = motion[-1].tolist()
+        moment = Moment(example.name, frame, turned, yaw, driver_yaw, driver_gap, scores)
         return Pictured(moment, shown)
 
     def _wanted_pose(self, frame: int, driver: Tensor) -> Tensor:
@@ -229,10 +230,6 @@ def _psnr_within(faces: Tensor, other: Tensor, where: Tensor) -> Tensor:
     """(B,) in dB, of the pixels of a mask (S, S) in [0, 1]."""
     error = ((faces - other).square().mean(1) * where).sum((1, 2)) / where.sum().clamp(min=1)
     return -10 * torch.log10(error.clamp(min=LEAST_ERROR))
-
-
-def _readings(seen: Seen) -> dict[str, Tensor]:
-    return {"yaw": seen.pose[:-1, 0], "gap": seen.gap[:-1]}
 
 
 def matrix(pose: Tensor) -> Tensor:

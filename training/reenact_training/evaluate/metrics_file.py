@@ -103,6 +103,7 @@ def estimators(run: Run) -> dict[str, Any]:
         "aucon": {"estimator": actions.name},
         "csim": {"estimator": identity.name} if identity else _none(run.panel.why_no_identity),
         "pose_distance": {"estimator": "known pose" if run.known else pose.name},
+        "following": {"estimator": run.panel.motion.name},
     }
 
 

@@ -150,7 +150,7 @@ def correlation(
     """How well a reading of a method's faces follows the driver's, and in how many clips.
 
     The mean over the clips in which the driver's own reading varies by `least_spread` (standard
-    deviation) and that have three frames.
+    deviation) and that have three frames in which both are read.
     """
     found = []
     for name in {moment.clip: None for moment in moments}:
@@ -159,8 +159,10 @@ def correlation(
             for moment in moments
             if moment.clip == name and method in moment.scores
         ]
-        if len(pairs) >= 3:
-            driver, made = np.array(pairs).T
+        values = np.array(pairs, float).reshape(-1, 2)
+        read = values[np.isfinite(values).all(1)]
+        if len(read) >= 3:
+            driver, made = read.T
             if driver.std() >= least_spread:
                 spread = driver.std() * made.std()
                 together = float(((driver - driver.mean()) * (made - made.mean())).mean())

@@ -120,6 +120,7 @@ def _column(figure: str) -> str:
         "prmse_read": "PRMSE, read against read ↓",
         "psnr_head": "PSNR on the head ↑",
         "psnr_head_driver": "the same, against the driver",
+        "following": "Following the driver",
     }
     return ARROWS.get(figure) or names.get(figure, figure)
 

@@ -16,6 +16,8 @@ BOX_SIDE = 2.3
 """The larger side of the box of a face, in head units."""
 MOMENTS = 3
 """How often each person is drawn: new pose, expression, light and background every time."""
+WIDEST = 1.9
+"""The jaw's value in the widest mouths that are drawn: a yawn, or a shout."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +46,7 @@ def render_crops(
     *,
     device: torch.device | str = "cpu",
     empty: float = 0.06,
+    agape: float = 0.0,
 ) -> Crops:
     """Random face crops, the same for the same seed.
 
@@ -52,6 +55,7 @@ def render_crops(
 
     Args:
         empty: the share of crops that show no face, or only a corner of one
+        agape: the share of mouths opened at random, up to `WIDEST` times as far as a clip's
     """
     generator = torch.Generator().manual_seed(seed)
     people = (count + MOMENTS - 1) // MOMENTS
@@ -71,8 +75,9 @@ def render_crops(
     offset = torch.where(away[:, None] > 0, far, offset)
     roll = normal(generator, count, spread=0.1)
     tilt = rotation_matrix(torch.zeros(count), torch.zeros(count), roll)
+    expression = motion.expression if not agape else _agape(motion.expression, agape, generator)
     motion = dataclasses.replace(
-        motion, scale=scale, offset=offset, rotation=tilt @ motion.rotation
+        motion, scale=scale, offset=offset, rotation=tilt @ motion.rotation, expression=expression
     )
     clip = render(
         identity.to(device), motion.to(device), scene.to(device), size,
@@ -82,3 +87,13 @@ def render_crops(
         (clip.images * 255 + 0.5).to(torch.uint8), clip.landmarks, clip.visible,
         clip.motion.rotation, clip.motion.expression, away.to(device) == 0,
     )  # fmt: skip
+
+
+def _agape(expression: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Expressions (N, 12), some with a mouth that is open by a random value of the jaw."""
+    count = len(expression)
+    jaw = uniform(generator, count, low=0.1, high=WIDEST)
+    expression = expression.clone()
+    wide = chosen(generator, count, share) > 0
+    expression[:, 0] = torch.where(wide, jaw, expression[:, 0])
+    return expression
