@@ -18,6 +18,7 @@ from reenact_cli.options import (
     device_options,
     integrator_option,
     output_options,
+    provenance_option,
     settings_option,
     tracker_option,
 )
@@ -47,6 +48,7 @@ class Job:
     device: str
     precision: Precision
     settings_file: Path | None
+    no_provenance: bool
 
 
 @click.command("animate")
@@ -73,6 +75,7 @@ class Job:
 @tracker_option
 @device_options
 @settings_option
+@provenance_option
 @output_options
 def command(output: Output, **given: Any) -> None:
     """Let the face of SOURCE, a picture, act as the face in DRIVING, a video, does.
@@ -94,8 +97,10 @@ def _animate(job: Job, output: Output) -> RenderedShot:
     from reenact_core.devices import choose_compute
     from reenact_core.engine.animate import animate
     from reenact_core.engine.events import ShotDone
+    from reenact_core.provenance.mark import UNMARKED, open_marking
     from reenact_core.settings import settings_for
 
+    marking = UNMARKED if job.no_provenance else open_marking()
     settings = settings_for(file=job.settings_file, options={"motion.scheme": job.scheme})
     compute = choose_compute(job.device, job.precision)
     run = animate(
@@ -110,6 +115,7 @@ def _animate(job: Job, output: Output) -> RenderedShot:
         crop=job.crop,
         codec=job.codec,
         paste_back=job.paste_back,
+        marking=marking,
     )
     with closing(run) as events:
         passing = shown(events, 1, output.progress)
@@ -123,6 +129,7 @@ def _table(rendered: RenderedShot) -> dict[str, Any]:
         "frames": len(rendered.output.frames),
         "rate": str(rendered.output.frames.rate),
         "seconds": rendered.seconds,
+        "marks": list(rendered.marks),
         "notes": list(rendered.notes),
     }
 

@@ -159,6 +159,19 @@ def _adapters() -> Iterator[Check]:
         yield Check(f"timelines {kind}", adapter if good else "no adapter", good, False, fix)
 
 
+def _signing() -> Iterator[Check]:
+    from reenact_core.provenance.mark import who_signs
+
+    try:
+        found = who_signs()
+    except ReenactError as error:
+        yield Check("signing", "cannot sign", good=False, fix=str(error))
+        return
+    good = found is not None
+    fix = None if good else "files are marked, but not signed; pip install c2pa-python cryptography"
+    yield Check("signing", found or "no C2PA library", good, needed=False, fix=fix)
+
+
 def _disk() -> Iterator[Check]:
     places = {"this folder": Path.cwd(), "temporary files": Path(tempfile.gettempdir())}
     for name, place in places.items():
@@ -175,5 +188,6 @@ CHECKS: tuple[Callable[[], Iterator[Check]], ...] = (
     _devices,
     _checkpoints,
     _adapters,
+    _signing,
     _disk,
 )

@@ -16,6 +16,7 @@ from reenact_cli.options import (
     integrator_option,
     output_options,
     precision_option,
+    provenance_option,
     settings_option,
     tracker_option,
 )
@@ -83,6 +84,7 @@ def command() -> None:
 @tracker_option
 @precision_option
 @settings_option
+@provenance_option
 @output_options
 def plan_command(
     output: Output,

@@ -43,8 +43,11 @@ def plan_job(
     from reenact_core.farm.plan import write_plan
     from reenact_core.farm.planner import FRAMES_PER_UNIT, make_farm_plan
     from reenact_core.farm.timeline_paths import with_mapped_paths
+    from reenact_core.provenance.mark import unmarked_here
     from reenact_core.timeline.read import read_timeline
 
+    if job.no_provenance:
+        unmarked_here()
     there = JobFolder(folder.absolute())
     edit = with_mapped_paths(read_timeline(job.timeline, work=there.path), read_path_map(path_map))
     digests = Digests(there.hashes)
@@ -77,6 +80,7 @@ def _options(job: Job, settings: "Settings") -> "Options":
         job.precision,
         tuple(path.absolute() for path in job.tracks),
         to_table(settings),
+        not job.no_provenance,
     )
 
 
@@ -143,6 +147,7 @@ def assembly_of(
     from reenact_core.farm.assembly import JobFacts, assemble
     from reenact_core.farm.path_map import read_path_map
     from reenact_core.farm.timeline_paths import with_mapped_paths
+    from reenact_core.provenance.mark import open_marking, unmarked_here
     from reenact_core.timeline.read import read_timeline
 
     desk = desk_at(folder, "cpu", path_map)
@@ -157,7 +162,10 @@ def assembly_of(
         "tracker": options.tracker,
     }
     compute = choose_compute("cpu", "fp32")
-    facts = JobFacts(table, lambda: checkpoint_facts(planned_models(desk.plan, compute)), compute)
+    marking = open_marking() if options.provenance else unmarked_here()
+    facts = JobFacts(
+        table, lambda: checkpoint_facts(planned_models(desk.plan, compute)), compute, marking
+    )
     return len(desk.plan.shots), assemble(desk, edit, facts)
 
 

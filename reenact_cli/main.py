@@ -23,7 +23,7 @@ from reenact_core.version import __version__
 
 COMMANDS = (
     "demo", "render", "animate", "track", "inspect", "models", "synth", "prepare", "train",
-    "evaluate", "bench", "farm", "serve", "keygen", "doctor",
+    "evaluate", "bench", "farm", "serve", "keygen", "verify", "doctor",
 )  # fmt: skip
 """In the order of `reenact --help`; each lives in the file of its name."""
 

@@ -118,6 +118,15 @@ def settings_option(command: Command) -> Command:
     )(command)
 
 
+def provenance_option(command: Command) -> Command:
+    """`--no-provenance`."""
+    return click.option(
+        "--no-provenance",
+        is_flag=True,
+        help="Leave out the marks by which programs know that the files are synthetic.",
+    )(command)
+
+
 def tracker_option(command: Command) -> Command:
     """`--tracker`."""
     return click.option(

@@ -23,6 +23,7 @@ from reenact_cli.options import (
     device_options,
     integrator_option,
     output_options,
+    provenance_option,
     settings_option,
     tracker_option,
 )
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from reenact_core.engine.timeline_run import RunResult
     from reenact_core.media.codecs import Codec
     from reenact_core.models.load import Models
+    from reenact_core.provenance.mark import Marking
     from reenact_core.settings import Settings
     from reenact_core.timeline.plan import Plan
     from reenact_core.timeline.read import Edit
@@ -70,6 +72,7 @@ class Job:
     device: str = "auto"
     precision: Precision = "auto"
     settings_file: Path | None = None
+    no_provenance: bool = False
 
 
 def asking_options(command: Command) -> Command:
@@ -149,6 +152,7 @@ def asking_options(command: Command) -> Command:
 @tracker_option
 @device_options
 @settings_option
+@provenance_option
 @output_options
 @click.pass_context
 def command(ctx: click.Context, /, output: Output, **given: Any) -> None:
@@ -186,18 +190,20 @@ def render_job(job: Job, output: Output) -> "RunResult":
     from reenact_core.devices import choose_compute
     from reenact_core.engine.run_record import RunFacts
     from reenact_core.engine.timeline_run import checkpoint_facts, conclude
+    from reenact_core.provenance.mark import UNMARKED, open_marking
     from reenact_core.settings import to_table
     from reenact_core.timeline.read import read_timeline
 
     began, started = time.monotonic(), datetime.now(UTC)
+    marking = UNMARKED if job.no_provenance else open_marking()
     edit = read_timeline(job.timeline, work=job.out)
     settings, plan = settings_of(job, edit), plan_for(job, edit)
     compute = choose_compute(job.device, job.precision)
     models = models_named(job.checkpoint, compute, job.integrator)
-    outcomes = _run(job, plan, models, settings, compute, output)
+    outcomes = _run(job, plan, models, settings, compute, marking, output)
     table = {**to_table(settings), "codec": job.codec, "relink": job.relink, "tracker": job.tracker}
     seconds = time.monotonic() - began
-    facts = RunFacts(started, seconds, table, checkpoint_facts(models), compute)
+    facts = RunFacts(started, seconds, table, checkpoint_facts(models), compute, marking)
     return conclude(edit, plan, job.out, outcomes, facts, job.relink)
 
 
@@ -207,6 +213,7 @@ def _run(
     models: "Models",
     settings: "Settings",
     compute: "Compute",
+    marking: "Marking",
     output: Output,
 ) -> list["Outcome"]:
     from reenact_core.engine.events import ShotDone, ShotFailed
@@ -224,6 +231,7 @@ def _run(
         tracks=job.tracks,
         installed=models_folder(),
         restart=job.restart,
+        marking=marking,
     )
     with closing(run) as events:
         passing = shown(events, len(plan.shots), output.progress)

@@ -19,6 +19,16 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _settings_of_no_user(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test signs with, or makes, the identity of the user who runs the tests."""
+    from reenact_core.provenance.mark import open_marking  # not before the threads are set
+
+    folder = tmp_path_factory.mktemp("config")
+    os.environ["REENACT_CONFIG"] = str(folder)
+    open_marking(folder)  # the first use tells of itself; no test should depend on being first
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The folder that holds pyproject.toml."""

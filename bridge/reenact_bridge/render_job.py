@@ -22,6 +22,7 @@ from reenact_core.engine.run_record import Outcome, RunFacts
 from reenact_core.engine.timeline_run import RunResult, checkpoint_facts, conclude
 from reenact_core.errors import MediaError
 from reenact_core.media.probe import probe
+from reenact_core.provenance.mark import open_marking
 from reenact_core.settings import Settings, settings_for, to_table, with_table
 from reenact_core.timeline.clip_media import Probe
 from reenact_core.timeline.describe import shot_table
@@ -61,6 +62,7 @@ def render(work: Work, warm: Warm, listener: Listener) -> dict[str, Any]:
     began, started = time.monotonic(), datetime.now(UTC)
     options, out = work["options"], _out_folder(work, warm.roots)
     listener.state("planning")
+    marking = open_marking()
     edit, settings, plan = _planned(work, warm.roots)
     listener.check()
     compute = warm.compute(options.get("precision", "auto"))
@@ -82,6 +84,7 @@ def render(work: Work, warm: Warm, listener: Listener) -> dict[str, Any]:
         tracks=[Path(path) for path in options.get("tracks", [])],
         installed=warm.installed,
         restart=options.get("restart", False),
+        marking=marking,
     )
     with closing(run) as events:
         for event in events:
@@ -93,7 +96,7 @@ def render(work: Work, warm: Warm, listener: Listener) -> dict[str, Any]:
     relink = options.get("relink", "add")
     table = {**to_table(settings), "codec": codec, "relink": relink, "tracker": tracker}
     seconds = time.monotonic() - began
-    facts = RunFacts(started, seconds, table, checkpoint_facts(models), compute)
+    facts = RunFacts(started, seconds, table, checkpoint_facts(models), compute, marking)
     return _result(conclude(edit, plan, out, outcomes, facts, relink), out)
 
 

@@ -45,6 +45,8 @@ from reenact_core.media.decode import decode
 from reenact_core.media.encode import open_encoder
 from reenact_core.media.probe import MediaInfo, probe
 from reenact_core.models.load import Models, load_models
+from reenact_core.provenance.manifest import animation_deed
+from reenact_core.provenance.mark import Marking, open_marking, sealed
 from reenact_core.settings import Settings
 from reenact_core.timeline.plan import Cast, FaceChoice, RenderedShot, Scheme, Shot, Source
 from reenact_core.timing import FrameRange
@@ -72,6 +74,8 @@ class Animation:
     paste_back: bool = False
     """Put the moving face into the source picture instead of showing the crop alone."""
     codec: Codec = "match"
+    marking: Marking | None = None
+    """How the file is marked as synthetic; None: not at all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +102,7 @@ def animate(
     crop: CropMode = "auto",
     codec: Codec = "match",
     paste_back: bool = False,
+    marking: Marking | None = None,
 ) -> Generator[Event, None, None]:
     """Give the motion of a driving video to the face of a picture; the last event is `ShotDone`.
 
@@ -108,13 +113,16 @@ def animate(
         models: None: the checkpoint that comes with reenact.
         compute: None: the best that this machine has.
         detector: finds the faces; None: the embedded one.
+        marking: how the file is marked as synthetic; None: as this user's settings say.
 
     Raises:
         ReenactError: a file cannot be used, a face is missing, the result cannot be written.
     """
     from reenact_core.engine.performers import performer_of
 
-    job = Animation(Path(source), Path(driving), Path(out), scheme, crop, paste_back, codec)
+    marking = marking or open_marking()
+    paths = Path(source), Path(driving), Path(out)
+    job = Animation(*paths, scheme, crop, paste_back, codec, marking)
     settings = settings or Settings()
     compute = compute or choose_compute()
     models = models or load_models(compute=compute)
@@ -134,19 +142,22 @@ def perform_animation(
         portrait = _portrait(job, workshop)
         canvas = _canvas(job, clip.info, portrait, settings)
         encode, notes = encode_settings(canvas.info, job.out, job.codec)
+        deed = animation_deed(job.source, shot.casts[0], pasted_back=job.paste_back)
+        encode, seal = sealed(encode, job.marking, deed)
         require_space(folder.out, 2 * crop_bytes(clip, len(clip.frames), workshop), "the animation")
         acting = yield from _act(job, clip, workshop, stack)
         faces = _spool(f"{shot.shot_id}.faces", clip, workshop, stack)
         yield from _move(shot, job, portrait, acting, faces, workshop)
         path = output_path(encode, job.out)
-        with open_encoder(path, canvas.info, clip.frames, encode) as encoder:
+        with open_encoder(path, canvas.info, clip.frames, encode, seal=seal) as encoder:
             for frame in range(len(clip.frames)):
                 encoder.write(_painted(job, canvas, frame, portrait, faces, settings))
                 yield Progress(shot.shot_id, "paste", frame + 1, len(clip.frames))
-        notes += _notes(acting, clip)
+        notes += [*_notes(acting, clip), *seal.notes, *(job.marking.notes if job.marking else ())]
     seconds = round(time.monotonic() - began, 3)
     output = Source(path, clip.frames, 1 if encode.is_sequence else None)
-    yield ShotDone(RenderedShot(shot, output, seconds, 1, tuple(notes)))
+    marks = seal.all_marks(encode)
+    yield ShotDone(RenderedShot(shot, output, seconds, 1, tuple(notes), marks))
 
 
 def _driving(path: Path) -> Footage:

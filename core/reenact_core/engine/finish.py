@@ -10,7 +10,7 @@ from reenact_core.engine.role import Role
 from reenact_core.frames import Picture
 from reenact_core.media.codecs import EncodeSettings
 from reenact_core.media.decode import decode
-from reenact_core.media.encode import open_encoder
+from reenact_core.media.encode import Seal, open_encoder
 from reenact_core.settings import Settings
 
 Placements = Iterator[tuple[int, Placement]]
@@ -52,6 +52,7 @@ def write_shot(
     roles: Sequence[Role],
     settings: Settings,
     encode: EncodeSettings,
+    seal: Seal | None = None,
 ) -> Generator[int]:
     """Decode, paste and encode a shot; yields the number of frames written.
 
@@ -60,7 +61,7 @@ def write_shot(
         OutputError: the file cannot be written.
     """
     coming = [placements(role, settings) for role in roles]
-    return write_frames(path, clip, coming, settings, encode)
+    return write_frames(path, clip, coming, settings, encode, seal)
 
 
 def write_frames(
@@ -69,11 +70,12 @@ def write_frames(
     coming: Sequence[Placements],
     settings: Settings,
     encode: EncodeSettings,
+    seal: Seal | None = None,
 ) -> Generator[int]:
     """The same for any range of a file, and new faces that are ready to be pasted."""
     pictures = decode(clip.info, clip.frames)
     try:
-        with open_encoder(path, clip.info, clip.frames, encode) as encoder:
+        with open_encoder(path, clip.info, clip.frames, encode, seal=seal) as encoder:
             for done, picture in enumerate(paste_all(pictures, coming, settings), 1):
                 encoder.write(picture)
                 yield done

@@ -19,6 +19,8 @@ from reenact_core.engine.workshop import Workshop
 from reenact_core.errors import ReenactError
 from reenact_core.media.codecs import Codec, choose_codec
 from reenact_core.models.load import Models
+from reenact_core.provenance.manifest import deed_of
+from reenact_core.provenance.mark import Marking, open_marking, sealed
 from reenact_core.settings import Settings
 from reenact_core.timeline.plan import Plan, RenderedShot, Shot, Source
 from reenact_core.timing import FrameRange
@@ -26,7 +28,7 @@ from reenact_core.tracking.detect import Detector
 from reenact_core.tracking.embedded import EmbeddedDetector
 from reenact_core.version import __version__
 
-FORMAT = 1
+FORMAT = 2
 """Raised when finished shots of earlier versions must not be kept."""
 
 
@@ -43,6 +45,7 @@ def render_plan(
     tracks: Sequence[Path] = (),
     installed: Path | None = None,
     restart: bool = False,
+    marking: Marking | None = None,
 ) -> Generator[Event, None, None]:
     """Render every shot of a plan into a folder.
 
@@ -55,15 +58,18 @@ def render_plan(
         tracker: the detector's name.
         tracks: tracks files, each used for the video that it names.
         installed: folder of the user's own weights; ArcFace there tells faces apart.
+        marking: how files are marked as synthetic; None: as this user's settings say.
 
     Raises:
         OutputError: the folder cannot be written, another run works in it, or a result would
             overwrite what the run reads.
         CheckpointError: the networks are of a kind that cannot render.
+        SettingsError: the certificate of the user's settings cannot sign.
     """
     from reenact_core.engine.performers import performer_of
 
     spare_inputs(plan, out)
+    marking = marking or open_marking()
     with open_run(out, restart=restart) as folder:
         workshop = Workshop(
             folder,
@@ -76,6 +82,7 @@ def render_plan(
             settings.lanes.width if compute.device != "cpu" else 1,
             installed,
             tuple(tracks),
+            marking,
         )
         yield from render_shots(plan, workshop)
 
@@ -184,8 +191,9 @@ def _finish_one(item: _Ready, workshop: Workshop) -> Iterator[Event]:
     shot, clip = prepared.shot, prepared.clip
     try:
         encode, notes = choose_codec(clip.info, workshop.codec)
+        encode, seal = sealed(encode, workshop.marking, deed_of(shot))
         path = encode.output_path(workshop.folder.out, shot.shot_id)
-        for done in write_shot(path, clip, prepared.roles, workshop.settings, encode):
+        for done in write_shot(path, clip, prepared.roles, workshop.settings, encode, seal):
             yield Progress(shot.shot_id, "paste", done, len(clip.frames))
     except ReenactError as error:
         yield ShotFailed(shot, error)
@@ -196,9 +204,10 @@ def _finish_one(item: _Ready, workshop: Workshop) -> Iterator[Event]:
         output,
         round(item.seconds + time.monotonic() - began, 3),
         len({id(role.cast) for role in prepared.roles}),
-        tuple(dict.fromkeys([*clip.info.notes, *notes, *prepared.notes])),
+        tuple(dict.fromkeys([*clip.info.notes, *notes, *prepared.notes, *seal.notes])),
+        seal.all_marks(encode),
     )
-    files = sequence_files(output) if encode.is_sequence else [path]
+    files = [*(sequence_files(output) if encode.is_sequence else [path]), *seal.beside]
     workshop.folder.record(rendered, item.key, files)
     yield ShotDone(rendered)
 
@@ -228,5 +237,6 @@ def shot_key(shot: Shot, workshop: Workshop) -> str:
         workshop.detector_name,
         workshop.performer_name,
         list(workshop.given_tracks),
+        workshop.marking is not None and workshop.marking.wanted,
     ]
     return key_of(parts, workshop.folder.digests)

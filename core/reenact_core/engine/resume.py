@@ -64,7 +64,8 @@ class RunFolder:
             entry["number_step"],
         )
         notes = tuple(str(note) for note in entry["notes"])
-        return RenderedShot(shot, output, entry["seconds"], entry["faces"], notes)
+        marks = tuple(str(mark) for mark in entry.get("marks", ()))
+        return RenderedShot(shot, output, entry["seconds"], entry["faces"], notes, marks)
 
     def record(self, rendered: RenderedShot, key: str, files: list[Path]) -> None:
         """Remember a finished shot and the files that it consists of.
@@ -86,6 +87,7 @@ class RunFolder:
             "seconds": rendered.seconds,
             "faces": rendered.faces,
             "notes": list(rendered.notes),
+            "marks": list(rendered.marks),
         }
         write_json(self._entry(rendered.shot), entry)
 

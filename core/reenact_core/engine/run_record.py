@@ -13,6 +13,7 @@ from reenact_core.engine.digest import Digests, sequence_files
 from reenact_core.engine.events import ShotDone, ShotFailed
 from reenact_core.engine.resume import FOLDER
 from reenact_core.files import write_json
+from reenact_core.provenance.mark import Marking
 from reenact_core.timeline.plan import Plan, Shot, Source
 from reenact_core.version import __version__
 
@@ -21,7 +22,7 @@ FORMAT_VERSION = 1
 
 Outcome = ShotDone | ShotFailed
 
-_LIBRARIES = ("torch", "numpy", "av", "opencv-python", "opentimelineio")
+_LIBRARIES = ("torch", "numpy", "av", "opencv-python", "opentimelineio", "c2pa-python")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class RunFacts:
     checkpoint: dict[str, Any]
     """Id, file and SHA-256 of the networks."""
     compute: Compute
+    marking: Marking | None = None
+    """How the files are marked as synthetic."""
 
 
 def write_run_record(
@@ -58,6 +61,7 @@ def write_run_record(
         "checkpoint": facts.checkpoint,
         "compute": asdict(facts.compute),
         "settings": facts.settings,
+        "provenance": None if facts.marking is None else facts.marking.record,
         "versions": _versions(),
         "shots": [_shot(outcome, folder, digests) for outcome in outcomes],
         "refused": [asdict(refused) for refused in plan.refused],
@@ -81,6 +85,8 @@ def _shot(outcome: Outcome, folder: Path, digests: Digests) -> dict[str, Any]:
         "frames": len(rendered.output.frames),
         "faces": rendered.faces,
         "seconds": round(rendered.seconds, 3),
+        "synthetic": True,
+        "marks": list(rendered.marks),
         "notes": list(rendered.notes),
     }
 

@@ -16,6 +16,7 @@ from reenact_core.files import sha256
 from reenact_core.media.codecs import Codec
 from reenact_core.models.catalogue import DEFAULT
 from reenact_core.models.load import Models, load_models
+from reenact_core.provenance.mark import UNMARKED, open_marking
 from reenact_core.settings import settings_for, to_table
 from reenact_core.timeline.plan import Plan, Refused, RenderedShot
 from reenact_core.timeline.read import Edit, make_plan, read_timeline
@@ -65,8 +66,9 @@ def conclude(
     results = {done.shot.shot_id: _result(done, facts) for done in rendered}
     notes = write_timeline(edit, rendered, path, relink, results)
     record = write_run_record(out, plan, path, outcomes, facts)
+    said = () if facts.marking is None else facts.marking.notes
     return RunResult(
-        path, record, tuple(rendered), tuple(failed), plan.refused, (*plan.notes, *notes)
+        path, record, tuple(rendered), tuple(failed), plan.refused, (*plan.notes, *notes, *said)
     )
 
 
@@ -99,6 +101,7 @@ def render_timeline(
     codec: Codec = "match",
     relink: Relink = "add",
     restart: bool = False,
+    provenance: bool = True,
     on_event: Callable[[Event], None] | None = None,
 ) -> RunResult:
     """Render the shots that a timeline asks for, and write the timeline that shows them.
@@ -108,6 +111,8 @@ def render_timeline(
         out: the folder of the results; a run that was stopped there goes on.
         source, driving, clips: as `reenact render` has them; `request` says all of it instead.
         settings: a `settings.Settings`; None: what the timeline's metadata say, or the defaults.
+        provenance: whether the files say that they are synthetic; where the EU AI Act applies, they
+            must.
         on_event: called with every event of the run, as progress.
 
     Raises:
@@ -115,13 +120,23 @@ def render_timeline(
             one shot is in the result.
     """
     began, started = time.monotonic(), datetime.now(UTC)
+    marking = open_marking() if provenance else UNMARKED
     edit = read_timeline(Path(timeline), work=Path(out))
     plan = make_plan(edit, request or _request(source, driving, clips))
     settings = settings or settings_for(timeline=edit.settings)
     compute = choose_compute(device, precision)
     models = load_models(checkpoint, compute)
     outcomes: list[Outcome] = []
-    run = render_plan(plan, models, Path(out), settings, compute, codec=codec, restart=restart)
+    run = render_plan(
+        plan,
+        models,
+        Path(out),
+        settings,
+        compute,
+        codec=codec,
+        restart=restart,
+        marking=marking,
+    )
     with closing(run) as events:
         for event in events:
             if on_event is not None:
@@ -130,7 +145,7 @@ def render_timeline(
                 outcomes.append(event)
     seconds = time.monotonic() - began
     table = {**to_table(settings), "codec": codec, "relink": relink}
-    facts = RunFacts(started, seconds, table, checkpoint_facts(models), compute)
+    facts = RunFacts(started, seconds, table, checkpoint_facts(models), compute, marking)
     return conclude(edit, plan, Path(out), outcomes, facts, relink)
 
 

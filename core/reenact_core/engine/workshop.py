@@ -6,6 +6,7 @@ from pathlib import Path
 from reenact_core.engine.performer import Performer
 from reenact_core.engine.resume import RunFolder
 from reenact_core.media.codecs import Codec
+from reenact_core.provenance.mark import Marking
 from reenact_core.settings import Settings
 from reenact_core.tracking.detect import Detector
 
@@ -29,3 +30,5 @@ class Workshop:
     """Folder of the weights that the user has installed, for telling faces apart."""
     given_tracks: tuple[Path, ...] = ()
     """Tracks files made or corrected by hand, each for the video that it names."""
+    marking: Marking | None = None
+    """How finished files are marked; None: not here, as in a farm's pieces."""

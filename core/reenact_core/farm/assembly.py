@@ -37,6 +37,8 @@ from reenact_core.farm.worker import pieces_of
 from reenact_core.files import sha256
 from reenact_core.media.codecs import EncodeSettings, choose_codec
 from reenact_core.media.join import Piece, join
+from reenact_core.provenance.manifest import deed_of
+from reenact_core.provenance.mark import Marking, sealed
 from reenact_core.timeline.plan import Plan, RenderedShot, Shot
 from reenact_core.timeline.read import Edit
 from reenact_core.timeline.references import Relink
@@ -85,7 +87,7 @@ def assemble(desk: Desk, edit: Edit, facts: "JobFacts") -> Generator[Event, None
             if failure is not None:
                 event = ShotFailed(shot, UnitError(failure.message))
             else:
-                event = yield from _assemble_shot(shot, pieces[shot.shot_id], desk, folder)
+                event = yield from _assemble_shot(shot, pieces[shot.shot_id], desk, folder, facts)
             outcomes.append(event)
             yield event
     relink = cast(Relink, desk.plan.options.relink)
@@ -101,6 +103,8 @@ class JobFacts:
     settings: dict[str, Any]
     checkpoint: Callable[[], dict[str, Any]]
     compute: Compute
+    marking: Marking | None = None
+    """How the files are marked as synthetic; None: not at all."""
 
     def run_facts(self, desk: Desk) -> RunFacts:
         """With the times of the job: from its first unit's start, and all units' seconds."""
@@ -108,7 +112,9 @@ class JobFacts:
         started = min((record.started for record in records), default=None)
         moment = datetime.now(UTC) if started is None else datetime.fromisoformat(started)
         seconds = sum(record.seconds for record in records)
-        return RunFacts(moment, seconds, self.settings, self.checkpoint(), self.compute)
+        return RunFacts(
+            moment, seconds, self.settings, self.checkpoint(), self.compute, self.marking
+        )
 
 
 def clear(folder: JobFolder) -> None:
@@ -152,15 +158,16 @@ def _check_coverage(pieces: dict[str, Pieces], lost: dict[str, Failed | None], d
 
 
 def _assemble_shot(
-    shot: Shot, pieces: Pieces, desk: Desk, folder: RunFolder
+    shot: Shot, pieces: Pieces, desk: Desk, folder: RunFolder, facts: JobFacts
 ) -> Generator[Progress, None, Outcome]:
-    key = hashlib.sha256("".join(unit.key for unit, _ in pieces).encode()).hexdigest()
+    marked = "marked" if facts.marking is not None and facts.marking.wanted else ""
+    key = hashlib.sha256((marked + "".join(unit.key for unit, _ in pieces)).encode()).hexdigest()
     kept = folder.finished(shot, key)
     if kept is not None:
         return ShotDone(kept, kept=True)
     try:
         clip = clip_footage(shot)
-        rendered, files = _joined(shot, clip, pieces, desk, folder)
+        rendered, files = _joined(shot, clip, pieces, desk, folder, facts.marking)
     except ReenactError as error:
         return ShotFailed(shot, error)
     folder.record(rendered, key, files)
@@ -169,22 +176,30 @@ def _assemble_shot(
 
 
 def _joined(
-    shot: Shot, clip: Footage, pieces: Pieces, desk: Desk, folder: RunFolder
+    shot: Shot,
+    clip: Footage,
+    pieces: Pieces,
+    desk: Desk,
+    folder: RunFolder,
+    marking: Marking | None,
 ) -> tuple[RenderedShot, list[Path]]:
     encode, notes = choose_codec(clip.info, cast(Any, desk.plan.options.codec))
+    encode, seal = sealed(encode, marking, deed_of(shot))
     path = encode.output_path(folder.out, shot.shot_id)
     output = output_of(path, clip, is_sequence=encode.is_sequence)
     if encode.is_sequence:
         files = sequence_files(output)
         _collect(files, pieces, clip, desk)
+        seal(path, path)
     else:
         files = [path]
         single = piece_settings(clip, desk.plan.options.codec)
         parts = [Piece(_whole(unit, desk, single), frames) for unit, frames in pieces]
-        join(path, parts, clip.info, clip.frames, encode)
+        join(path, parts, clip.info, clip.frames, encode, seal)
     faces, said = read_summary(desk.folder.moved(desk.move_of(pieces[0][0])))
-    every = tuple(dict.fromkeys([*clip.info.notes, *notes, *said]))
-    return RenderedShot(shot, output, _seconds(shot, pieces, desk), faces, every), files
+    every = tuple(dict.fromkeys([*clip.info.notes, *notes, *said, *seal.notes]))
+    seconds, marks = _seconds(shot, pieces, desk), seal.all_marks(encode)
+    return RenderedShot(shot, output, seconds, faces, every, marks), [*files, *seal.beside]
 
 
 def _whole(unit: Unit, desk: Desk, encode: EncodeSettings) -> Path:

@@ -83,6 +83,8 @@ class Options:
     """Tracks files made or corrected by hand."""
     settings: dict[str, Any]
     """All settings as nested tables."""
+    provenance: bool = True
+    """Whether the files say that they are synthetic."""
 
 
 @dataclass(frozen=True)  # no slots: it keeps what it was asked for

@@ -65,7 +65,8 @@ def make_farm_plan(
         ),
     ]
     joined = hashlib.sha256("\n".join(unit.key for unit in units).encode())
-    joined.update(f"{options.relink} {options.codec}".encode())
+    marked = "" if options.provenance else " unmarked"
+    joined.update(f"{options.relink} {options.codec}{marked}".encode())
     job = joined.hexdigest()
     last = Unit(ASSEMBLE, "assemble", "", 0, 0, (), 0.1 * len(plan.shots), False, job)
     return FarmPlan(

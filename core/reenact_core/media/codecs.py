@@ -36,6 +36,8 @@ class EncodeSettings:
     """For the encoder."""
     sound: Literal["copy", "pcm", "none"] = "copy"
     """`copy`: packet by packet; `pcm`: decoded, where no container holds its codec."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """Of the container, by FFmpeg's names, as `comment`."""
 
     @property
     def is_sequence(self) -> bool:

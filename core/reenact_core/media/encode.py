@@ -5,7 +5,7 @@ import os
 import queue
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,6 +32,11 @@ _OUTPUT_FAULTS = (
     errno.EPERM,
     errno.EROFS,
 )
+
+
+Seal = Callable[[Path, Path], None]
+"""Called with a whole file and the name that it will have, before it bears it; for picture files
+with their patterns."""
 
 
 class Encoder:
@@ -115,6 +120,7 @@ def open_encoder(
     settings: EncodeSettings,
     *,
     behind: int = 8,
+    seal: Seal | None = None,
 ) -> Iterator[Encoder]:
     """An encoder for the pictures of a range of `info`, to be given by `.write(picture)`, in order.
 
@@ -122,7 +128,7 @@ def open_encoder(
     removes what was written. Frame times are those of the pictures, counted from the first
     frame of the range; rate, tags, pixel aspect, rotation, timecode (moved on to the range) and
     the sound of the range are the source's. For a picture sequence `path` is a printf pattern; its
-    files are numbered like the source's sequence, else from 1.
+    files are numbered like the source's sequence, else from 1. `seal` may change the whole file.
 
     Raises:
         OutputError: the file or its folder cannot be written, or the disk is full.
@@ -140,6 +146,8 @@ def open_encoder(
             encoder.finish()
         finally:
             encoder.cancel()
+        if seal is not None:
+            seal(partial, path)
 
 
 @contextmanager

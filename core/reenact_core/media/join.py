@@ -14,6 +14,7 @@ from av.error import FFmpegError
 from reenact_core.errors import MediaError, OutputError
 from reenact_core.files import written_whole
 from reenact_core.media.codecs import EncodeSettings
+from reenact_core.media.encode import Seal
 from reenact_core.media.mux import clock_of, set_rotation, set_timecode
 from reenact_core.media.probe import MediaInfo, opened
 from reenact_core.media.sound import open_sound
@@ -35,26 +36,42 @@ def join(
     info: MediaInfo,
     frames: FrameRange,
     settings: EncodeSettings,
+    seal: Seal | None = None,
 ) -> None:
     """Write the file that one encoder would have written, from pieces that follow each other.
 
     No picture is encoded again. Frame times are the source's, counted from the first frame of
-    `frames`; sound and timecode are those of the range.
+    `frames`; sound and timecode are those of the range. `seal` may change the whole file before it
+    bears its name.
 
     Raises:
         MediaError: a piece cannot be read or does not hold what it should; sound cannot be read.
         OutputError: pieces were encoded differently, or the file cannot be written.
     """
+    with written_whole(path) as partial:
+        _join(partial, pieces, info, frames, settings)
+        if seal is not None:
+            seal(partial, path)
+
+
+def _join(
+    path: Path,
+    pieces: Sequence[Piece],
+    info: MediaInfo,
+    frames: FrameRange,
+    settings: EncodeSettings,
+) -> None:
     clock = clock_of(info, frames, settings)
     order = [_order(piece) for piece in pieces]
     delay = max(_delay(ranks) for ranks in order)
     options = {"movflags": "+write_colr"} if settings.muxer in ("mov", "mp4") else {}
-    with written_whole(path) as partial, ExitStack() as stack:
+    with ExitStack() as stack:
         target = stack.enter_context(
-            av.open(str(partial.absolute()), "w", format=settings.muxer, container_options=options)
+            av.open(str(path.absolute()), "w", format=settings.muxer, container_options=options)
         )
+        target.metadata.update(settings.tags)
         stream = _add_stream(target, pieces[0], info, frames, settings, clock)
-        sound = stack.enter_context(open_sound(partial, info, frames, settings, target))
+        sound = stack.enter_context(open_sound(path, info, frames, settings, target))
         times = _Times(info, frames, clock, delay)
         header = stream.codec_context.extradata
         for piece, ranks in zip(pieces, order, strict=True):

@@ -101,6 +101,7 @@ class Writer:
                 str(self._path.absolute()), "w", format=settings.muxer, container_options=options
             )
             stack.push(self._close_container)
+            self._container.metadata.update(settings.tags)
             self._stream = self._add_stream(time_base)
             self._sound = stack.enter_context(
                 open_sound(self._path, info, self._frames, settings, self._container)

@@ -120,3 +120,5 @@ class RenderedShot:
     """Faces that were re-rendered."""
     notes: tuple[str, ...] = ()
     """What a user should know, a sentence each (fallback codec, face lost in frames 12-20)."""
+    marks: tuple[str, ...] = ()
+    """How the file says that it is synthetic: `c2pa`, `c2pa sidecar`, `xmp`, `comment`."""

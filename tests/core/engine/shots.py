@@ -19,6 +19,7 @@ from reenact_core.engine.resume import open_run
 from reenact_core.engine.workshop import Workshop
 from reenact_core.geometry import Box
 from reenact_core.media.codecs import Codec
+from reenact_core.provenance.mark import Marking
 from reenact_core.settings import Settings
 from reenact_core.timeline.plan import Cast, FaceChoice, Plan, Shot, Source
 from reenact_core.timing import FrameRange
@@ -66,6 +67,7 @@ def workshop_in(
     settings: Settings | None = None,
     restart: bool = False,
     tracks: tuple[Path, ...] = (),
+    marking: Marking | None = None,
 ) -> Iterator[Workshop]:
     """A workshop with the echo for networks and the skin's colour for a detector."""
     with open_run(out, restart=restart) as folder:
@@ -78,6 +80,7 @@ def workshop_in(
             performer or EchoPerformer(),
             "echo",
             given_tracks=tracks,
+            marking=marking,
         )
 
 

@@ -17,6 +17,7 @@ from reenact_core.farm.job_folder import JobFolder, worker_name
 from reenact_core.farm.plan import FarmPlan, Options, Unit, read_plan, write_plan
 from reenact_core.farm.planner import make_farm_plan
 from reenact_core.farm.worker import UnitEvent, run_units
+from reenact_core.provenance.mark import Marking
 from reenact_core.settings import to_table
 from reenact_core.timeline.plan import Plan, Shot
 from reenact_core.timeline.read import read_timeline
@@ -79,9 +80,9 @@ def do_units(
             return stop.value, events
 
 
-def assembled(desk: Desk) -> RunResult:
+def assembled(desk: Desk, marking: Marking | None = None) -> RunResult:
     """The job's last unit."""
-    facts = JobFacts({}, lambda: {"file": "echo"}, Compute())
+    facts = JobFacts({}, lambda: {"file": "echo"}, Compute(), marking)
     run = assemble(desk, read_timeline(desk.plan.timeline), facts)
     while True:
         try:

@@ -1,0 +1,1 @@
+"""How a file says that it is synthetic: signed credentials, XMP, a comment; written and read."""
