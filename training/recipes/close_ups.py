@@ -4,17 +4,21 @@
     python training/recipes/close_ups.py train --work DIR --minutes 9
     python training/recipes/close_ups.py train --work DIR --part mouth --begin WEIGHTS
 
+    python training/recipes/close_ups.py place --work DIR --checkpoint OLD --out NEW --version 1.3
+
 DIR/state.pt (4 MB) holds the run, and the next `train` goes on with it. DIR/close_ups.safetensors
-are the weights for the core.
+are the weights for the core; `place` puts them into a checkpoint, too.
 """
 
 import argparse
+import json
 import time
 from pathlib import Path
 
 import torch
 
 from reenact_core.files import written_whole
+from reenact_core.models.face_points import fill_from
 from reenact_training.close_ups import CloseUpSettings, Run, read_pool, train, write_pool
 
 DEFAULTS = CloseUpSettings()
@@ -57,9 +61,29 @@ def write(run: Run, path: Path) -> None:
         save_file(weights, partial, metadata={"architecture": "close_ups"})
 
 
+def run_place(arguments: argparse.Namespace) -> None:
+    from reenact_core.models.compact import Compact
+    from reenact_core.models.load import load_models
+    from reenact_training.export import export
+
+    loaded = load_models(arguments.checkpoint)
+    network = loaded.network
+    assert isinstance(network, Compact)
+    fill_from(arguments.work / "close_ups.safetensors", network.close_ups, "close-up networks")
+    training = {
+        **json.loads(loaded.metadata["training"]),
+        "close_ups": "training/recipes/close_ups.py",
+        "from_version": loaded.metadata["version"],
+    }
+    export(
+        network, arguments.out, architecture="compact", licence="Apache-2.0",
+        configuration=network.configuration(), training=training, version=arguments.version,
+    )  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("what", choices=("pool", "train"))
+    parser.add_argument("what", choices=tuple(WHAT))
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0, help="first seed of the pool")
     parser.add_argument("--pieces", type=int, default=40, help="pieces of 128 pictures")
@@ -69,10 +93,16 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=DEFAULTS.learning_rate)
     parser.add_argument("--part", action="append", choices=PARTS, help="train this one alone")
     parser.add_argument("--begin", type=Path, help="weights to begin with")
+    parser.add_argument("--checkpoint", type=Path, help="one that the readers are put into")
+    parser.add_argument("--out", type=Path, help="the checkpoint with them")
+    parser.add_argument("--version", help="of the checkpoint with them")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    (run_pool if arguments.what == "pool" else run_train)(arguments)
+    WHAT[arguments.what](arguments)
+
+
+WHAT = {"pool": run_pool, "train": run_train, "place": run_place}
 
 
 if __name__ == "__main__":
