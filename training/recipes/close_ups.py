@@ -3,11 +3,12 @@
     python training/recipes/close_ups.py pool --work DIR --pieces 40
     python training/recipes/close_ups.py train --work DIR --minutes 9
     python training/recipes/close_ups.py train --work DIR --part mouth --begin WEIGHTS
-
+    python training/recipes/close_ups.py mean --work DIR --begin WEIGHTS
     python training/recipes/close_ups.py place --work DIR --checkpoint OLD --out NEW --version 1.3
 
 DIR/state.pt (4 MB) holds the run, and the next `train` goes on with it. DIR/close_ups.safetensors
-are the weights for the core; `place` puts them into a checkpoint, too.
+are the weights for the core. `mean` makes them the mean of themselves and of what the run began
+from, in DIR/mean.safetensors; `place` puts weights into a checkpoint, too.
 """
 
 import argparse
@@ -61,6 +62,19 @@ def write(run: Run, path: Path) -> None:
         save_file(weights, partial, metadata={"architecture": "close_ups"})
 
 
+def run_mean(arguments: argparse.Namespace) -> None:
+    from safetensors.torch import load_file, save_file
+
+    began = load_file(arguments.begin)
+    ended = load_file(arguments.work / "close_ups.safetensors")
+    mean = {
+        name: ((began[name].float() + ended[name].float()) / 2).to(ended[name].dtype)
+        for name in ended
+    }
+    with written_whole(arguments.work / "mean.safetensors") as partial:
+        save_file(mean, partial, metadata={"architecture": "close_ups"})
+
+
 def run_place(arguments: argparse.Namespace) -> None:
     from reenact_core.models.compact import Compact
     from reenact_core.models.load import load_models
@@ -69,7 +83,8 @@ def run_place(arguments: argparse.Namespace) -> None:
     loaded = load_models(arguments.checkpoint)
     network = loaded.network
     assert isinstance(network, Compact)
-    fill_from(arguments.work / "close_ups.safetensors", network.close_ups, "close-up networks")
+    weights = arguments.begin or arguments.work / "close_ups.safetensors"
+    fill_from(weights, network.close_ups, "close-up networks")
     training = {
         **json.loads(loaded.metadata["training"]),
         "close_ups": "training/recipes/close_ups.py",
@@ -92,7 +107,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=DEFAULTS.batch)
     parser.add_argument("--rate", type=float, default=DEFAULTS.learning_rate)
     parser.add_argument("--part", action="append", choices=PARTS, help="train this one alone")
-    parser.add_argument("--begin", type=Path, help="weights to begin with")
+    parser.add_argument("--begin", type=Path, help="weights to begin with, or to place")
     parser.add_argument("--checkpoint", type=Path, help="one that the readers are put into")
     parser.add_argument("--out", type=Path, help="the checkpoint with them")
     parser.add_argument("--version", help="of the checkpoint with them")
@@ -102,7 +117,7 @@ def main() -> None:
     WHAT[arguments.what](arguments)
 
 
-WHAT = {"pool": run_pool, "train": run_train, "place": run_place}
+WHAT = {"pool": run_pool, "train": run_train, "mean": run_mean, "place": run_place}
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ CATALOGUE = (
         "compact",
         "compact.safetensors",
         "Apache-2.0",
-        None,
+        "322376ec9756a3de658bdadb52650ea2d4b5167276afa8f23dec9b071747683e",
         "comes with reenact; trained on synthetic heads",
         commercial=True,
     ),

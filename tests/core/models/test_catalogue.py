@@ -7,6 +7,7 @@ import pytest
 from reenact_core.errors import CheckpointError
 from reenact_core.models.architectures import ARCHITECTURES
 from reenact_core.models.catalogue import CATALOGUE, DEFAULT, find_checkpoint, user_models_folder
+from reenact_core.models.inventory import verify
 
 HOME = Path("home")
 
@@ -17,6 +18,11 @@ def test_ids_and_files_are_unique_and_architectures_are_known() -> None:
     known = {architecture.id for architecture in ARCHITECTURES}
     assert {entry.architecture for entry in CATALOGUE} <= known
     assert DEFAULT in {entry.id for entry in CATALOGUE}
+
+
+def test_the_default_checkpoint_is_the_one_that_was_released() -> None:
+    default = find_checkpoint(DEFAULT)
+    assert verify(default, CATALOGUE[0]).verdict == "as released"
 
 
 @pytest.mark.parametrize(
