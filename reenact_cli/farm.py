@@ -133,6 +133,7 @@ def plan_command(
     help="A worker that shows no life for so long is taken for dead.",
 )
 @click.option("--openjd", is_flag=True, help="Speak Open Job Description's messages on stdout.")
+@click.option("--until-input-ends", is_flag=True, help="Stop when standard input ends.")
 @output_options
 @click.pass_context
 def run_unit_command(
@@ -146,6 +147,7 @@ def run_unit_command(
     path_map: Path | None,
     steal_after: float,
     openjd: bool,
+    until_input_ends: bool,
 ) -> None:
     """Do units of a job: by their ids, numbers, or FIRST-LAST.
 
@@ -167,6 +169,8 @@ def run_unit_command(
         raise click.UsageError("give units, or --all")
     kept = _Kept()
     with Stop().listening() as stop:
+        if until_input_ends:
+            stop.with_input()
         try:
             asked = Asked(job, units, device, path_map, steal_after)
             count, run = tables_of(asked, stop)

@@ -1,11 +1,13 @@
 """What the farm's commands do with the options that they were given."""
 
+import os
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, cast
 
 from reenact_cli.networks import detector_named, models_folder, models_named
@@ -194,3 +196,13 @@ class Stop:
         finally:
             for name, handler in zip(names, before, strict=True):
                 signal.signal(name, handler)
+
+    def with_input(self) -> None:
+        """Ask to stop when standard input ends: with the process that holds its other end."""
+        Thread(target=self._await_end, name="reenact-input", daemon=True).start()
+
+    def _await_end(self) -> None:
+        with suppress(OSError):  # closed here: it has ended, too
+            while os.read(0, 1024):  # not by `sys.stdin`, whose lock would be held at the exit
+                pass
+        self.asked = True

@@ -43,7 +43,7 @@ class Submission:
     def worker_command(self) -> list[str]:
         """What a worker process of this machine is started with."""
         line = [sys.executable, "-m", "reenact_cli", "farm", "run-unit", str(self.job.absolute())]
-        line += ["--all", "--device", self.device, "--progress", "none"]
+        line += ["--all", "--device", self.device, "--progress", "none", "--until-input-ends"]
         return line if self.path_map is None else [*line, "--path-map", _name(self.path_map)]
 
 

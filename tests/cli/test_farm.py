@@ -1,6 +1,8 @@
 """`reenact farm`, with networks whose weights are drawn by chance."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +134,16 @@ def test_files_for_other_engines_are_written_on_demand(
     assert not (tmp_path / "job" / file).exists()
     assert printed(capsys, 0, *words)["file"] == f"{job}/{file}"
     assert (tmp_path / "job" / file).is_file()
+
+
+def test_a_worker_stops_when_its_input_ends(asked: list[str], tmp_path: Path) -> None:
+    job = tmp_path / "job"
+    assert run(["farm", "plan", *asked, "-o", str(job)]) == 0
+    (job / "claims" / "sh010.track").rename(job / "claims" / "sh010.track@another-1-a")
+    line = [sys.executable, "-m", "reenact_cli", "farm", "run-unit", str(job), "--all"]
+    with subprocess.Popen([*line, "--until-input-ends"], stdin=subprocess.PIPE) as worker:
+        with pytest.raises(subprocess.TimeoutExpired):
+            worker.wait(1.0)  # for what another holds, or still loading
+        assert worker.stdin is not None
+        worker.stdin.close()
+        assert worker.wait(60) == 130

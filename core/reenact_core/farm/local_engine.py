@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from reenact_core.farm.board import Board, look
 from reenact_core.farm.claims import BEAT_SECONDS, holders
-from reenact_core.farm.deaths import CRASH, Deaths
+from reenact_core.farm.deaths import CRASH, Deaths, death_of, killed_for_memory
 from reenact_core.farm.job_folder import JobFolder, host_name
 from reenact_core.farm.plan import FarmPlan
 
@@ -25,11 +25,15 @@ class _Crew:
     folder: JobFolder
     deaths: Deaths
     running: list["subprocess.Popen[bytes]"]
+    killed_for_memory: int
+    """How many processes the system had killed for want of memory when it was last asked."""
 
     def fill(self) -> None:
-        """As many processes as there shall be."""
+        """As many processes as there shall be; their standard input ends with this process."""
         while len(self.running) < self.size:
-            self.running.append(subprocess.Popen(self.command, start_new_session=True))
+            self.running.append(
+                subprocess.Popen(self.command, stdin=subprocess.PIPE, start_new_session=True)
+            )
 
     def reap(self) -> None:
         """Replace those that died; those that found no more work are not replaced."""
@@ -38,6 +42,7 @@ class _Crew:
             if status is None:
                 continue
             self.running.remove(process)
+            _let_go(process)
             if status < 0 or status == CRASH:
                 self._mourn(process.pid, status)
             else:
@@ -50,7 +55,9 @@ class _Crew:
             for unit, worker in holders(self.folder).items()
             if worker.startswith(f"{host_name()}-{number}-")
         ]
-        self.deaths.mourn(held, _named(status))
+        before, self.killed_for_memory = self.killed_for_memory, killed_for_memory()
+        short = self.killed_for_memory > before
+        self.deaths.mourn(held, death_of(status, out_of_memory=short))
 
 
 def run_local(
@@ -66,12 +73,13 @@ def run_local(
     Closing the iterator, or `stopped`, ends the workers: each finishes its frame.
 
     Args:
-        command: what a worker is started with.
+        command: what a worker is started with; it is to end when its standard input does, so that
+            none is left behind should this process be killed.
 
     Raises:
         SettingsError: workers die before they can take a unit.
     """
-    crew = _Crew(command, workers, folder, Deaths(folder, plan), [])
+    crew = _Crew(command, workers, folder, Deaths(folder, plan), [], killed_for_memory())
     board = Board(plan)
     with _ended(crew):
         crew.fill()
@@ -100,12 +108,9 @@ def _ended(crew: _Crew) -> Iterator[None]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            _let_go(process)
 
 
-def _named(status: int) -> str:
-    if status >= 0:
-        return f"status {status}"
-    try:
-        return signal.Signals(-status).name
-    except ValueError:
-        return f"signal {-status}"
+def _let_go(process: "subprocess.Popen[bytes]") -> None:
+    if process.stdin is not None:
+        process.stdin.close()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from reenact_core.errors import ReenactError, SettingsError
 from reenact_core.farm.board import Board, look
 from reenact_core.farm.claims import STEAL_SECONDS, Watcher
-from reenact_core.farm.deaths import Deaths
+from reenact_core.farm.deaths import Death, Deaths
 from reenact_core.farm.job_folder import JobFolder, StoppedError, worker_name
 from reenact_core.farm.plan import FarmPlan
 from reenact_core.farm.records import OF_ONE_SHOT, TEMPORARY, back_off_seconds
@@ -168,7 +168,7 @@ class _Crew:
             refusal = self._ray.get(ref)
         except self._ray.exceptions.RayActorError:
             held = [] if unit is None else [(unit, member.name)]
-            self._deaths.mourn(held, "Ray's word")
+            self._deaths.mourn(held, Death("Ray's word"))
             self.add(member)  # it comes back by itself, and opens its place again
             return
         if refusal is None:

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -27,6 +28,34 @@ def shots(tmp_path: Path) -> list[Shot]:
     clip = write_clip(tmp_path / "clip.mkv", 36)
     face = recast(write_portrait(tmp_path / "face.png"))
     return [placed_at(shot_of(clip, 18 * n, 18 * (n + 1), face, name=f"s{n}"), n) for n in range(2)]
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+from reenact_core.farm.job_folder import JobFolder
+from reenact_core.farm.local_engine import run_local
+from reenact_core.farm.plan import read_plan
+
+job, worker = Path(sys.argv[1]), "import os; os.read(0, 1); open(%r, 'w').close()" % sys.argv[2]
+for board in run_local(JobFolder(job), read_plan(job), [sys.executable, "-c", worker], 1):
+    print("at work", flush=True)
+"""
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path: Path, repository: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", 3)
+    make_job(tmp_path / "job", shot_of(clip, 0, 3))
+    ended = tmp_path / "ended"
+    line = [sys.executable, "-c", DRIVER, str(tmp_path / "job"), str(ended)]
+    inside = {**os.environ, "PYTHONPATH": str(repository / "core")}
+    with subprocess.Popen(line, stdout=subprocess.PIPE, env=inside) as driver:
+        assert driver.stdout is not None and driver.stdout.readline() == b"at work\n"
+        driver.kill()
+    deadline = time.monotonic() + 60
+    while not ended.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.mark.slow
