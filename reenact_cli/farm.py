@@ -266,6 +266,12 @@ def assemble_command(
     help="Processes side by side.  [default: half as many as there are cores]",
 )
 @click.option(
+    "--memory",
+    type=click.IntRange(min=0),
+    metavar="MIB",
+    help="Memory that hosts of a farm need for a worker; 0 asks for none.  [default: 2048]",
+)
+@click.option(
     "--gpu-memory",
     type=click.IntRange(min=0),
     default=0,
@@ -284,6 +290,7 @@ def submit_command(
     job: Path,
     engine: "Engine",
     workers: int | None,
+    memory: int | None,
     gpu_memory: int,
     device: str,
     path_map: Path | None,
@@ -298,8 +305,10 @@ def submit_command(
     """
     from reenact_cli.farm_submit import RUNNING, Submission, handed_over, run_workers
     from reenact_cli.run_text import exit_status, result_lines, result_table
+    from reenact_core.farm.steps import MEMORY_MIB, Needs
 
-    given = Submission(job, engine, workers, gpu_memory, device, path_map)
+    needs = Needs(MEMORY_MIB if memory is None else memory, gpu_memory)
+    given = Submission(job, engine, workers, needs, device, path_map)
     if dry_run or engine not in RUNNING:
         table, text = handed_over(given, dry_run=dry_run)
         print_result(table, [text], as_json=output.as_json)

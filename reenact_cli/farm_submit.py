@@ -16,6 +16,7 @@ from reenact_cli.show import ProgressStyle, ticking
 if TYPE_CHECKING:
     from reenact_core.farm.board import Board
     from reenact_core.farm.plan import FarmPlan
+    from reenact_core.farm.steps import Needs
 
 Engine = Literal["local", "ray", "openjd", "slurm", "opencue"]
 
@@ -30,7 +31,7 @@ class Submission:
     job: Path
     engine: Engine
     workers: int | None
-    gpu_memory: int
+    needs: "Needs"
     device: str
     path_map: Path | None
 
@@ -113,17 +114,17 @@ def _written(given: Submission, *, dry_run: bool) -> tuple[Path, list[str]]:
     if given.engine == "openjd":
         name = f"reenact {plan.timeline.stem}"
         if not dry_run:
-            settings = openjd.OpenJdSettings(name, given.device, given.gpu_memory)
+            settings = openjd.OpenJdSettings(name, given.device, given.needs)
             openjd.write_template(job, plan, settings)
         path = job / openjd.TEMPLATE
         line = ["openjd", "run", str(path), "--step", "Assemble", "--run-dependencies"]
         return path, [*line, "-p", f"JobDir={job.absolute()}"]
     if given.engine == "opencue":
         if not dry_run:
-            opencue.write_outline(job, plan, device=given.device, gpu_memory=given.gpu_memory)
+            opencue.write_outline(job, plan, device=given.device, needs=given.needs)
         return job / opencue.SCRIPT, ["python", str(job / opencue.SCRIPT)]
     if not dry_run:
-        slurm.write_scripts(job, plan, device=given.device, gpu=given.gpu_memory > 0)
+        slurm.write_scripts(job, plan, device=given.device, needs=given.needs)
     return job / slurm.SUBMIT, ["sh", str(job / slurm.SUBMIT)]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from reenact_core.farm.plan import FarmPlan
-from reenact_core.farm.steps import steps
+from reenact_core.farm.steps import USUAL, Needs, steps
 from reenact_core.files import written_whole
 
 SCRIPT = "opencue-job.py"
@@ -51,17 +51,17 @@ else:
 
 
 def write_outline(
-    folder: Path, plan: FarmPlan, *, device: str = "auto", gpu_memory: int = 0
+    folder: Path, plan: FarmPlan, *, device: str = "auto", needs: Needs = USUAL
 ) -> Path:
     """Write the script into a job folder; gives its path.
 
     Args:
-        gpu_memory: MiB that hosts need for `move` units; 0: no GPU
+        needs: of the hosts
 
     Raises:
         OutputError: the folder cannot be written.
     """
-    layers = _layers(folder.absolute(), plan, device, gpu_memory)
+    layers = _layers(folder.absolute(), plan, device, needs)
     listed = "[\n" + "".join(f"    {layer!r},\n" for layer in layers) + "]"
     name = f"reenact-{plan.timeline.stem}"[:64]
     with written_whole(folder / SCRIPT) as partial:
@@ -69,7 +69,7 @@ def write_outline(
     return folder / SCRIPT
 
 
-def _layers(job: Path, plan: FarmPlan, device: str, gpu_memory: int) -> list[dict[str, Any]]:
+def _layers(job: Path, plan: FarmPlan, device: str, needs: Needs) -> list[dict[str, Any]]:
     """The arguments of every layer; words are quoted, for a shell reads them."""
     quoted = shlex.quote(str(job))
     work = ["reenact", "farm", "run-unit", quoted, FRAME, "--device", shlex.quote(device)]
@@ -79,8 +79,10 @@ def _layers(job: Path, plan: FarmPlan, device: str, gpu_memory: int) -> list[dic
             "name": step.kind, "command": [*work, "--progress", "none"],
             "range": f"{step.first}-{step.last}", "chunk": 1,
         }  # fmt: skip
-        if step.kind == "move" and gpu_memory:
-            layer |= {"gpus": 1, "gpu_memory": f"{gpu_memory}m"}
+        if needs.memory:
+            layer["memory"] = f"{needs.memory}m"
+        if gpu := needs.gpu_of(step.kind):
+            layer |= {"gpus": 1, "gpu_memory": f"{gpu}m"}
         layers.append(layer)
     assemble = ["reenact", "farm", "assemble", quoted]
     last = len(plan.units) - 1

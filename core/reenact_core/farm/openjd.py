@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from reenact_core.farm.plan import FarmPlan, UnitKind
-from reenact_core.farm.steps import NOTICE_SECONDS, Step, steps
+from reenact_core.farm.steps import NOTICE_SECONDS, USUAL, Needs, Step, steps
 from reenact_core.files import written_whole
 
 TEMPLATE = "template.yaml"
@@ -26,8 +26,8 @@ class OpenJdSettings:
     """Of the job, as its queue shows it; at most 64 characters are used."""
     device: str = "auto"
     """Where the networks run on a worker."""
-    gpu_memory: int = 0
-    """MiB of GPU memory that a host needs for `move` units; 0: it needs no GPU."""
+    needs: Needs = USUAL
+    """Of its hosts."""
 
 
 def write_template(folder: Path, plan: FarmPlan, settings: OpenJdSettings) -> Path:
@@ -87,18 +87,23 @@ def _step(step: Step, settings: OpenJdSettings) -> dict[str, Any]:
         "chunks": chunks,
     }  # fmt: skip
     table: dict[str, Any] = {"name": step.kind.capitalize(), **_after(step.after)}
-    if step.kind == "move" and settings.gpu_memory:
-        table["hostRequirements"] = {
-            "amounts": [
-                {"name": "amount.worker.gpu", "min": 1},
-                {"name": "amount.worker.gpu.memory", "min": settings.gpu_memory},
-            ]
-        }
+    if amounts := _amounts(settings.needs, step.kind):
+        table["hostRequirements"] = {"amounts": amounts}
     table["stepEnvironments"] = [_warm()]
     table["parameterSpace"] = {"taskParameterDefinitions": [numbers]}
     words = ["run-unit", "{{Param.JobDir}}", "{{Task.Param.Unit}}", "--openjd"]
     table["script"] = _script([*words, "--device", "{{Param.Device}}"])
     return table
+
+
+def _amounts(needs: Needs, kind: UnitKind) -> list[dict[str, Any]]:
+    gpu = needs.gpu_of(kind)
+    asked = {
+        "amount.worker.memory": needs.memory,
+        "amount.worker.gpu": 1 if gpu else 0,
+        "amount.worker.gpu.memory": gpu,
+    }
+    return [{"name": name, "min": least} for name, least in asked.items() if least]
 
 
 def _warm() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reenact_core.farm.plan import FarmPlan
-from reenact_core.farm.steps import NOTICE_SECONDS, steps
+from reenact_core.farm.steps import NOTICE_SECONDS, USUAL, Needs, steps
 from reenact_core.files import written_whole
 
 UNIT, SUBMIT = "slurm-unit.sh", "slurm-submit.sh"
@@ -19,17 +19,19 @@ AGAIN = (75, 130, 143)
 """Exit statuses of tasks that are requeued: temporary causes, and being stopped."""
 
 
-def write_scripts(folder: Path, plan: FarmPlan, *, device: str = "auto", gpu: bool = False) -> Path:
+def write_scripts(
+    folder: Path, plan: FarmPlan, *, device: str = "auto", needs: Needs = USUAL
+) -> Path:
     """Write the two scripts into a job folder; the one to run with `sh` is given.
 
     Args:
-        gpu: whether `move` units ask for a GPU
+        needs: of the nodes; of a GPU only whether it is there is asked for
 
     Raises:
         OutputError: the folder cannot be written.
     """
     job = folder.absolute()
-    for name, text in ((UNIT, _unit(job, device)), (SUBMIT, _submit(job, plan, gpu=gpu))):
+    for name, text in ((UNIT, _unit(job, device)), (SUBMIT, _submit(job, plan, needs))):
         with written_whole(folder / name) as partial:
             partial.write_text(text, "utf-8")
     return folder / SUBMIT
@@ -60,17 +62,18 @@ exit $status
 """
 
 
-def _submit(job: Path, plan: FarmPlan, *, gpu: bool) -> str:
+def _submit(job: Path, plan: FarmPlan, needs: Needs) -> str:
     head = ("#!/bin/sh", "# Hands a reenact job to Slurm.", "set -eu")
-    return "\n".join([*head, *_lines(job, plan, gpu=gpu), ""])
+    return "\n".join([*head, *_lines(job, plan, needs), ""])
 
 
-def _lines(job: Path, plan: FarmPlan, *, gpu: bool) -> Iterator[str]:
+def _lines(job: Path, plan: FarmPlan, needs: Needs) -> Iterator[str]:
     script, quoted = shlex.quote(str(job / UNIT)), shlex.quote(str(job))
     last = None
     common = f"sbatch --parsable --requeue --signal=B:TERM@{NOTICE_SECONDS} --chdir={quoted}"
     for step in steps(plan):
-        asked = " --gres=gpu:1" if gpu and step.kind == "move" else ""
+        asked = f" --mem={needs.memory}M" if needs.memory else ""
+        asked += " --gres=gpu:1" if needs.gpu_of(step.kind) else ""
         after = f" --dependency=afterok:${step.after}" if step.after else ""
         units = step.last - step.first + 1
         count = -(-units // MOST_TASKS)

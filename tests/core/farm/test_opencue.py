@@ -14,6 +14,7 @@ import pytest
 
 from reenact_core.farm.opencue import write_outline
 from reenact_core.farm.plan import FarmPlan
+from reenact_core.farm.steps import Needs
 from tests.core.farm.jobs import make_job
 from tests.core.farm.test_plan import blank_shots
 
@@ -64,11 +65,14 @@ def launched(script: Path, modules: Path) -> dict[str, Any]:
 def test_every_unit_is_a_frame_of_a_layer_after_what_it_needs(
     plan: FarmPlan, folder: Path, tmp_path: Path
 ) -> None:
-    table = launched(write_outline(folder, plan, gpu_memory=8192), tmp_path / "modules")
+    table = launched(
+        write_outline(folder, plan, needs=Needs(gpu_memory=8192)), tmp_path / "modules"
+    )
     layers = {layer["name"]: layer for layer in table["layers"]}
     assert [layer["range"] for layer in layers.values()] == ["0-2", "3-5", "6-14", "15-15"]
     assert [layer["after"] for layer in layers.values()] == [None, "track", "move", "render"]
     assert [name for name, layer in layers.items() if layer.get("gpus")] == ["move"]
+    assert [layer.get("memory") for layer in layers.values()] == ["2048m"] * 3 + [None]
     assert table["show"] == table["given"]["show"] == "film"
     words = shlex.split(" ".join(layers["render"]["command"]))
     assert words[:5] == ["reenact", "farm", "run-unit", str(folder), "#IFRAME#"]

@@ -9,6 +9,7 @@ import yaml
 
 from reenact_core.farm.openjd import OpenJdSettings, template, write_template
 from reenact_core.farm.plan import FarmPlan
+from reenact_core.farm.steps import Needs
 from tests.core.engine.shots import recast, shot_of
 from tests.core.farm.jobs import make_job, placed_at
 from tests.synthetic import write_clip, write_portrait
@@ -45,17 +46,24 @@ def test_every_unit_is_in_one_task_and_after_what_it_needs(plan: FarmPlan) -> No
 
 
 def test_openjd_accepts_the_template(plan: FarmPlan, tmp_path: Path) -> None:
-    for settings in (SETTINGS, OpenJdSettings("x" * 100, "cuda", gpu_memory=8192)):
+    for settings in (SETTINGS, OpenJdSettings("x" * 100, "cuda", Needs(gpu_memory=8192))):
         path = write_template(tmp_path, plan, settings)
         done = openjd("check", str(path))
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_gpu_is_asked_for_only_where_it_helps(plan: FarmPlan) -> None:
-    value = template(plan, OpenJdSettings("job", gpu_memory=6000))
-    needing = [step["name"] for step in value["steps"] if "hostRequirements" in step]
-    assert needing == ["Move"]
-    assert not any("hostRequirements" in step for step in template(plan, SETTINGS)["steps"])
+def test_hosts_have_the_memory_and_a_gpu_only_where_it_helps(plan: FarmPlan) -> None:
+    value = template(plan, OpenJdSettings("job", needs=Needs(3000, gpu_memory=6000)))
+    asked = {step["name"]: step.get("hostRequirements") for step in value["steps"]}
+    memory = {"name": "amount.worker.memory", "min": 3000}
+    gpu = [
+        {"name": "amount.worker.gpu", "min": 1},
+        {"name": "amount.worker.gpu.memory", "min": 6000},
+    ]
+    assert asked["Move"] == {"amounts": [memory, *gpu]}
+    assert asked["Track"] == asked["Render"] == {"amounts": [memory]}
+    nothing = template(plan, OpenJdSettings("job", needs=Needs(memory=0)))
+    assert not any("hostRequirements" in step for step in nothing["steps"])
 
 
 def test_openjd_runs_every_unit_and_assembles(plan: FarmPlan, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from reenact_core.farm.plan import FarmPlan
 from reenact_core.farm.slurm import UNIT, write_scripts
+from reenact_core.farm.steps import Needs
 from tests.core.engine.shots import recast, shot_of
 from tests.core.farm.jobs import make_job, placed_at
 from tests.synthetic import write_clip, write_portrait
@@ -65,7 +66,7 @@ def test_every_unit_is_asked_for_once_and_assembly_comes_last(
     plan: FarmPlan, job: Path, shell: dict[str, str], most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reenact_core.farm.slurm.MOST_TASKS", most)
-    script = write_scripts(job, plan, gpu=True)
+    script = write_scripts(job, plan, needs=Needs(gpu_memory=1))
     subprocess.run(["sh", str(script)], check=True, env=shell, timeout=60)
     units = Path(shell["SLURM_LOG"] + ".units").read_text().splitlines()
     assert len(plan.units) == 6
@@ -76,6 +77,7 @@ def test_every_unit_is_asked_for_once_and_assembly_comes_last(
     assert ["--dependency=afterok:7" in call for call in calls] == [False, True, True, False]
     assert "--dependency=afterany:7" in calls[-1]
     assert ["--gres=gpu:1" in call for call in calls] == [False, True, False, False]
+    assert ["--mem=2048M" in call for call in calls] == [True, True, True, False]
     assert all("--requeue" in call for call in calls)
 
 
