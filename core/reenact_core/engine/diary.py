@@ -26,7 +26,8 @@ class Diary:
     path: Path
     pages: dict[str, dict[str, NDArray[Any]]] = field(default_factory=dict)
     """What stood there at the beginning."""
-    written: float = field(default_factory=time.monotonic)
+    written: float = -SECONDS
+    """When the last page was; the first one is due at once, for who may soon be killed."""
 
     @classmethod
     def at(cls, path: Path) -> "Diary":

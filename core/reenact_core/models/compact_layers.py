@@ -13,7 +13,8 @@ class Conv(nn.Module):
     def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels, out_channels, 3, padding=1)
-        nn.init.kaiming_normal_(self.conv.weight, a=0.1)
+        if not self.conv.weight.is_meta:  # a file's come into it; to draw none takes a second
+            nn.init.kaiming_normal_(self.conv.weight, a=0.1)
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.leaky_relu(self.conv(x), 0.1)
