@@ -21,6 +21,7 @@ ENCODERS = {
     "h264": "libx264",
     "hevc": "libx265",
     "png": "png",
+    "exr": "exr",
 }
 """FFmpeg's encoder behind each `--codec`."""
 

@@ -10,7 +10,7 @@ import click
 
 from reenact_cli.show import ProgressStyle
 
-CODECS = ("match", "ffv1", "prores", "dnxhr", "h264", "hevc", "png")
+CODECS = ("match", "ffv1", "prores", "dnxhr", "h264", "hevc", "png", "exr")
 SCHEMES = ("subtle", "global", "local")
 TRACKERS = ("embedded", "facexlib")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")

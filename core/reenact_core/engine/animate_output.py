@@ -25,7 +25,7 @@ _MUXERS: Mapping[str, str] = {
     ".mkv": "matroska",
     ".webm": "webm",
 }
-_WHOLE_COLOUR = ("ffv1", "png")
+_WHOLE_COLOUR = ("ffv1", "png", "exr")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,7 @@ from reenact_core.media.convert import colour_after
 from reenact_core.media.layouts import packing, packing_of
 from reenact_core.media.probe import MediaInfo
 
-Codec = Literal["match", "ffv1", "prores", "dnxhr", "h264", "hevc", "png"]
+Codec = Literal["match", "ffv1", "prores", "dnxhr", "h264", "hevc", "png", "exr"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class EncodeSettings:
     """`copy`: packet by packet; `pcm`: decoded, where no container holds its codec."""
     tags: tuple[tuple[str, str], ...] = ()
     """Of the container, by FFmpeg's names, as `comment`."""
+    float_format: str = ""
+    """Of pictures with floating point: what those of `pixel_format` are turned into at last."""
 
     @property
     def is_sequence(self) -> bool:
@@ -84,6 +86,7 @@ _OWN_NAME = (
     "v210",
 )
 _STILL_SUFFIXES = {"png": ".png", "tiff": ".tif", "dpx": ".dpx", "bmp": ".bmp", "mjpeg": ".jpg"}
+_FLOATS = {"gbrp16le": "gbrpf32le", "gbrap16le": "gbrapf32le"}
 _SUFFIXES = {
     "mov": ".mov",
     "mp4": ".mp4",
@@ -126,6 +129,8 @@ def choose_codec(info: MediaInfo, codec: Codec) -> tuple[EncodeSettings, tuple[s
         codec = "prores"
         notes.append("a still becomes a ProRes film")
     name = _matched(info, notes) if codec == "match" else codec
+    if codec == "exr":
+        return _float_pictures(info, notes), tuple(notes)
     if codec == "png" or (info.numbers and name in _STILL_SUFFIXES):
         return _pictures(info, name, notes), tuple(notes)
     settings = _video(info, name, notes)
@@ -176,6 +181,20 @@ def _pictures(info: MediaInfo, name: str, notes: list[str]) -> EncodeSettings:
         notes.append("a picture sequence holds no sound; the sound stays in the source")
     options = _constant_quality(2) if name == "mjpeg" else ()
     return EncodeSettings(name, pixel_format, "image2", _STILL_SUFFIXES[name], options, "none")
+
+
+def _float_pictures(info: MediaInfo, notes: list[str]) -> EncodeSettings:
+    """OpenEXR: R'G'B' as coded, from 0 to 1; half floats hold ten bits of it exactly."""
+    own = packing_of(info.layout.pixel_format).layout
+    pixel_format = nearest_format(own, _FLOATS)
+    if own.kind != "rgb":
+        notes.append(f"{own.pixel_format} is converted to R'G'B'")
+    if info.has_sound:
+        notes.append("a picture sequence holds no sound; the sound stays in the source")
+    notes.append("the EXR files hold the footage's own transfer function, not linear light")
+    options = (("format", "half" if own.depth <= 10 else "float"), ("compression", "zip16"))
+    settings = EncodeSettings("exr", pixel_format, "image2", ".exr", options, "none")
+    return replace(settings, float_format=_FLOATS[pixel_format])
 
 
 def _video(info: MediaInfo, name: str, notes: list[str]) -> EncodeSettings:

@@ -8,6 +8,7 @@ from typing import Self
 
 import av
 import av.filter
+import numpy as np
 from av.codec.context import Flags
 from av.error import FFmpegError
 
@@ -226,6 +227,8 @@ class PictureFiles:
         if number is None:
             raise ValueError(f"{self._pattern}: more pictures than frames")
         frame = self._maker.make(picture)
+        if self._settings.float_format:
+            frame = _as_float(frame, self._settings.float_format)
         frame.pts = 0
         with av.open(
             str(frame_path(self._pattern, number).absolute()), "w", format="image2pipe"
@@ -235,7 +238,7 @@ class PictureFiles:
             )
             assert isinstance(stream, av.VideoStream)
             stream.width, stream.height = frame.width, frame.height
-            stream.pix_fmt = self._settings.pixel_format
+            stream.pix_fmt = self._settings.float_format or self._settings.pixel_format
             turned = self._info.rotation % 180
             aspect = self._info.pixel_aspect
             stream.codec_context.sample_aspect_ratio = 1 / aspect if turned else aspect
@@ -245,6 +248,12 @@ class PictureFiles:
 
     def flush(self) -> None:
         """Nothing is held back."""
+
+
+def _as_float(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
+    """A frame of 16 bits with its codes as parts of one; FFmpeg's own conversion is not exact."""
+    values = frame.to_ndarray().astype(np.float32) / np.float32(65535)
+    return av.VideoFrame.from_ndarray(values, format=pixel_format)
 
 
 def clock_of(info: MediaInfo, frames: FrameRange, settings: EncodeSettings) -> Fraction:

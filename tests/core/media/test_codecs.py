@@ -103,6 +103,15 @@ def test_what_changes_is_said(tmp_path: Path) -> None:
     assert any("sound" in note for note in notes)
 
 
+def test_exr_is_said_not_to_be_linear_and_is_half_where_that_is_exact(tmp_path: Path) -> None:
+    for depth, size in ((8, "half"), (10, "half"), (12, "float")):
+        form = "yuv422p" if depth == 8 else f"yuv422p{depth}le"
+        clip = write_clip(tmp_path / f"{depth}.mkv", Clip(codec="ffv1", pixel_format=form))
+        settings, notes = choose_codec(probe(clip), "exr")
+        assert dict(settings.options)["format"] == size
+        assert any("not linear light" in note for note in notes)
+
+
 def test_sound_decides_the_container(tmp_path: Path) -> None:
     pcm = probe(write_clip(tmp_path / "a.mov", Clip(sound=("pcm_s24le",))))
     assert choose_codec(pcm, "h264")[0].muxer == "mov"

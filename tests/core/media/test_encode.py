@@ -6,6 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from reenact_core.media.codecs import Codec, choose_codec
 from reenact_core.media.decode import decode
 from reenact_core.media.encode import open_encoder
 from reenact_core.media.probe import MediaInfo, probe
+from reenact_core.media.sequence import frame_path
 from reenact_core.timing import FrameRange
 from tests.core.media.clips import HD, Clip, all_frames, make_picture, rewrite, same, write_clip
 
@@ -199,6 +201,38 @@ def test_png_pictures_are_whole_and_numbered(tmp_path: Path) -> None:
     ]
     for part, wanted in zip(all_frames(pattern), all_frames(source, 1, 4), strict=True):
         assert same(part, wanted)
+
+
+def floats_of(frame: av.VideoFrame) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """Red, green and blue of an EXR file, (h, w, 3); its planes are green, blue and red."""
+    kind = np.dtype("f2" if "f16" in frame.format.name else "f4")
+    rows = [np.frombuffer(bytes(p), kind).reshape(p.height, -1) for p in frame.planes]
+    ordered = [rows[number][:, : frame.width] for number in (2, 0, 1)]
+    return np.stack(ordered, -1).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("form", "depth"),
+    [("rgb24", 8), ("gbrp10le", 10), ("gbrp12le", 12), ("gbrp16le", 16), ("gbrap12le", 12)],
+)
+def test_exr_pictures_hold_every_code_as_a_part_of_one(
+    form: str, depth: int, tmp_path: Path
+) -> None:
+    whole = ColourSpec(matrix="gbr", full_range=True)
+    codec = "png" if form == "rgb24" else "ffv1"
+    clip = Clip(codec=codec, pixel_format=form, count=2, colour=whole)
+    source = write_clip(tmp_path / "a.mov" if codec == "png" else tmp_path / "a.mkv", clip)
+    pattern = rewrite(source, tmp_path / "out", "exr")
+    assert sorted(path.name for path in pattern.parent.iterdir()) == [
+        f"shot.{number:06d}.exr" for number in (1, 2)
+    ]
+    for number, picture in enumerate(all_frames(source), start=1):
+        with av.open(str(frame_path(pattern, number))) as file:
+            frame = next(file.decode(video=0))
+            values = floats_of(frame)
+        codes = np.stack(picture.planes[:3], -1)
+        assert np.array_equal(np.rint(values * (2**depth - 1)), codes)
+        assert (len(frame.planes) == 4) == (form == "gbrap12le")
 
 
 def test_a_sequence_keeps_its_numbers(tmp_path: Path) -> None:
