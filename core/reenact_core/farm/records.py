@@ -126,10 +126,13 @@ def forget_failure(folder: JobFolder, unit: Unit) -> None:
 
 
 def forget_passing(folder: JobFolder) -> None:
-    """Drop all failures that another try may mend; for a user who starts a job again."""
+    """Drop all failures that another try may mend; for a user who starts a job again.
+
+    A file that was missing or replaced may have been put back.
+    """
     for path in folder.failed.glob("*.json"):
         record = _read(Failed, path)
-        if record is not None and record.temporary:
+        if record is not None and (record.temporary or record.exit == MEDIA):
             path.unlink(missing_ok=True)
 
 

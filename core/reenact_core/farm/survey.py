@@ -106,7 +106,14 @@ def summarise(states: list[UnitState]) -> Summary:
     spent = sum(one.done.seconds for one in finished if one.done is not None)
     workers = counts["running"]
     left = None
-    to_do = sum(one.unit.cost for one in states if one.state in ("running", "ready", "waiting"))
+    lost = {one.unit.shot for one in states if one.state == "failed" and not one.may_retry}
+    to_do = sum(
+        one.unit.cost
+        for one in states
+        if one.state in ("running", "ready")
+        or (one.state == "failed" and one.may_retry)
+        or (one.state == "waiting" and one.unit.shot not in lost)
+    )
     if to_do == 0:
         left = 0.0
     elif cost_done > 0 and workers:

@@ -20,7 +20,7 @@ from reenact_core.farm.records import (
     read_failed,
     write_record,
 )
-from reenact_core.farm.survey import summarise, survey
+from reenact_core.farm.survey import UnitState, summarise, survey
 from reenact_core.farm.worker import (
     UnitDone,
     UnitEvent,
@@ -138,6 +138,11 @@ def test_media_that_changed_since_the_plan_is_refused(media: Path, tmp_path: Pat
     assert "has changed since the plan was made" in failures(events)[0].failure.message
     clip.unlink()
     assert do_units(desk_in(tmp_path / "job"))[0] == 10
+    shutil.copy(media / "clip.mkv", clip)
+    forget_passing(JobFolder(tmp_path / "job"))  # as `submit` does
+    run = run_all(desk_in(tmp_path / "job"))
+    assert [event.unit.kind for event in run if isinstance(event, UnitDone)][:1] == ["track"]
+    assert assembled(desk_in(tmp_path / "job")).complete
 
 
 class Failing(EchoPerformer):
@@ -282,3 +287,28 @@ def test_progress_and_what_is_left_are_told_from_files(job: Path) -> None:
     assert total.seconds_left is not None
     assert total.seconds_left > 0
     assert looked[1].worker == "host-1-abc"
+
+
+def test_what_waits_for_a_failure_is_not_counted_as_left(job: Path) -> None:
+    do_units(desk_in(job), list(read_plan(job).units[:1]))
+    states = survey(JobFolder(job), read_plan(job)).look()
+    left = _left_after(states, temporary=False, attempts=1)
+    again = _left_after(states, temporary=True, attempts=1)
+    assert left < again == _left_after(states, temporary=True, attempts=2)
+
+
+def _left_after(states: list[UnitState], *, temporary: bool, attempts: int) -> float:
+    """Seconds left, of a job of two like shots, the second one of which has failed to move."""
+    failure = Failed("s0.move", "k", "w", "", attempts, "c", "m", 13, temporary)
+    units = {one.unit.id: one for one in states}
+    failed = replace(units["s0.move"], state="failed", failure=failure)
+    other = [
+        replace(one, unit=replace(one.unit, id=f"o{one.unit.id}", shot="other"))
+        for one in states
+        if one.unit.kind != "assemble"
+    ]
+    running = [replace(other[0], state="running", done=None), *other[1:]]
+    here = [failed if one is units["s0.move"] else one for one in states]
+    left = summarise([*here, *running]).seconds_left
+    assert left is not None
+    return left
