@@ -79,7 +79,8 @@ def status_lines(table: dict[str, Any]) -> Iterator[str]:
         yield f"  and {len(shots) - MOST_SHOTS} shots more; --json lists all"
     yield from (f"running {one['unit']} on {one['worker']}" for one in table["running"])
     for one in table["failed"]:
-        again = "will be tried again" if one["will_retry"] else f"{one['attempts']} attempts"
+        tries = "1 attempt" if one["attempts"] == 1 else f"{one['attempts']} attempts"
+        again = "will be tried again" if one["will_retry"] else tries
         yield f"failed  {one['unit']} ({one['code']}, {again}): {one['message']}"
     yield from (f"refused {item['reason']}" for item in table["refused"])
 

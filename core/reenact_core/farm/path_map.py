@@ -92,9 +92,9 @@ def _changed(value: Any, change: Callable[[Path], Path]) -> Any:
 
 
 def _below(path: str, rule: Rule) -> tuple[str, ...] | None:
-    """The parts of a path below a rule's folder; None where it lies elsewhere."""
+    """The parts of a path below a rule's folder; None where it lies elsewhere or climbs out."""
     kind = PureWindowsPath if rule.style == "WINDOWS" else PurePosixPath
     whole, folder = kind(path), kind(rule.source)
-    if not whole.is_relative_to(folder):
+    if not whole.is_relative_to(folder) or ".." in whole.parts:
         return None
     return whole.parts[len(folder.parts) :]

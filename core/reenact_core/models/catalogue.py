@@ -189,7 +189,7 @@ def find_checkpoint(checkpoint: str | Path, folders: Sequence[Path] = ()) -> Pat
         if len(path.parts) == 1 and imported.is_file():
             return imported
     if path.suffix or len(path.parts) > 1:
-        raise CheckpointError(f"{path}: there is no such file")
+        raise CheckpointError(f"{path}: there is no such file; put it there, or name another one")
     ids = [known.id for known in CATALOGUE]
     nearest = get_close_matches(checkpoint, ids, 1)
     hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(ids)}"

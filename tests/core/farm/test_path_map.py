@@ -32,6 +32,8 @@ def rules_file(folder: Path, *rules: tuple[str, str, str]) -> Path:
         ("P:\\Show\\clips\\a.mov", "/pool/clips/a.mov"),
         ("p:/show/a.mov", "/pool/a.mov"),
         ("//server/share/a.mov", "/share/a.mov"),
+        ("P:\\Show\\..\\other\\a.mov", "P:\\Show\\..\\other\\a.mov"),
+        ("/mnt/show/../a.mov", "/mnt/show/../a.mov"),
     ],
 )
 def test_the_longest_rule_that_fits_wins(path: str, here: str, tmp_path: Path) -> None:
