@@ -159,7 +159,7 @@ def run_unit_command(
       reenact farm run-unit /mnt/jobs/cut 0-9
     """
     from reenact_cli.farm_job import Stop
-    from reenact_cli.farm_units import Asked, tables_of
+    from reenact_cli.farm_units import Asked, failures_of, tables_of
     from reenact_cli.main import status_of
     from reenact_core.errors import ReenactError
     from reenact_core.farm.job_folder import StoppedError
@@ -176,6 +176,8 @@ def run_unit_command(
             count, run = tables_of(asked, stop)
             for _ in units_shown(kept.of(run), count, output.progress, openjd=openjd):
                 pass
+            if every and not until_input_ends and kept.status == 0:
+                kept.add(failures_of(job))
         except StoppedError:
             kept.status = INTERRUPTED
         except ReenactError as error:
@@ -407,6 +409,12 @@ class _Kept:
             if table["event"] != "progress":
                 self.outcomes.append(table)
             yield table
+
+    def add(self, failures: "Iterator[dict[str, Any]]") -> None:
+        """What others have failed with, whose units are left undone."""
+        for table in failures:
+            self.outcomes.append(table)
+            self.status = self.status or table["exit"]
 
 
 def _assemble(job: Path, path_map: Path | None, output: Output) -> "RunResult":

@@ -1,9 +1,9 @@
 """`reenact farm run-unit`: by a warm process where there is one, else by this one."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reenact_cli.farm_job import desk_at
 from reenact_cli.farm_show import event_table
@@ -70,6 +70,18 @@ def _tables(run: "Generator[UnitEvent, None, int]") -> Tables:
         except StopIteration as stop:
             return int(stop.value)
         yield event_table(event)
+
+
+def failures_of(job: Path) -> Iterator[dict[str, Any]]:
+    """The units of a job that have failed, whoever did them, as events."""
+    from reenact_core.farm.job_folder import JobFolder
+    from reenact_core.farm.plan import read_plan
+    from reenact_core.farm.survey import survey
+    from reenact_core.farm.worker import UnitFailed
+
+    for one in survey(JobFolder(job.absolute()), read_plan(job)).look():
+        if one.state == "failed" and one.failure is not None:
+            yield event_table(UnitFailed(one.unit, one.failure))
 
 
 def _count(name: str) -> int:

@@ -136,6 +136,19 @@ def test_files_for_other_engines_are_written_on_demand(
     assert (tmp_path / "job" / file).is_file()
 
 
+def test_what_failed_before_is_told_again(
+    edit: Path, asked: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = str(tmp_path / "job")
+    assert run(["farm", "plan", *asked, "-o", job]) == 0
+    edit.with_name("a.mkv").unlink()
+    capsys.readouterr()
+    for _ in range(2):
+        failed = printed(capsys, 10, "farm", "run-unit", job, "--all")
+        assert [one["unit"] for one in failed["units"]] == ["sh010.track"]
+        assert "a.mkv" in failed["units"][0]["error"]["message"]
+
+
 def test_a_worker_stops_when_its_input_ends(asked: list[str], tmp_path: Path) -> None:
     job = tmp_path / "job"
     assert run(["farm", "plan", *asked, "-o", str(job)]) == 0
