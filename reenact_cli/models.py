@@ -81,19 +81,31 @@ def verify(checkpoints: tuple[str, ...], output: Output) -> None:
     Example:
       reenact models verify compact
     """
-    from reenact_core.models.catalogue import find_checkpoint, known_checkpoint
+    from reenact_core.models.catalogue import known_checkpoint
     from reenact_core.models.inventory import checkpoints as all_checkpoints
     from reenact_core.models.inventory import verify as verified
 
     folders = (models_folder(),)
     named: list[tuple[str, Path]]
     if checkpoints:
-        named = [(name, find_checkpoint(name, folders)) for name in checkpoints]
+        named = [(name, _installed(name, folders)) for name in checkpoints]
     else:
         named = [(e.id, e.path) for e in all_checkpoints(folders) if e.path is not None]
     found = [_verified(verified(path, known_checkpoint(name))) for name, path in named]
     lines = [f"{entry['path']}: {entry['architecture']}, {entry['verdict']}" for entry in found]
     print_result({"checkpoints": found}, lines, as_json=output.as_json)
+
+
+def _installed(name: str, folders: tuple[Path, ...]) -> Path:
+    """Where the checkpoint, or the face mesh, of a name lies."""
+    from reenact_core.models.catalogue import FACE_MESH, find_checkpoint, installed_files
+
+    if name != FACE_MESH.id:
+        return find_checkpoint(name, folders)
+    files = installed_files(FACE_MESH, folders)
+    if files is None:
+        raise CheckpointError(f"{name} is not here; see `reenact models fetch {name}`")
+    return files[FACE_MESH.file]
 
 
 def _verified(found: "Verified") -> dict[str, Any]:
@@ -202,15 +214,17 @@ def fetch(
 
 
 def _fetchable(checkpoint: str) -> "KnownCheckpoint":
-    from reenact_core.models.catalogue import CATALOGUE, known_checkpoint
+    from reenact_core.models.catalogue import FETCHABLE, known_checkpoint
 
-    entry = known_checkpoint(checkpoint)
-    ids = ", ".join(known.id for known in CATALOGUE if known.downloads)
-    if entry is None:
-        raise CheckpointError(f"{checkpoint} is no checkpoint that is known; known: {ids}")
-    if not entry.downloads:
-        raise CheckpointError(f"{checkpoint} {entry.origin}; there is nothing to fetch")
-    return entry
+    entry = next((known for known in FETCHABLE if known.id == checkpoint), None)
+    if entry is not None:
+        return entry
+    if (known := known_checkpoint(checkpoint)) is not None:
+        raise CheckpointError(f"{checkpoint} {known.origin}; there is nothing to fetch")
+    ids = ", ".join(known.id for known in FETCHABLE)
+    raise CheckpointError(
+        f"{checkpoint} is no checkpoint that is known and can be fetched; known: {ids}"
+    )
 
 
 def _refuse(

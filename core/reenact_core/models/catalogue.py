@@ -168,6 +168,53 @@ CATALOGUE = (
     _liveportrait(),
 )
 
+_MEDIAPIPE = "https://storage.googleapis.com/mediapipe-assets"
+
+FACE_MESH = KnownCheckpoint(
+    "face-mesh",
+    "mediapipe",
+    "face_landmark.tflite",
+    "Apache-2.0",
+    "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
+    "MediaPipe's face and iris landmark networks and its face detector",
+    commercial=True,
+    page="https://github.com/google-ai-edge/mediapipe",
+    downloads=(
+        Download(
+            "face_landmark.tflite",
+            f"{_MEDIAPIPE}/tasks/testdata/vision/face_landmark.tflite?generation=1782184659286057",
+            1242398,
+            "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
+        ),
+        Download(
+            "iris_landmark.tflite",
+            f"{_MEDIAPIPE}/modules/iris_landmark/iris_landmark.tflite?generation=1782183567532581",
+            2640568,
+            "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",
+        ),
+        Download(
+            "face_detection_short_range.tflite",
+            f"{_MEDIAPIPE}/tasks/testdata/vision/face_detection_short_range.tflite"
+            "?generation=1782184645070605",
+            229714,
+            "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
+        ),
+    ),
+)
+"""Networks of others that read faces: files that stay as they are, no checkpoint to render with."""
+
+FETCHABLE = (*(entry for entry in CATALOGUE if entry.downloads), FACE_MESH)
+"""What `reenact models fetch` can bring."""
+
+
+def installed_files(entry: KnownCheckpoint, folders: Sequence[Path]) -> dict[str, Path] | None:
+    """All files of an entry by name, in the first folder that has them; None if none has."""
+    for folder in folders:
+        files = {file.name: folder / file.name for file in entry.downloads}
+        if all(path.is_file() for path in files.values()):
+            return files
+    return None
+
 
 def find_checkpoint(checkpoint: str | Path, folders: Sequence[Path] = ()) -> Path:
     """The file of a checkpoint that is named by its id or by its path.

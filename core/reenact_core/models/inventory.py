@@ -11,8 +11,10 @@ from reenact_core.files import sha256
 from reenact_core.models.architectures import find_architecture
 from reenact_core.models.catalogue import (
     CATALOGUE,
+    FACE_MESH,
     KnownCheckpoint,
     installed,
+    installed_files,
 )
 from reenact_core.models.fetching import check
 from reenact_core.models.importing import digest
@@ -58,6 +60,8 @@ def checkpoints(folders: Sequence[Path]) -> Iterator[Listed]:
     """The catalogue, then what else lies in the user's folders."""
     for entry in CATALOGUE:
         yield _known(entry, installed(entry, folders))
+    mesh = installed_files(FACE_MESH, folders)
+    yield _known(FACE_MESH, None if mesh is None else mesh[FACE_MESH.file])
     known = {entry.file for entry in CATALOGUE}
     for folder in folders:
         for path in sorted(folder.glob("*.safetensors")):
@@ -113,12 +117,20 @@ def verify(path: Path, entry: KnownCheckpoint | None = None) -> Verified:
     Raises:
         CheckpointError: damaged, or not what was released or imported.
     """
+    if path.name == FACE_MESH.file:
+        return _verified_face_mesh(path.parent)
     weights = open_files(path)
     architecture = find_architecture(weights)
     architecture.build(weights)
     files = tuple((file.name, sha256(file)) for file in _files(path))
     verdict = _as_imported(path) or _as_released(path, entry, dict(files)) or "hash not known"
     return Verified(path, architecture.id, files, verdict)
+
+
+def _verified_face_mesh(folder: Path) -> Verified:
+    found = [check(file, folder / file.name) for file in FACE_MESH.downloads]
+    files = tuple((file.path.name, file.sha256) for file in found)
+    return Verified(folder / FACE_MESH.file, FACE_MESH.architecture, files, "as released")
 
 
 def _files(path: Path) -> list[Path]:

@@ -110,7 +110,8 @@ def test_an_import_is_listed_found_and_verified(fomm_file: Path, tmp_path: Path)
     found = look_at(fomm_file, checkpoint_id="my-fomm", licence="LicenseRef-mine")
     written = write(found, folder / "my-fomm.safetensors")
     listed = list(checkpoints([folder]))
-    assert [entry.id for entry in listed] == [*(entry.id for entry in CATALOGUE), "my-fomm"]
+    known = [*(entry.id for entry in CATALOGUE), "face-mesh"]
+    assert [entry.id for entry in listed] == [*known, "my-fomm"]
     assert (listed[-1].licence, listed[-1].commercial) == ("LicenseRef-mine", None)
     assert load_models("my-fomm", folders=[folder]).path == written.path
     assert verify(written.path).verdict == "as imported"

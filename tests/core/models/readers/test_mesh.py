@@ -1,0 +1,122 @@
+"""MediaPipe's face mesh, where its files are at hand."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from reenact_core.errors import CheckpointError
+from reenact_core.models.catalogue import FACE_MESH, installed_files
+from reenact_core.models.inventory import verify
+from reenact_core.models.readers.mesh import (
+    LID_LEFT,
+    LID_RIGHT,
+    OUTER_LEFT,
+    OUTER_RIGHT,
+    FaceMesh,
+    FacePlace,
+    place_of,
+)
+
+SHARED = Path(__file__).resolve().parents[4].parent / "shared"
+STILL = SHARED / "clips" / "still_man3_glasses.jpg"
+
+needs_files = pytest.mark.skipif(
+    installed_files(FACE_MESH, [SHARED / "models"]) is None or not STILL.exists(),
+    reason="the face mesh's files or the test clips are not here",
+)
+Pixels = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def mesh() -> FaceMesh:
+    return FaceMesh([SHARED / "models"])
+
+
+@pytest.fixture(scope="module")
+def still() -> Pixels:
+    return np.asarray(cv2.cvtColor(np.asarray(cv2.imread(str(STILL))), cv2.COLOR_BGR2RGB), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def place(mesh: FaceMesh, still: Pixels) -> FacePlace:
+    """Where the face lies in the still, once it was read."""
+    guess = FacePlace(still.shape[1] / 2, still.shape[0] / 2.6, still.shape[1] / 2.2)
+    return place_of(mesh.read(still, guess).points[:, :2])
+
+
+@needs_files
+def test_a_face_is_found_from_places_that_are_off(
+    mesh: FaceMesh, still: Pixels, place: FacePlace
+) -> None:
+    good = mesh.read(still, place)
+    assert good.confidence > 0.99
+    for x, y, grow, roll in ((0.2, -0.1, 1.25, 0.2), (-0.15, 0.15, 0.8, -0.3)):
+        off = FacePlace(
+            place.x + x * place.side, place.y + y * place.side, place.side * grow, place.roll + roll
+        )
+        apart = np.linalg.norm((mesh.read(still, off).points - good.points)[:, :2], axis=1)
+        assert np.median(apart) < 0.01 * place.side
+
+
+@needs_files
+def test_a_mirrored_picture_has_mirrored_irises_and_lids(
+    mesh: FaceMesh, still: Pixels, place: FacePlace
+) -> None:
+    width = still.shape[1]
+    seen = mesh.read(still, place)
+    flipped = mesh.read(
+        np.ascontiguousarray(still[:, ::-1]),
+        FacePlace(width - place.x, place.y, place.side, -place.roll),
+    )
+    back = flipped.irises[::-1] * [-1, 1] + [width, 0]
+    assert np.abs(back - seen.irises).max() < 0.015 * place.side
+    lids = flipped.points[list(LID_RIGHT), :2] * [-1, 1] + [width, 0]
+    assert np.abs(lids - seen.points[list(LID_LEFT), :2]).mean() < 0.015 * place.side
+
+
+@needs_files
+def test_size_hardly_matters(mesh: FaceMesh, still: Pixels, place: FacePlace) -> None:
+    seen = mesh.read(still, place)
+    small = cv2.resize(still, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    quarter = FacePlace(place.x / 4, place.y / 4, place.side / 4, place.roll)
+    again = mesh.read(np.asarray(small, np.uint8), quarter).points[:, :2] * 4
+    assert np.median(np.linalg.norm(again - seen.points[:, :2], axis=1)) < 0.012 * place.side
+
+
+@needs_files
+def test_a_place_outside_the_picture_and_noise_show_no_face(mesh: FaceMesh) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (200, 300, 3)).astype(np.uint8)
+    assert mesh.read(noise, FacePlace(150, 100, 80)).confidence < 0.5
+    assert mesh.read(noise, FacePlace(-5000, 9000, 700)).confidence < 0.5
+
+
+@needs_files
+def test_points_lie_between_the_corners_that_they_are_named_after(
+    mesh: FaceMesh, still: Pixels, place: FacePlace
+) -> None:
+    seen = mesh.read(still, place)
+    left, right = seen.points[OUTER_LEFT], seen.points[OUTER_RIGHT]
+    assert left[0] < seen.irises[0, 0] < seen.irises[1, 0] < right[0]
+
+
+def test_missing_files_name_the_command_that_brings_them(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="reenact models fetch face-mesh"):
+        FaceMesh([tmp_path])
+
+
+@needs_files
+def test_a_damaged_file_is_said_to_be_damaged(tmp_path: Path) -> None:
+    for file in FACE_MESH.downloads:
+        (tmp_path / file.name).write_bytes(b"no network" * 99)
+    with pytest.raises(CheckpointError, match="cannot be opened as a TFLite network"):
+        FaceMesh([tmp_path])
+    with pytest.raises(CheckpointError, match="delete it and fetch anew"):
+        verify(tmp_path / FACE_MESH.file)
+
+
+@needs_files
+def test_the_files_are_those_that_are_known() -> None:
+    assert verify(SHARED / "models" / FACE_MESH.file).verdict == "as released"
