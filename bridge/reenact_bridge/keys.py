@@ -11,6 +11,7 @@ A key file is JSON, readable by its owner alone. The list is TOML:
 import json
 import os
 import stat
+import threading
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ class Visitor:
 
 
 class AllowList:
-    """The clients of a list file, read anew whenever the file changes.
+    """The clients of a list file, read anew whenever the file changes; for any thread.
 
     A list that cannot be read any more lets nobody in.
     """
@@ -52,19 +53,36 @@ class AllowList:
     def __init__(self, path: Path) -> None:
         """Raises SettingsError if the file is not as it must be."""
         self.path = path
+        self._lock = threading.Lock()
         self._stamp = _stamp(path)
         self._visitors = read_allow_list(path)
+        self._losses = 0
 
     def find(self, public: str) -> Visitor | None:
         """Who has that public key; None: nobody who is let in."""
+        with self._lock:
+            self._look()
+            return self._visitors.get(public)
+
+    @property
+    def losses(self) -> int:
+        """How often somebody was taken off the list, or became another, so far."""
+        with self._lock:
+            self._look()
+            return self._losses
+
+    def _look(self) -> None:
+        """Read the list anew if its file has changed."""
         stamp = _stamp(self.path)
-        if stamp != self._stamp:
-            self._stamp, self._visitors = stamp, {}
-            try:
-                self._visitors = read_allow_list(self.path)
-            except SettingsError:
-                return None
-        return self._visitors.get(public)
+        if stamp == self._stamp:
+            return
+        before, self._stamp = self._visitors, stamp
+        try:
+            self._visitors = read_allow_list(self.path)
+        except SettingsError:
+            self._visitors = {}
+        if any(self._visitors.get(key) != visitor for key, visitor in before.items()):
+            self._losses += 1
 
 
 def make_keys() -> KeyPair:

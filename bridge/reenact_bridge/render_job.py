@@ -24,7 +24,7 @@ from reenact_core.errors import MediaError
 from reenact_core.media.probe import probe
 from reenact_core.provenance.mark import open_marking
 from reenact_core.settings import Settings, settings_for, to_table, with_table
-from reenact_core.timeline.clip_media import Probe
+from reenact_core.timeline.clip_media import Probe, image_path
 from reenact_core.timeline.describe import shot_table
 from reenact_core.timeline.plan import FaceChoice, Plan, Refused, Shot
 from reenact_core.timeline.read import Edit, make_plan, read_timeline
@@ -149,7 +149,7 @@ def _planned(work: Work, roots: Roots) -> tuple[Edit, Settings, Plan]:
     timeline, out = Path(work["timeline"]), work["out"]
     if not roots.hold(timeline):  # it may be another file than when it was submitted
         raise ProtocolError("E_PATH", f"{timeline} is outside the folders that may be used")
-    edit = read_timeline(timeline, work=None if out is None else Path(out))
+    edit = read_timeline(timeline, work=None if out is None else Path(out), allowed=roots.hold)
     settings = settings_of(work["options"], edit.settings)
     request = _request(work["options"], settings, roots)
     plan = make_plan(edit, request, probe=_inside(roots))
@@ -181,7 +181,8 @@ def _inside(roots: Roots) -> Probe:
     """A look at media files that sees nothing outside the roots."""
 
     def look(path: Path, *, first_number: int | None = None, number_step: int = 1) -> Any:
-        if not roots.hold(path.parent if first_number is not None else path):
+        first = path if first_number is None else image_path(path, first_number)
+        if not roots.hold(first):
             raise MediaError(f"{path} is outside the folders that this server may use")
         return probe(path, first_number=first_number, number_step=number_step)
 

@@ -8,17 +8,26 @@ from urllib.parse import unquote, urlsplit
 
 from reenact_bridge.errors import ProtocolError
 
+MOST_LINKS = 40
+"""Links of one path that are followed, as many as Linux follows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Roots:
-    """The allowed folders, absolute, links resolved."""
+    """The allowed folders."""
 
     folders: tuple[Path, ...]
+    """As they were named, absolute."""
+    _real: dict[tuple[str, ...], tuple[str, ...]]
+    """The parts of each folder's path, and those of the place that it is, links resolved; of such a
+    place the same."""
 
     @classmethod
     def of(cls, folders: Sequence[Path]) -> "Roots":
         """The roots that these folders are."""
-        return cls(tuple(Path(os.path.realpath(folder)) for folder in folders))
+        named = tuple(Path(os.path.abspath(folder)) for folder in folders)
+        real = {folder.parts: Path(os.path.realpath(folder)).parts for folder in named}
+        return cls(named, {**real, **{parts: parts for parts in real.values()}})
 
     def find(self, written: str, what: str) -> Path:
         """The place of an absolute path or `file:` URL, links resolved; it need not exist.
@@ -30,8 +39,8 @@ class Roots:
         path = Path(_local(written, what))
         if not path.is_absolute():
             raise ProtocolError("E_PATH", f"{what}: {written} is not an absolute path", what=what)
-        real = Path(os.path.realpath(path))
-        if not self.hold(real):
+        real = self.resolved(path)
+        if real is None:
             raise ProtocolError(
                 "E_PATH",
                 f"{what}: {written} is outside the folders that this server may use",
@@ -41,8 +50,49 @@ class Roots:
 
     def hold(self, path: Path) -> bool:
         """Whether a path, links resolved, lies in one of the folders."""
-        real = Path(os.path.realpath(path))
-        return any(real.is_relative_to(folder) for folder in self.folders)
+        return self.resolved(path) is not None
+
+    def resolved(self, path: Path) -> Path | None:
+        """A path with its links followed as far as they stay inside; None: it leads out.
+
+        Nothing outside is looked at, so that what is there and where links there lead changes
+        neither the answer nor its time. A link outside that leads back in leads out.
+        """
+        path = path if path.is_absolute() else Path.cwd() / path
+        place: tuple[str, ...] = path.parts[:1]
+        left = list(reversed(path.parts[1:]))
+        links = 0
+        while left:
+            part = left.pop()
+            if part == "..":
+                place = place[: max(1, len(place) - 1)]
+                continue
+            place = (*place, part)
+            place = self._real.get(place, place)
+            target = _target(place) if self._below(place) else None
+            if target is None:
+                continue
+            links += 1
+            if links > MOST_LINKS:
+                return None
+            place = target.parts[:1] if target.is_absolute() else place[:-1]
+            left += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+        return Path(*place) if place in self._real or self._below(place) else None
+
+    def _below(self, place: tuple[str, ...]) -> bool:
+        """Whether a place lies in one of the folders."""
+        return any(
+            len(place) > len(folder) and place[: len(folder)] == folder
+            for folder in self._real.values()
+        )
+
+
+def _target(place: tuple[str, ...]) -> Path | None:
+    """Where a link leads; None where there is no link."""
+    try:
+        return Path(os.readlink(os.path.join(*place)))
+    except OSError:
+        return None
 
 
 def _local(written: str, what: str) -> str:

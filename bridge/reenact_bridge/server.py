@@ -33,6 +33,7 @@ from reenact_bridge.limits import Limits
 from reenact_bridge.live_desk import Call, LiveDesk
 from reenact_bridge.mailbox import Mailbox
 from reenact_bridge.previews import Previews
+from reenact_bridge.publisher import Publisher
 from reenact_bridge.reception import WRITES, Orders, Reception
 from reenact_bridge.regions import map_region, sweep
 from reenact_bridge.renderers import Renderers
@@ -94,11 +95,12 @@ class Server:
         context: zmq.Context[Any],
         endpoints: dict[str, str],
         sockets: dict[str, Any],
+        publisher: Publisher,
         allowed: AllowList | None,
     ) -> None:
         self.settings, self.endpoints = settings, endpoints
         self.instance = new_instance()
-        self._sockets, self._allowed = sockets, allowed
+        self._sockets, self._publisher, self._allowed = sockets, publisher, allowed
         self._mail = {"request": Mailbox(), "control": Mailbox()}
         self._stopping = False
         self._fault: Exception | None = None
@@ -154,15 +156,22 @@ class Server:
             sockets, endpoints = dict[str, Any](), dict[str, str]()
             stack.callback(lambda: [socket.close(200) for socket in sockets.values()])
             limits = settings.limits
-            for name, kind, place, most, high in (
-                ("request", zmq.ROUTER, bound.request, limits.message_bytes, REQUEST_HIGH_WATER),
-                ("control", zmq.ROUTER, bound.control, limits.control_bytes, CONTROL_HIGH_WATER),
-                ("events", zmq.XPUB, bound.events, limits.control_bytes, EVENTS_HIGH_WATER),
+            for name, place, most, high in (
+                ("request", bound.request, limits.message_bytes, REQUEST_HIGH_WATER),
+                ("control", bound.control, limits.control_bytes, CONTROL_HIGH_WATER),
             ):
                 sockets[name], endpoints[name] = open_socket(
-                    context, kind, place, keys, most_bytes=most, high_water=high
+                    context, zmq.ROUTER, place, keys, most_bytes=most, high_water=high
                 )
-            server = cls(settings, context, endpoints, sockets, allowed)
+
+            def events_at(place: str) -> tuple[Any, str]:
+                most, high = limits.control_bytes, EVENTS_HIGH_WATER
+                return open_socket(context, zmq.XPUB, place, keys, most_bytes=most, high_water=high)
+
+            publisher = Publisher(events_at, bound.events, allowed)
+            stack.callback(lambda: publisher.close(200))
+            endpoints["events"] = publisher.endpoint
+            server = cls(settings, context, endpoints, sockets, publisher, allowed)
             stack.callback(server.close)
             public = None if keys is None else keys.public
             stack.enter_context(
@@ -180,15 +189,20 @@ class Server:
         self._clerk.start()
         self._control.start()
         mail, poller = self._mail["request"], zmq.Poller()
-        for key in (self._sockets["request"], self._sockets["events"], mail.fd):
+        events = self._publisher.socket
+        for key in (self._sockets["request"], events, mail.fd):
             poller.register(key, zmq.POLLIN)
         next_tick = time.monotonic()
         while not self._stopping:
+            if events is not self._publisher.socket:
+                poller.unregister(events)
+                events = self._publisher.socket
+                poller.register(events, zmq.POLLIN)
             found = dict(poller.poll(TICK_MS))
             if mail.fd in found:
                 self._read_mail()
-            if self._sockets["events"] in found:
-                self._subscriptions()
+            if events in found and events is self._publisher.socket:
+                self._publisher.receive(self._store)
             if self._sockets["request"] in found:
                 self._receive("request")
             if time.monotonic() >= next_tick:
@@ -219,7 +233,7 @@ class Server:
     def _read_mail(self) -> None:
         for kind, *values in self._mail["request"].take():
             if kind == "event":
-                self._publish(values[0])
+                self._publisher.publish(values[0])
             elif kind == "answer":
                 send(self._sockets["request"], values[0])
             elif kind == "live":
@@ -233,6 +247,7 @@ class Server:
                 self._stopping = self._stopping or not values[0]
 
     def _tick(self) -> None:
+        self._publisher.judge_anew()
         self._desk.tick()
         self._front.tick()
         self._reception.load = self._desk.load
@@ -339,37 +354,6 @@ class Server:
                 mapped.close()
         frames = _reply(call.caller.identity, call.header, told, buffers)
         send(self._sockets["request"], frames)
-
-    def _publish(self, event: dict[str, Any]) -> None:
-        topic = f"job.{event['job']}.".encode()
-        send(self._sockets["events"], [topic, *pack("event", None, event)])
-
-    def _subscriptions(self) -> None:
-        """Let clients hear of jobs that are theirs, and of no others."""
-        socket = self._sockets["events"]
-        for _ in range(BURST):
-            try:
-                frame = socket.recv(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
-                return
-            wish, topic = frame.bytes[:1], frame.bytes[1:]
-            if wish == b"\x01" and self._may_hear(frame, topic):
-                socket.setsockopt(zmq.SUBSCRIBE, topic)
-            elif wish == b"\x00":
-                socket.setsockopt(zmq.UNSUBSCRIBE, topic)
-
-    def _may_hear(self, frame: Any, topic: bytes) -> bool:
-        try:
-            visitor = visitor_of(frame, self._allowed)
-        except ProtocolError:
-            return False
-        if visitor.role == "admin":
-            return len(topic) <= 64
-        parts = topic.decode("ascii", "replace").split(".")
-        if len(parts) != 3 or parts[0] != "job" or parts[2] or visitor.role == "viewer":
-            return False
-        job = self._store.job(parts[1])
-        return job is not None and Caller(b"", visitor).owns(job)
 
 
 def _reply(

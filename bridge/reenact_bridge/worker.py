@@ -48,7 +48,7 @@ class Worker:
         from reenact_bridge.live_calls import LiveCalls  # torch: slow, after the reader listens
         from reenact_bridge.warm import Warm
 
-        roots = Roots(tuple(Path(folder) for folder in start["roots"]))
+        roots = Roots.of([Path(folder) for folder in start["roots"]])
         warm = Warm(start["device"], roots)
         calls = LiveCalls(warm)
         self._say({"is": "ready"})

@@ -182,3 +182,41 @@ def test_keygen_writes_a_private_file_once(
     assert "secret" not in told and place.stat().st_mode & 0o077 == 0
     assert run(["keygen", "-o", str(place)]) == 4
     assert "locked out" in capsys.readouterr().err
+
+
+def test_who_is_taken_off_the_list_hears_no_more_events(
+    server: Served, keys: dict[str, Key]
+) -> None:
+    place = server.folder / "allow.toml"
+    try:
+        with (
+            Raw(server.connection_file, raw_keys(keys["root"])) as admin,
+            Raw(server.connection_file, raw_keys(keys["eve"])) as eve,
+            Raw(server.connection_file, raw_keys(keys["anna"])) as anna,
+        ):
+            admin.events.setsockopt(zmq.SUBSCRIBE, b"job.")
+            _until_heard(server, anna, [admin])
+            write_list(place, keys, without="root")
+            _submit_and_subscribe(server, anna, eve, 1000)
+            assert admin.hear(2.0) is None
+            _until_heard(server, anna, [anna])  # who stays hears on
+            assert admin.hear(0.5) is None
+    finally:
+        write_list(place, keys)
+
+
+def _until_heard(server: Served, anna: Raw, listeners: list[Raw]) -> None:
+    """Have jobs fail until all listeners have heard of one, and everything was heard."""
+    for number in range(60):
+        _submit_and_subscribe(server, anna, anna, 2000 + number + time.monotonic_ns())
+        heard = [_drained(listener) for listener in listeners]
+        if all(heard):
+            return
+    raise AssertionError("not heard")
+
+
+def _drained(listener: Raw) -> bool:
+    heard = False
+    while listener.hear(0.5) is not None:
+        heard = True
+    return heard

@@ -174,7 +174,7 @@ def timecode_frames(timecode: str, rate: Fraction) -> int | None:
 
 def _file(clip: Any, reference: Any, places: Places, probe: Probe) -> ClipMedia:
     path = locate(reference.target_url, places)
-    _check_there(path)
+    _check_there(path, places)
     facts = probe(path)
     clock = counting_rate(clip, reference, facts.rate)
     stamp = timecode_frames(facts.timecode, facts.rate) if facts.timecode else None
@@ -206,7 +206,7 @@ def _sequence(reference: Any, places: Places, probe: Probe) -> ClipMedia:
             f"its image sequence has step {step} and start frame {first}; mend them"
         )
     path = sequence_pattern(reference, places)
-    _check_there(image_path(path, first))
+    _check_there(image_path(path, first), places)
     facts = probe(path, first_number=first, number_step=step)
     rate = exact_rate(reference.rate) / step
     return ClipMedia(
@@ -240,7 +240,7 @@ def sequence_pattern(reference: Any, places: Places) -> Path:
     pattern = locate(base or ".", places) / (
         f"{prefix}%0{padding}d{suffix}" if padding > 0 else f"{prefix}%d{suffix}"
     )
-    if is_relative(base):
+    if places.allowed is None and is_relative(base):
         check_inside(image_path(pattern, reference.start_frame), base + prefix, places)
     return pattern
 
@@ -256,7 +256,8 @@ def _declared(reference: Any) -> Span | None:
     return span_of(available) if available is not None else None
 
 
-def _check_there(path: Path) -> None:
+def _check_there(path: Path, places: Places) -> None:
+    places.check(path, str(path))
     if not os.path.exists(path):
         raise TimelineError(f"its media {path} is missing; put the file back, or relink the clip")
     if path.is_dir():

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -21,6 +21,22 @@ class Places:
     """Relative paths start here."""
     roots: tuple[Path, ...] = ()
     """Besides `folder`, relative paths may lead here."""
+    allowed: Callable[[Path], bool] | None = None
+    """Where given, it alone says what may be looked at, absolute paths too. Of anything else not
+    even is told whether it is there."""
+
+    def exists(self, path: Path) -> bool:
+        """Whether a file or folder is there and may be looked at."""
+        return (self.allowed is None or self.allowed(path)) and os.path.exists(path)
+
+    def check(self, path: Path, written: str) -> None:
+        """Refuse a path that may not be looked at; `written` is how the timeline names it.
+
+        Raises:
+            TimelineError: it may not.
+        """
+        if self.allowed is not None and not self.allowed(path):
+            raise TimelineError(f"{written} is outside the folders that may be used")
 
 
 def locate(url: str, places: Places) -> Path:
@@ -33,8 +49,9 @@ def locate(url: str, places: Places) -> Path:
     Raises:
         TimelineError: no local path, a Windows path elsewhere, or a path that leaves its folder.
     """
-    path = place_of(url, places.folder)
-    if is_relative(url):
+    path = place_of(url, places.folder, places.exists)
+    places.check(path, url)
+    if places.allowed is None and is_relative(url):
         check_inside(path, url, places)
     return path
 
@@ -44,11 +61,11 @@ def is_relative(url: str) -> bool:
     return not re.match(r"/|file:/|[A-Za-z][A-Za-z0-9+.-]*:[\\/]|\\\\", url, re.IGNORECASE)
 
 
-def place_of(url: str, folder: Path) -> Path:
+def place_of(url: str, folder: Path, exists: Callable[[Path], bool] = os.path.exists) -> Path:
     """The same without a look at where it leads; for what is written, not for what is read."""
     readings = dict.fromkeys(_readings(url, _local(url)))
     paths = [folder / reading for reading in readings]
-    return next((path for path in paths if os.path.exists(path)), paths[0])
+    return next((path for path in paths if exists(path)), paths[0])
 
 
 def check_inside(path: Path, written: str, places: Places) -> None:

@@ -3,7 +3,7 @@
 import atexit
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,8 @@ class Edit:
     """Relative paths of media start here."""
     notes: tuple[str, ...] = ()
     """What a user should know about the reading, a sentence each."""
+    allowed: Callable[[Path], bool] | None = None
+    """Which files may be looked at; None: any."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -55,11 +57,14 @@ class Edit:
         return settings if isinstance(settings, dict) else {}
 
 
-def read_timeline(path: Path, *, work: Path | None = None) -> Edit:
+def read_timeline(
+    path: Path, *, work: Path | None = None, allowed: Callable[[Path], bool] | None = None
+) -> Edit:
     """Read a timeline of any format that OpenTimelineIO has an adapter for.
 
     The media of an `.otioz` bundle are unpacked under `work` (`work/media/...`; None: a folder
     that is removed when the program ends). A collection that holds one timeline is that timeline.
+    `allowed` says which files may be looked at, now and when the plan is made; None: any.
 
     Raises:
         TimelineError: no such file, not a timeline, several timelines, a missing adapter, or
@@ -71,11 +76,12 @@ def read_timeline(path: Path, *, work: Path | None = None) -> Edit:
         raise TimelineError(f"{path}: no such file")
     suffix = path.suffix.lower().lstrip(".")
     try:
-        found, folder, notes = _open(path, suffix, work)
+        found, folder, notes = _open(path, suffix, work, Places(path.parent, allowed=allowed))
     except OSError as error:
         raise TimelineError(f"{path}: cannot be read ({error.strerror})") from error
     timeline = _only_timeline(found, path)
-    return Edit(timeline, path, _media_folder(timeline, folder), notes)
+    media_folder = _media_folder(timeline, Places(folder, allowed=allowed))
+    return Edit(timeline, path, media_folder, notes, allowed)
 
 
 def make_plan(edit: Edit, request: Request, *, probe: Probe | None = None) -> Plan:
@@ -118,7 +124,7 @@ class _Desk:
 
     @property
     def places(self) -> Places:
-        return Places(self.edit.folder, self.request.roots)
+        return Places(self.edit.folder, self.request.roots, self.edit.allowed)
 
     def length_of(self, clip: Any) -> Span | None:
         """All of a clip's media, for clips that the timeline gives no range."""
@@ -173,9 +179,11 @@ def _without_hidden_twins(chosen: list[Chosen]) -> Iterator[Chosen]:
     yield from (item for item, hide in zip(chosen, hidden, strict=True) if not hide)
 
 
-def _open(path: Path, suffix: str, work: Path | None) -> tuple[Any, Path, tuple[str, ...]]:
+def _open(
+    path: Path, suffix: str, work: Path | None, places: Places
+) -> tuple[Any, Path, tuple[str, ...]]:
     if suffix == "otiod" and path.is_dir():
-        return parse(_content(path), path), path, ()
+        return parse(_content(path, places), path), path, ()
     if path.is_dir():
         raise TimelineError(f"{path}: is a folder, not a timeline; name the file in it")
     if suffix == "otio":
@@ -188,8 +196,9 @@ def _open(path: Path, suffix: str, work: Path | None) -> tuple[Any, Path, tuple[
     raise TimelineError(f"{path}: not a timeline by its name; known are {known_suffixes()}")
 
 
-def _content(bundle: Path) -> bytes:
+def _content(bundle: Path, places: Places) -> bytes:
     content = bundle / CONTENT
+    places.check(content, str(content))
     if not content.is_file():
         raise TimelineError(f"{bundle}: no timeline bundle, it holds no {CONTENT}")
     return content.read_bytes()
@@ -223,17 +232,17 @@ def _kind(found: Any) -> str:
     return "other JSON"
 
 
-def _media_folder(timeline: Any, folder: Path) -> Path:
+def _media_folder(timeline: Any, places: Places) -> Path:
     """Where relative media are: our output remembers it for media of the timeline it came from."""
     table = ours(timeline)
     url = table.get(MEDIA_ROOT) if isinstance(table, dict) else None
     if not isinstance(url, str):
-        return folder
+        return places.folder
     try:
-        root = locate(url, Places(folder))
+        root = locate(url, places)
     except ReenactError:
-        return folder
-    return root if root.is_dir() else folder
+        return places.folder
+    return root if root.is_dir() else places.folder
 
 
 def _check_request(request: Request) -> None:
