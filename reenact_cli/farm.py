@@ -324,15 +324,20 @@ def submit_command(
 
 @command.command("status")
 @_JOB
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 though units have failed.")
 @output_options
-def status_command(output: Output, job: Path) -> None:
-    """How far a job is, from its files alone.
+@click.pass_context
+def status_command(ctx: click.Context, /, output: Output, job: Path, exit_zero: bool) -> None:
+    """How far a job is, from its files alone; names the log of what runs, failed or was killed.
+
+    The exit status is 3 where a unit has failed.
 
     \b
     Example:
       reenact farm status /mnt/jobs/cut
     """
     from reenact_cli.farm_text import status_lines, status_table
+    from reenact_cli.run_text import SOME_FAILED
     from reenact_core.farm.job_folder import JobFolder
     from reenact_core.farm.plan import read_plan
     from reenact_core.farm.survey import survey
@@ -340,6 +345,8 @@ def status_command(output: Output, job: Path) -> None:
     plan = read_plan(job, any_version=True)
     table = status_table(plan, survey(JobFolder(job.absolute()), plan).look())
     print_result(table, status_lines(table), as_json=output.as_json)
+    if table["failed"] and not exit_zero:
+        ctx.exit(SOME_FAILED)
 
 
 @command.command("simulate")

@@ -15,14 +15,24 @@ Table = dict[str, Any]
 """An event as JSON."""
 _SECONDS = 0.5
 """Lines of progress come no closer than this."""
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+
+
+SHARES = {
+    "track": {"track": (0.0, 1.0)},
+    "move": {"track": (0.0, 0.05), "cut": (0.05, 0.15), "move": (0.15, 1.0)},
+    "render": {"paste": (0.0, 1.0)},
+}
+"""Where each stage of a kind of unit begins and ends, roughly, as parts of the unit."""
 
 
 def units_shown(
     events: Iterable[Table], count: int, style: ProgressStyle, *, openjd: bool
 ) -> Iterator[Table]:
-    """The events of so many units, each shown as it passes; 0: nobody knows how many."""
+    """The events of so many units, each shown as it passes."""
+    events = _with_shares(events, max(1, count))
     if openjd:
-        yield from _OpenJobLines(count).through(events)
+        yield from _openjd_lines(events)
     elif style == "json":
         yield from _json_lines(events)
     elif style == "tqdm" or (style == "auto" and sys.stderr.isatty()):
@@ -31,11 +41,35 @@ def units_shown(
         yield from events
 
 
+def _with_shares(events: Iterable[Table], count: int) -> Iterator[Table]:
+    """The events with the `share` of all units that has passed, which never falls.
+
+    A unit may begin anew, and may read two files one after the other in one stage.
+    """
+    passed, share = 0, 0.0
+    for table in events:
+        if table["event"] == "progress":
+            reached = passed + _share_of(table)
+        else:
+            passed += 1
+            reached = passed
+        share = max(share, min(1.0, reached / count))
+        yield {**table, "share": round(share, 4)}
+
+
+def _share_of(table: Table) -> float:
+    """How much of its own unit has passed."""
+    spans = SHARES.get(table["kind"], {})
+    start, end = spans.get(table["stage"], (0.0, 0.0))
+    part: float = table["done"] / max(1, table["total"])
+    return start + (end - start) * min(1.0, part)
+
+
 def event_table(event: "UnitEvent") -> dict[str, Any]:
     """An event as JSON."""
     from reenact_core.farm.worker import UnitDone, UnitProgress
 
-    unit = {"unit": event.unit.id}
+    unit = {"unit": event.unit.id, "kind": event.unit.kind}
     if isinstance(event, UnitProgress):
         counts = {"stage": event.stage, "done": event.done, "total": event.total}
         return {"event": "progress", **unit, **counts}
@@ -59,45 +93,31 @@ def _json_lines(events: Iterable[Table]) -> Iterator[Table]:
 def _bar(events: Iterable[Table]) -> Iterator[Table]:
     from tqdm import tqdm
 
-    with tqdm(file=sys.stderr, leave=False) as bar:
+    with tqdm(total=1.0, bar_format=_BAR, file=sys.stderr, leave=False) as bar:
         for table in events:
             if table["event"] == "progress":
                 bar.set_description_str(f"{table['unit']} {table['stage']}", refresh=False)
-                bar.total = table["total"]
-                bar.n = table["done"]
-                bar.update(0)
             elif table["event"] == "unit_failed":
                 bar.write(f"{table['unit']}: {table['error']['message']}", file=sys.stderr)
+            bar.update(table["share"] - bar.n)
             yield table
 
 
-class _OpenJobLines:
+def _openjd_lines(events: Iterable[Table]) -> Iterator[Table]:
     """`openjd_progress`, `openjd_status` and `openjd_fail`."""
-
-    def __init__(self, count: int) -> None:
-        self.count, self.passed, self.last = max(1, count), 0, 0.0
-
-    def through(self, events: Iterable[Table]) -> Iterator[Table]:
-        """The events, told of."""
-        for table in events:
+    last = 0.0
+    for table in events:
+        now = time.monotonic()
+        if table["event"] != "progress" or now - last >= _SECONDS:
+            last = now
+            _tell("progress", f"{100 * table['share']:.1f}")
             if table["event"] == "progress":
-                self._progress(table)
+                _tell("status", "{unit}: {stage} {done} of {total}".format(**table))
             elif table["event"] == "unit_done":
-                self.passed += 1
-                _tell("progress", f"{100 * min(1.0, self.passed / self.count):.1f}")
                 _tell("status", f"{table['unit']} is done")
             else:
                 _tell("fail", f"{table['unit']}: {table['error']['message']}")
-            yield table
-
-    def _progress(self, table: dict[str, Any]) -> None:
-        now = time.monotonic()
-        if now - self.last < _SECONDS:
-            return
-        self.last = now
-        share = (self.passed + table["done"] / max(1, table["total"])) / self.count
-        _tell("progress", f"{100 * min(1.0, share):.1f}")
-        _tell("status", f"{table['unit']}: {table['stage']} {table['done']} of {table['total']}")
+        yield table
 
 
 def _tell(kind: str, text: str) -> None:

@@ -63,9 +63,11 @@ def run_workers(given: Submission, style: ProgressStyle) -> None:
     forget_passing(JobFolder(given.job.absolute()))
     with Stop().listening() as stop, ticking("units", style) as tell:
         run = _local(given, plan, stop) if given.engine == "local" else _ray(given, plan, stop)
+        most = 0  # a unit whose files are gone is taken back, and progress is not
         with closing(run) as looks:
             for board in looks:
-                tell(len(board.done), board.total)
+                most = max(most, len(board.done))
+                tell(most, board.total)
         if stop():
             raise KeyboardInterrupt
 

@@ -12,16 +12,18 @@ if TYPE_CHECKING:
     from reenact_core.farm.survey import UnitState
 
 STATES = ("done", "running", "ready", "waiting", "failed")
+ATTEMPTS = ("done", "running", "failed", "stopped", "killed")
 MOST_SHOTS = 40
 """Shots that the table for people lists; those with something to tell come first."""
 
 
 def status_table(plan: "FarmPlan", states: "Sequence[UnitState]") -> dict[str, Any]:
     """The state of a job as plain values, for JSON."""
-    from reenact_core.farm.survey import summarise
+    from reenact_core.farm.survey import costs, summarise
 
     total = summarise(list(states))
     counts = Counter[str](one.state for one in states)
+    tries = Counter[str](one.outcome_of(attempt) for one in states for attempt in one.attempts)
     left = total.seconds_left
     return {
         "job": plan.job,
@@ -31,11 +33,25 @@ def status_table(plan: "FarmPlan", states: "Sequence[UnitState]") -> dict[str, A
         "workers": total.workers,
         "seconds_spent": round(total.core_seconds, 1),
         "seconds_left": None if left is None else round(left, 1),
+        "cost": {
+            kind: {
+                "units": cost.units,
+                "seconds": round(cost.seconds, 1),
+                "lost_seconds": round(cost.lost_seconds, 1),
+            }
+            for kind, cost in costs(states).items()
+        },
+        "attempts": {outcome: tries[outcome] for outcome in ATTEMPTS},
         "shots": _shots(plan, states),
         "running": [
-            {"unit": one.unit.id, "worker": one.worker} for one in states if one.state == "running"
+            {"unit": one.unit.id, "worker": one.worker, **_tries(one)}
+            for one in states
+            if one.state == "running"
         ],
         "failed": [_failure(one) for one in states if one.state == "failed"],
+        "killed": [
+            {"unit": one.unit.id, "state": one.state, **_tries(one)} for one in states if one.killed
+        ],
         "refused": [{"clip": item.clip_name, "reason": item.reason} for item in plan.refused],
     }
 
@@ -59,16 +75,23 @@ def _failure(one: "UnitState") -> dict[str, Any]:
         "code": failure.code,
         "message": failure.message,
         "exit": failure.exit,
-        "attempts": failure.attempts,
         "will_retry": one.may_retry,
+        **_tries(one),
+        "attempts": max(failure.attempts, len(one.attempts)),
     }
+
+
+def _tries(one: "UnitState") -> dict[str, Any]:
+    """How often a unit was tried, and what the last attempt has written down."""
+    log = None if one.log is None else str(one.log.path)
+    return {"attempts": len(one.attempts), "killed": one.killed, "log": log}
 
 
 def status_lines(table: dict[str, Any]) -> Iterator[str]:
     """The same for people."""
     counts = ", ".join(f"{table['units'][state]} {state}" for state in STATES)
     yield f"{table['timeline']}: {100 * table['done_share']:.0f} % done; units: {counts}"
-    yield f"spent {_duration(table['seconds_spent'])} of work{_left(table)}"
+    yield f"spent {_duration(table['seconds_spent'])} of work{_lost(table)}{_left(table)}"
     shots = sorted(table["shots"], key=lambda row: (-row["failed"], -row["running"], row["shot"]))
     rows = [
         (row["shot"], *(str(row[state] or "-") for state in STATES)) for row in shots[:MOST_SHOTS]
@@ -77,12 +100,33 @@ def status_lines(table: dict[str, Any]) -> Iterator[str]:
         yield from columns([("shot", *STATES), *rows])
     if len(shots) > MOST_SHOTS:
         yield f"  and {len(shots) - MOST_SHOTS} shots more; --json lists all"
-    yield from (f"running {one['unit']} on {one['worker']}" for one in table["running"])
+    for one in table["running"]:
+        yield f"running {one['unit']} on {one['worker']}"
+        yield from _log_line(one)
     for one in table["failed"]:
         tries = "1 attempt" if one["attempts"] == 1 else f"{one['attempts']} attempts"
-        again = "will be tried again" if one["will_retry"] else tries
-        yield f"failed  {one['unit']} ({one['code']}, {again}): {one['message']}"
+        again = "; will be tried again" if one["will_retry"] else ""
+        yield f"failed  {one['unit']} ({one['code']}, {tries}{again}): {one['message']}"
+        yield from _log_line(one)
+    for one in table["killed"]:
+        if one["state"] != "done":
+            yield f"killed  {one['unit']}: {one['killed']} of {one['attempts']} attempts"
+            yield from _log_line(one)
     yield from (f"refused {item['reason']}" for item in table["refused"])
+
+
+def _log_line(one: dict[str, Any]) -> Iterator[str]:
+    if one["log"] is not None:
+        yield f"        log: {one['log']}"
+
+
+def _lost(table: dict[str, Any]) -> str:
+    """What came to nothing, where something did."""
+    seconds = sum(cost["lost_seconds"] for cost in table["cost"].values())
+    tries = [f"{table['attempts'][one]} {one}" for one in ATTEMPTS[2:] if table["attempts"][one]]
+    if not tries:
+        return ""
+    return f", and {_duration(seconds)} on attempts that came to nothing ({', '.join(tries)})"
 
 
 def simulated_table(

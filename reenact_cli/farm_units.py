@@ -26,14 +26,21 @@ class Asked:
 
 
 def tables_of(asked: Asked, stopped: Callable[[], bool]) -> tuple[int, Tables]:
-    """How many units there are at least, and their events.
+    """How many units there are to do, and their events.
 
     Raises:
         ReenactError: as `desk_at`, here or when the events are asked for.
     """
-    if not asked.units:
-        return 0, _here(asked, stopped)
-    return sum(map(_count, asked.units)), _warm_or_here(asked, stopped)
+    if asked.units:
+        return sum(map(_count, asked.units)), _warm_or_here(asked, stopped)
+    from reenact_core.farm.all_units import run_all
+    from reenact_core.farm.board import Board, look
+
+    desk = desk_at(asked.job, asked.device, asked.path_map)
+    board = Board(desk.plan)
+    look(board, desk.folder)
+    run = run_all(desk, stopped=stopped, steal_after=asked.steal_after)
+    return board.total - len(board.done), _tables(run)
 
 
 def _warm_or_here(asked: Asked, stopped: Callable[[], bool]) -> Tables:
@@ -50,16 +57,11 @@ def _warm_or_here(asked: Asked, stopped: Callable[[], bool]) -> Tables:
 
 
 def _here(asked: Asked, stopped: Callable[[], bool]) -> Tables:
-    from reenact_core.farm.all_units import run_all
     from reenact_core.farm.worker import named_units, run_units
 
     desk = desk_at(asked.job, asked.device, asked.path_map)
-    run: Generator[UnitEvent, None, int]
-    if asked.units:
-        chosen = named_units(desk.plan, asked.units)
-        run = run_units(chosen, desk, stopped=stopped, steal_after=asked.steal_after)
-    else:
-        run = run_all(desk, stopped=stopped, steal_after=asked.steal_after)
+    units = named_units(desk.plan, asked.units)
+    run = run_units(units, desk, stopped=stopped, steal_after=asked.steal_after)
     return (yield from _tables(run))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import opentimelineio as otio
 import pytest
 
+from reenact_cli.farm_show import units_shown
 from reenact_cli.main import run
 from tests.chance import write_chance
 from tests.cli.process import reenact
@@ -106,6 +107,29 @@ def test_a_folder_without_a_plan_is_told(
     assert "plan.json: cannot be read" in told["error"]["message"]
 
 
+def test_progress_never_runs_backwards(capsys: pytest.CaptureFixture[str]) -> None:
+    """A unit has stages, may read two files in one, and may begin anew."""
+    track, move = {"unit": "s.track", "kind": "track"}, {"unit": "s.move", "kind": "move"}
+    steps = [
+        *((track, "track", done) for done in (0, 5, 10, 0, 10)),
+        *((move, "wait", 0), (move, "cut", 10), (move, "move", 1), (move, "move", 9)),
+        *((move, "cut", 2), (move, "move", 10)),
+    ]
+    events: list[dict[str, Any]] = [
+        {"event": "progress", **unit, "stage": stage, "done": done, "total": 10}
+        for unit, stage, done in steps
+    ]
+    events.insert(5, {"event": "unit_done", **track, "kept": False})
+    events.append({"event": "unit_done", **move, "kept": False})
+    shares = [table["share"] for table in units_shown(events, 2, "none", openjd=False)]
+    assert shares == sorted(shares) and (shares[1], shares[-1]) == (0.25, 1.0)
+    assert len(set(shares)) > 6
+    list(units_shown(events, 2, "none", openjd=True))
+    lines = capsys.readouterr().out.splitlines()
+    said = [float(line.split()[1]) for line in lines if line.startswith("openjd_progress")]
+    assert said == sorted(said) and said[-1] == 100.0
+
+
 @pytest.mark.slow
 def test_the_local_engine_does_a_whole_job(asked: list[str], tmp_path: Path) -> None:
     job = str(tmp_path / "job")
@@ -147,6 +171,25 @@ def test_what_failed_before_is_told_again(
         failed = printed(capsys, 10, "farm", "run-unit", job, "--all")
         assert [one["unit"] for one in failed["units"]] == ["sh010.track"]
         assert "a.mkv" in failed["units"][0]["error"]["message"]
+    status = printed(capsys, 3, "farm", "status", job)
+    (failure,) = status["failed"]
+    assert (failure["attempts"], failure["killed"], failure["will_retry"]) == (1, 0, False)
+    assert "a.mkv" in Path(failure["log"]).read_text("utf-8")
+    assert status["attempts"] == {"done": 0, "running": 0, "failed": 1, "stopped": 0, "killed": 0}
+    assert status["cost"]["track"]["units"] == 0
+    assert printed(capsys, 0, "farm", "status", job, "--exit-zero") == status
+    assert run(["farm", "status", job]) == 3
+    assert f"log: {failure['log']}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["sh999.track", "99", "2-1", "assemble"])
+def test_a_name_of_no_unit_is_wrong_usage(
+    name: str, asked: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = str(tmp_path / "job")
+    printed(capsys, 0, "farm", "plan", *asked, "-o", job)
+    told = printed(capsys, 2, "farm", "run-unit", job, name)
+    assert told["error"]["code"] == "usage" and name in told["error"]["message"]
 
 
 def test_a_worker_stops_when_its_input_ends(asked: list[str], tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Generator
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from reenact_core.devices import Compute
 from reenact_core.engine.digest import sequence_files
@@ -19,6 +21,9 @@ from reenact_core.engine.resume import RunFolder, open_run
 from reenact_core.engine.run_record import Outcome, RunFacts
 from reenact_core.engine.timeline_run import RunResult, conclude
 from reenact_core.errors import OutputError, ReenactError, SettingsError
+from reenact_core.farm.attempts import AttemptLog, attempted
+from reenact_core.farm.board import may_retry
+from reenact_core.farm.claims import Watcher, beating, try_claim
 from reenact_core.farm.desk import Desk
 from reenact_core.farm.job_folder import JobFolder, TemporaryError
 from reenact_core.farm.moved_faces import read_summary
@@ -59,11 +64,16 @@ def out_folder(folder: JobFolder, plan: FarmPlan) -> Path:
     return folder.path / plan.out
 
 
-def assemble(desk: Desk, edit: Edit, facts: "JobFacts") -> Generator[Event, None, RunResult]:
+def assemble(
+    desk: Desk, edit: Edit, facts: "JobFacts", *, partial: bool = False
+) -> Generator[Event, None, RunResult]:
     """Join the pieces of every shot, and write the timeline that shows them and `run.json`.
 
     A shot one of whose units failed for good is an event; the others are joined. What an earlier
     call has joined is kept.
+
+    Args:
+        partial: a shot that is not done for any other reason is such an event, too
 
     Raises:
         TemporaryError: pieces are missing whose units have not failed; names them.
@@ -77,23 +87,51 @@ def assemble(desk: Desk, edit: Edit, facts: "JobFacts") -> Generator[Event, None
     out = out_folder(desk.folder, desk.plan)
     spare_inputs(plan, out)
     pieces = dict(pieces_of(desk.plan))
-    lost = {shot.shot_id: _failure_of(shot, pieces[shot.shot_id], desk) for shot in plan.shots}
-    _check_coverage(pieces, lost, desk)
+    missing = {shot_id: _missing(parts, desk) for shot_id, parts in pieces.items()}
+    failed = {shot.shot_id: _failure_of(shot, pieces[shot.shot_id], desk) for shot in plan.shots}
+    lost = {shot_id: _loss(ids, failed[shot_id]) for shot_id, ids in missing.items()}
+    waiting = {shot_id: ids for shot_id, ids in missing.items() if ids and lost[shot_id] is None}
+    if waiting and not partial:
+        _refuse(waiting, desk)
     outcomes: list[Outcome] = []
-    with open_run(out) as folder:
+    with open_run(out) as folder, _held(desk) as log:
+        began, started = time.monotonic(), _now()
         for shot in plan.shots:
-            failure = lost[shot.shot_id]
+            shot_id = shot.shot_id
             event: Outcome
-            if failure is not None:
-                event = ShotFailed(shot, UnitError(failure.message))
+            if lost[shot_id] is not None or shot_id in waiting:
+                sentence = lost[shot_id] or _undone(waiting[shot_id], failed[shot_id])
+                event = ShotFailed(shot, UnitError(sentence))
             else:
-                event = yield from _assemble_shot(shot, pieces[shot.shot_id], desk, folder, facts)
+                event = yield from _assemble_shot(shot, pieces[shot_id], desk, folder, facts)
             outcomes.append(event)
+            log.say(_told(event))
             yield event
-    relink = cast(Relink, desk.plan.options.relink)
-    result = conclude(edit, plan, out, outcomes, facts.run_facts(desk), relink)
-    _record(desk)
+        relink = cast(Relink, desk.plan.options.relink)
+        result = conclude(edit, plan, out, outcomes, facts.run_facts(desk), relink)
+        if not waiting:
+            _record(desk, started, time.monotonic() - began)
+        log.end("done", f"done: {len(result.rendered)} of {len(plan.shots)} shots")
     return result
+
+
+@contextmanager
+def _held(desk: Desk) -> Iterator[AttemptLog]:
+    """The assembly's claim and its log; the results' folder is ours, so no one else has it."""
+    unit = desk.plan.by_id[ASSEMBLE]
+    claim = Watcher(desk.folder, steal_after=0).take_over(unit.id, desk.worker)
+    claim = claim or try_claim(desk.folder, unit.id, desk.worker)
+    with ExitStack() as stack:
+        if claim is not None:
+            stack.callback(claim.release, done=True)
+            stack.enter_context(beating(claim))
+        yield stack.enter_context(attempted(desk.folder, unit, desk.worker, "cpu"))
+
+
+def _told(event: Outcome) -> str:
+    if isinstance(event, ShotFailed):
+        return f"{event.shot.shot_id} failed: {event.error}"
+    return f"{event.rendered.shot.shot_id} is {'kept' if event.kept else 'joined'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,30 +169,42 @@ def edit_changed(plan: FarmPlan) -> bool:
 
 
 def _failure_of(shot: Shot, pieces: Pieces, desk: Desk) -> Failed | None:
-    """What keeps a shot from being done for good."""
+    """How the first unit of a shot failed that is not done."""
     known = desk.plan.by_id
     units = [known[f"{shot.shot_id}.{kind}"] for kind in ("track", "move")]
     for unit in [*units, *(unit for unit, _ in pieces)]:
         failed = read_failed(desk.folder, unit)
-        if failed is not None and not failed.temporary and read_done(desk.folder, unit) is None:
+        if failed is not None and read_done(desk.folder, unit) is None:
             return failed
     return None
 
 
-def _check_coverage(pieces: dict[str, Pieces], lost: dict[str, Failed | None], desk: Desk) -> None:
-    missing = [
-        unit.id
-        for shot_id, parts in pieces.items()
-        if lost[shot_id] is None
-        for unit, _ in parts
-        if read_done(desk.folder, unit) is None
-    ]
-    if missing:
-        named = ", ".join(missing[:8]) + (f" and {len(missing) - 8} more" if missing[8:] else "")
-        raise TemporaryError(
-            f"{desk.folder.path}: {len(missing)} pieces are missing: {named}; run their units, "
-            "then assemble again"
-        )
+def _missing(pieces: Pieces, desk: Desk) -> list[str]:
+    return [unit.id for unit, _ in pieces if read_done(desk.folder, unit) is None]
+
+
+def _loss(missing: list[str], failed: Failed | None) -> str | None:
+    """What keeps a shot from being done for good."""
+    return failed.message if missing and failed and not may_retry(failed) else None
+
+
+def _undone(missing: list[str], failed: Failed | None) -> str:
+    """Why a shot is not done yet."""
+    if failed is not None:
+        return failed.message
+    return f"{_listed(missing)}: not done; run the units of this shot, then assemble again"
+
+
+def _refuse(waiting: dict[str, list[str]], desk: Desk) -> NoReturn:
+    missing = [unit for ids in waiting.values() for unit in ids]
+    raise TemporaryError(
+        f"{desk.folder.path}: {len(missing)} pieces are missing: {_listed(missing)}; run their "
+        "units, then assemble again"
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if names[8:] else "")
 
 
 def _assemble_shot(
@@ -244,9 +294,12 @@ def _seconds(shot: Shot, pieces: Pieces, desk: Desk) -> float:
     return round(sum(record.seconds for record in records if record is not None), 3)
 
 
-def _record(desk: Desk) -> None:
+def _record(desk: Desk, started: str, seconds: float) -> None:
     unit = desk.plan.by_id[ASSEMBLE]
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    record = Done(unit.id, unit.key, desk.worker, now, now, 0.0, "cpu", ())
+    record = Done(unit.id, unit.key, desk.worker, started, _now(), round(seconds, 3), "cpu", ())
     write_record(desk.folder.done, record, desk.worker)
     forget_failure(desk.folder, unit)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

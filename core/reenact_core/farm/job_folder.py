@@ -55,6 +55,11 @@ class JobFolder:
         return self.path / "failed"
 
     @property
+    def logs(self) -> Path:
+        """Of every attempt at a unit."""
+        return self.path / "logs"
+
+    @property
     def tracks(self) -> Path:
         return self.path / "tracks"
 

@@ -2,15 +2,13 @@
 
 import types
 import typing
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-
-_MISSING = object()
 
 
 def to_plain(value: Any) -> Any:
@@ -27,25 +25,30 @@ def to_plain(value: Any) -> Any:
 def from_plain(kind: type[T], table: Any, where: str) -> T:
     """The dataclass that `to_plain` made a table of.
 
+    A key that is missing has its field's default, so that files of before the field can be read.
+
     Raises:
         ValueError: a key is missing or a value is of another type; begins with `where`.
     """
     if not isinstance(table, dict):
         raise ValueError(f"{where} must be a table, got {type(table).__name__}")
     values: dict[str, Any] = {}
-    for name, hint in _parts(typing.cast(Any, kind)):
-        given = table.get(name, _MISSING)
-        if given is _MISSING:
+    for name, hint, is_needed in _parts(typing.cast(Any, kind)):
+        if name in table:
+            values[name] = _read(hint, table[name], f"{where}.{name}")
+        elif is_needed:
             raise ValueError(f"{where} has no {name}")
-        values[name] = _read(hint, given, f"{where}.{name}")
     return kind(**values)
 
 
 @cache
-def _parts(kind: type[Any]) -> list[tuple[str, Any]]:
-    """Names and type hints of a dataclass's fields."""
+def _parts(kind: type[Any]) -> list[tuple[str, Any, bool]]:
+    """Names and type hints of a dataclass's fields, and whether they have no default."""
     hints = typing.get_type_hints(kind)
-    return [(part.name, hints[part.name]) for part in fields(kind)]
+    return [
+        (part.name, hints[part.name], part.default is MISSING and part.default_factory is MISSING)
+        for part in fields(kind)
+    ]
 
 
 def _read(hint: Any, value: Any, where: str) -> Any:

@@ -1,14 +1,15 @@
 """How far a job is, from its files alone."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from reenact_core.farm.attempts import Attempt, Outcome, read_attempts
 from reenact_core.farm.board import may_retry, read_names
 from reenact_core.farm.job_folder import JobFolder
-from reenact_core.farm.plan import FarmPlan, Unit
+from reenact_core.farm.plan import FarmPlan, Unit, UnitKind
 from reenact_core.farm.records import Done, Failed, done_name, read_done, read_failed
 
 State = Literal["done", "running", "failed", "waiting", "ready"]
@@ -24,11 +25,29 @@ class UnitState:
     """Who has it, or had it last."""
     failure: Failed | None = None
     done: Done | None = None
+    attempts: Sequence[Attempt] = ()
+    """By this plan, in order."""
 
     @property
     def may_retry(self) -> bool:
         """Whether another attempt is worth while."""
         return self.failure is not None and may_retry(self.failure)
+
+    @property
+    def log(self) -> Attempt | None:
+        """The last attempt's."""
+        return self.attempts[-1] if self.attempts else None
+
+    def outcome_of(self, attempt: Attempt) -> Outcome | Literal["running"]:
+        """What became of an attempt; one without a word is under way, or was killed."""
+        if attempt.outcome is not None:
+            return attempt.outcome
+        return "running" if self.state == "running" and attempt is self.log else "killed"
+
+    @property
+    def killed(self) -> int:
+        """How many attempts ended without a word."""
+        return sum(self.outcome_of(one) == "killed" for one in self.attempts)
 
 
 @dataclass(slots=True)
@@ -41,9 +60,10 @@ class Survey:
 
     def look(self) -> list[UnitState]:
         """Every unit's state, in the order of the plan."""
-        names = read_names(self.folder)
+        names, attempts = read_names(self.folder), read_attempts(self.folder)
         done = self._done(names.done)
-        return [self._state(unit, done, names.held, names.failed) for unit in self.plan.units]
+        states = (self._state(unit, done, names.held, names.failed) for unit in self.plan.units)
+        return [replace(one, attempts=attempts.get(done_name(one.unit), ())) for one in states]
 
     def _done(self, names: AbstractSet[str]) -> dict[str, Done]:
         records: dict[str, Done] = {}
@@ -95,6 +115,36 @@ class Summary:
     """Spent on what is done."""
     seconds_left: float | None
     """At the pace of what is done, with as many workers as now; None where nothing tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What the units of a kind have taken so far."""
+
+    units: int
+    """Done."""
+    seconds: float
+    """Of the attempts that did them."""
+    lost_seconds: float
+    """Of attempts that failed, were stopped, or were killed."""
+
+
+def costs(states: Sequence[UnitState]) -> dict[UnitKind, Cost]:
+    """What a job has taken so far, by the kind of its units."""
+    found: dict[UnitKind, Cost] = {}
+    for one in states:
+        before = found.get(one.unit.kind, Cost(0, 0.0, 0.0))
+        lost = sum(
+            attempt.seconds
+            for attempt in one.attempts
+            if one.outcome_of(attempt) in ("failed", "stopped", "killed")
+        )
+        found[one.unit.kind] = Cost(
+            before.units + (one.done is not None),
+            before.seconds + (0.0 if one.done is None else one.done.seconds),
+            before.lost_seconds + lost,
+        )
+    return found
 
 
 def summarise(states: list[UnitState]) -> Summary:

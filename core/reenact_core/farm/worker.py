@@ -1,6 +1,7 @@
 """Units done one after the other by one process: claimed, worked on, recorded."""
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -12,11 +13,12 @@ from typing import Literal
 
 from reenact_core.engine.events import Progress
 from reenact_core.engine.resume import FOLDER
-from reenact_core.errors import ReenactError, SettingsError
+from reenact_core.errors import ReenactError
+from reenact_core.farm.attempts import AttemptLog, attempted
 from reenact_core.farm.claims import STEAL_SECONDS, Claim, Watcher, beating, try_claim
 from reenact_core.farm.desk import Desk
 from reenact_core.farm.job_folder import StoppedError, TemporaryError
-from reenact_core.farm.plan import FarmPlan, Unit, UnitKind
+from reenact_core.farm.plan import ASSEMBLE, FarmPlan, Unit, UnitKind
 from reenact_core.farm.records import (
     ELSEWHERE,
     OF_ONE_SHOT,
@@ -40,6 +42,13 @@ _WORK: Mapping[UnitKind, Callable[[Unit, Desk, Path], UnitEvents]] = {
     "render": do_render,
 }
 _LOOK_SECONDS = 0.5
+
+
+class NoSuchUnitError(ReenactError):
+    """A name of no unit that a worker can do."""
+
+    code = "usage"
+    exit_status = 2
 
 
 class NeededError(TemporaryError):
@@ -84,27 +93,29 @@ def named_units(plan: FarmPlan, names: Sequence[str]) -> list[Unit]:
     """The units that ids, numbers and ranges of numbers name, in that order, each once.
 
     Raises:
-        SettingsError: there is no such unit.
+        NoSuchUnitError: there is no such unit, or it is the assembly.
     """
     known = plan.by_id
     found: dict[str, Unit] = {}
     for name in names:
         for unit in _named(name, plan.units, known):
             found[unit.id] = unit
+    if ASSEMBLE in found:
+        raise NoSuchUnitError(f"the unit {ASSEMBLE} is done by reenact farm assemble")
     return list(found.values())
 
 
 def _named(name: str, units: Sequence[Unit], known: Mapping[str, Unit]) -> Sequence[Unit]:
     if name in known:
         return [known[name]]
-    first, _, last = name.partition("-")
-    if first.isdigit() and (last or first).isdigit():
-        chosen = units[int(first) : int(last or first) + 1]
-        if len(chosen) == int(last or first) - int(first) + 1:
-            return chosen
-    raise SettingsError(
+    numbers = re.fullmatch(r"([0-9]+)(?:-([0-9]+))?", name)
+    if numbers:
+        first, last = int(numbers[1]), int(numbers[2] or numbers[1])
+        if first <= last < len(units):
+            return units[first : last + 1]
+    raise NoSuchUnitError(
         f"{name} names no unit of the plan: give an id as {units[0].id}, or a number "
-        f"from 0 to {len(units) - 1}, or FIRST-LAST"
+        f"from 0 to {len(units) - 2}, or FIRST-LAST"
     )
 
 
@@ -147,7 +158,6 @@ def run_unit(
     """
     while True:
         try:
-            _check_kind(unit)
             claim = yield from _claimed(unit, desk, watcher, stopped)
         except ReenactError as error:
             return _given_up(unit, desk, error)
@@ -194,8 +204,13 @@ def _with_claim(
     """Do a unit that is held, and let go of it; gives what went wrong."""
     done = False
     try:
-        with beating(claim):
-            wrong = yield from _work(unit, desk, stopped)
+        device = device_of(unit, desk)
+        with beating(claim), attempted(desk.folder, unit, desk.worker, device) as log:
+            wrong = yield from _work(unit, desk, stopped, log)
+            if wrong is None:
+                log.end("done", "done")
+            else:
+                log.end("failed", f"failed with status {exit_of(wrong)}: {wrong}")
         done = wrong is None
         claim.check()
     finally:
@@ -203,11 +218,6 @@ def _with_claim(
             shutil.rmtree(desk.folder.work(unit, desk.worker), ignore_errors=True)
         claim.release(done=done)
     return wrong
-
-
-def _check_kind(unit: Unit) -> None:
-    if unit.kind == "assemble":
-        raise SettingsError("the unit assemble is done by reenact farm assemble")
 
 
 def _claimed(
@@ -271,13 +281,13 @@ def _failure_at(unit: Unit, desk: Desk, known: Mapping[str, Unit]) -> Failed | N
 
 
 def _work(
-    unit: Unit, desk: Desk, stopped: Callable[[], bool]
+    unit: Unit, desk: Desk, stopped: Callable[[], bool], log: AttemptLog
 ) -> Generator[UnitProgress, None, ReenactError | None]:
     began, started = time.monotonic(), _now()
     try:
         desk.check_inputs(desk.plan.shot(unit.shot))
         scratch = _inherited(unit, desk)
-        made = yield from _watched(unit, _WORK[unit.kind](unit, desk, scratch), stopped)
+        made = yield from _watched(unit, _WORK[unit.kind](unit, desk, scratch), stopped, log)
         record = Done(
             unit.id,
             unit.key,
@@ -285,7 +295,7 @@ def _work(
             started,
             _now(),
             round(time.monotonic() - began, 3),
-            desk.tools.device if unit.gpu else "cpu",
+            device_of(unit, desk),
             tuple(file_facts(path, desk.folder.path) for path in made),
         )
         desk.folder.check()
@@ -294,6 +304,11 @@ def _work(
         return _as_ours(error)
     forget_failure(desk.folder, unit)
     return None
+
+
+def device_of(unit: Unit, desk: Desk) -> str:
+    """Where a unit is computed."""
+    return desk.tools.device if unit.gpu else "cpu"
 
 
 def _inherited(unit: Unit, desk: Desk) -> Path:
@@ -311,7 +326,7 @@ def _inherited(unit: Unit, desk: Desk) -> Path:
 
 
 def _watched(
-    unit: Unit, events: UnitEvents, stopped: Callable[[], bool]
+    unit: Unit, events: UnitEvents, stopped: Callable[[], bool], log: AttemptLog
 ) -> Generator[UnitProgress, None, list[Path]]:
     """A unit's progress; closes it between two frames when it is to stop."""
     with closing(events):
@@ -321,6 +336,7 @@ def _watched(
             except StopIteration as stop:
                 made: list[Path] = stop.value
                 return made
+            log.progress(event.stage, event.done, event.total)
             yield UnitProgress(unit, event.stage, event.done, event.total)
             if stopped():
                 raise StoppedError

@@ -16,7 +16,7 @@ from reenact_core.farm.openjd import OpenJdSettings, template
 from reenact_core.farm.plan import KINDS, FarmPlan, read_plan, write_plan
 from reenact_core.farm.planner import even_ranges, recut
 from reenact_core.farm.slurm import write_scripts
-from reenact_core.farm.worker import named_units
+from reenact_core.farm.worker import NoSuchUnitError, named_units
 from reenact_core.timeline.plan import Cast, FaceChoice, Shot, Source
 from reenact_core.timing import FrameRange
 from tests.core.farm.jobs import make_job
@@ -108,6 +108,18 @@ def test_what_is_no_plan_is_refused(text: str, tmp_path: Path) -> None:
         read_plan(tmp_path)
 
 
+def test_a_plan_of_before_a_field_is_opened(job: Path) -> None:
+    """What has a default may be missing; the rest may not."""
+    table = json.loads((job / "plan.json").read_text())
+    del table["options"]["provenance"]
+    (job / "plan.json").write_text(json.dumps(table))
+    assert read_plan(job).options.provenance
+    del table["options"]["codec"]
+    (job / "plan.json").write_text(json.dumps(table))
+    with pytest.raises(SettingsError, match=r"plan\.options has no codec; plan the job again"):
+        read_plan(job)
+
+
 def test_a_value_of_a_wrong_type_is_named(job: Path) -> None:
     table = json.loads((job / "plan.json").read_text())
     table["units"][3]["start"] = "five"
@@ -120,8 +132,11 @@ def test_units_are_named_by_id_number_and_range(job: Path) -> None:
     plan = read_plan(job)
     found = named_units(plan, ["s1.move", "0-2", "4"])
     assert [plan.units.index(unit) for unit in found] == [4, 0, 1, 2]
-    for name in ("99", "s9.move", "3-99", "-", "5-3"):
-        with pytest.raises(SettingsError, match="names no unit"):
+    for name in ("99", "s9.move", "3-99", "-", "5-3", "1-", "\u00b2", "s1"):
+        with pytest.raises(NoSuchUnitError, match="names no unit"):
+            named_units(plan, [name])
+    for name in ("assemble", "15", "0-15"):
+        with pytest.raises(NoSuchUnitError, match="reenact farm assemble"):
             named_units(plan, [name])
 
 
