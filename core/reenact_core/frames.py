@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 Samples = NDArray[Any]
@@ -34,13 +35,36 @@ class SampleLayout:
     kind: Literal["yuv", "rgb", "grey"]
     """The colour model of the first planes."""
     depth: int
-    """Bits a sample, 8 to 16; samples lie in the low bits of uint8 or uint16."""
+    """Bits a sample, 8 to 16; samples lie in the low bits of uint8 or uint16. Of floating point 16
+    or 32."""
     chroma_width_shift: int = 0
     """Chroma planes are narrower by 2 to this power (yuv only)."""
     chroma_height_shift: int = 0
     """Chroma planes are lower by 2 to this power (yuv only)."""
     has_alpha: bool = False
     """A last plane of opacity, which is never touched."""
+    floating: bool = False
+    """Samples are float16 or float32: 0 is black, 1 is white, and there is more on both sides."""
+
+    @property
+    def dtype(self) -> type[np.uint8 | np.uint16 | np.float16 | np.float32]:
+        """Of the planes."""
+        if self.floating:
+            return np.float16 if self.depth == 16 else np.float32
+        return np.uint8 if self.depth == 8 else np.uint16
+
+    @property
+    def peak(self) -> int:
+        """The highest code; of floating point what stands for white."""
+        return 1 if self.floating else (1 << self.depth) - 1
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """The lowest and the highest number that a sample can hold."""
+        if not self.floating:
+            return 0, self.peak
+        highest = float(np.finfo(np.float16 if self.depth == 16 else np.float32).max)
+        return -highest, highest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,8 +73,8 @@ class Picture:
 
     Convention:
         planes: one array a component: Y, U, V [, A], or R, G, B [, A], or Y [, A]; each (h, w),
-            uint8 (depth 8) or uint16, as decoded: no conversion has taken place. They are read-only
-            views; who wants to change samples copies the plane (`with_planes`).
+            uint8 (depth 8), uint16, float16 or float32, as decoded: no conversion has taken place.
+            They are read-only views; who wants to change samples copies the plane (`with_planes`).
     """
 
     planes: tuple[Samples, ...]

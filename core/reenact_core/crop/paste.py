@@ -194,14 +194,17 @@ def _blend(
 ) -> Picture:
     """The picture's samples moved from `before` towards `after` by mask and weight."""
     planes = list(picture.planes)
-    most = 2**picture.layout.depth - 1
+    layout = picture.layout
     for plane, share, where in _shares(picture, place):
         old: NDArray[Any] = planes[plane][where]
         change = after[plane].astype(np.float32) - before[plane].astype(np.float32)
-        moved = np.asarray(old + np.float32(weight) * share * change, dtype=np.float32)
+        # What is no number takes no part in a sum; its conversion stands for it.
+        known = np.where(np.isfinite(old), old, before[plane]) if layout.floating else old
+        moved = np.asarray(known + np.float32(weight) * share * change, dtype=np.float32)
+        new = moved if layout.floating else _rounded(moved, dither)
         changed = planes[plane].copy()
         same = (change == 0) | (share == 0)
-        changed[where] = np.where(same, old, np.clip(_rounded(moved, dither), 0, most))
+        changed[where] = np.where(same, old, np.clip(new, *layout.extent).astype(old.dtype))
         changed.flags.writeable = False
         planes[plane] = changed
     return picture.with_planes(tuple(planes))

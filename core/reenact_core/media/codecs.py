@@ -1,7 +1,6 @@
 """Which encoder, pixel format and container a shot is written with."""
 
 import io
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
@@ -12,9 +11,10 @@ import av
 from av.error import FFmpegError
 
 from reenact_core.frames import ColourSpec, SampleLayout
-from reenact_core.media.colour import guess
+from reenact_core.media.colour import guess, is_light
 from reenact_core.media.convert import colour_after
-from reenact_core.media.layouts import packing, packing_of
+from reenact_core.media.layouts import packing_of
+from reenact_core.media.nearest_format import conversion, losses, nearest_format
 from reenact_core.media.probe import MediaInfo
 
 Codec = Literal["match", "ffv1", "prores", "dnxhr", "h264", "hevc", "png", "exr"]
@@ -38,8 +38,6 @@ class EncodeSettings:
     """`copy`: packet by packet; `pcm`: decoded, where no container holds its codec."""
     tags: tuple[tuple[str, str], ...] = ()
     """Of the container, by FFmpeg's names, as `comment`."""
-    float_format: str = ""
-    """Of pictures with floating point: what those of `pixel_format` are turned into at last."""
 
     @property
     def is_sequence(self) -> bool:
@@ -85,8 +83,26 @@ _OWN_NAME = (
     "utvideo",
     "v210",
 )
+# Codecs that may stand in for another whose encoder does not take all of its samples.
+_RELATIVES = {
+    "vp9": ("av1", "hevc"),
+    "av1": ("hevc",),
+    "h264": ("hevc",),
+    "huffyuv": ("ffvhuff", "ffv1"),
+    "ffvhuff": ("ffv1",),
+    "utvideo": ("ffv1",),
+}
+# Their decoders give twelve bits, their encoders take ten; that is said, the codec stays.
+_TEN_BITS = ("prores", "dnxhd")
+_TITLES = {
+    "av1": "AV1",
+    "exr": "OpenEXR",
+    "ffv1": "FFV1",
+    "ffvhuff": "FFmpeg's HuffYUV",
+    "hevc": "HEVC",
+    "prores": "ProRes",
+}
 _STILL_SUFFIXES = {"png": ".png", "tiff": ".tif", "dpx": ".dpx", "bmp": ".bmp", "mjpeg": ".jpg"}
-_FLOATS = {"gbrp16le": "gbrpf32le", "gbrap16le": "gbrapf32le"}
 _SUFFIXES = {
     "mov": ".mov",
     "mp4": ".mp4",
@@ -121,56 +137,57 @@ def choose_codec(info: MediaInfo, codec: Codec) -> tuple[EncodeSettings, tuple[s
     """The encoder, pixel format and container for a shot of `info`, and what to tell the user.
 
     `match` is the codec, samples, quality class and container of the source where FFmpeg
-    can write them, else the nearest of higher quality. `ffv1` keeps every sample. The notes
-    name what changes: sentences without the file's name.
+    can write them, else the nearest that loses nothing of opacity, chroma and depth. `ffv1` keeps
+    every sample. The notes name what changes: sentences without the file's name.
     """
     notes: list[str] = []
-    if info.still and codec == "match":
-        codec = "prores"
-        notes.append("a still becomes a ProRes film")
     name = _matched(info, notes) if codec == "match" else codec
-    if codec == "exr":
+    if name == "exr":
         return _float_pictures(info, notes), tuple(notes)
     if codec == "png" or (info.numbers and name in _STILL_SUFFIXES):
         return _pictures(info, name, notes), tuple(notes)
-    settings = _video(info, name, notes)
-    settings = _contained(info, settings, codec, notes)
+    settings = _video(info, name, codec, notes)
+    settings = _contained(info, settings, "prores" if info.still else codec, notes)
     return settings, tuple(notes)
 
 
-def nearest_format(wanted: SampleLayout, offered: Iterable[str]) -> str:
-    """The pixel format that keeps most of a layout: colour model, opacity, chroma, depth."""
-
-    chroma = (wanted.chroma_width_shift, wanted.chroma_height_shift)
-    if wanted.kind == "grey":
-        chroma = (9, 9)  # there is none to lose
-
-    def loss(name: str) -> tuple[int | bool, ...]:
-        layout = packing_of(name).layout
-        wide = layout.chroma_width_shift + layout.chroma_height_shift
-        fine = chroma[0] + chroma[1]
-        return (
-            layout.kind == "grey" != wanted.kind,
-            layout.kind != wanted.kind and wanted.kind != "grey",
-            wanted.has_alpha and not layout.has_alpha,
-            max(0, layout.chroma_width_shift - chroma[0])
-            + max(0, layout.chroma_height_shift - chroma[1]),
-            max(0, wanted.depth - layout.depth),
-            layout.kind != wanted.kind,
-            layout.has_alpha != wanted.has_alpha,
-            max(0, fine - wide),
-            max(0, layout.depth - wanted.depth),
-            name.startswith("yuvj"),
-        )
-
-    return min((name for name in offered if packing(name)), key=loss)
-
-
 def _matched(info: MediaInfo, notes: list[str]) -> str:
-    if info.codec in _ENCODERS or info.codec in _OWN_NAME:
+    """The source's codec, or the nearest one whose encoder takes all of its samples."""
+    own = packing_of(info.layout.pixel_format).layout
+    known = info.codec in _ENCODERS or info.codec in _OWN_NAME
+    if known and not info.still and (info.codec in _TEN_BITS or _whole(info, info.codec)):
         return info.codec
-    notes.append(f"{info.codec} cannot be written; ProRes of higher quality is used instead")
-    return "prores"
+    found = next((name for name in _nearest(info) if _whole(info, name)), "prores")
+    if info.still:
+        notes.append(f"a still becomes {_TITLES.get(found, found)}")
+    elif known:
+        notes.append(
+            f"the {info.codec} encoder does not take all of {own.pixel_format}; "
+            f"{_TITLES.get(found, found)} is used instead"
+        )
+    else:
+        notes.append(f"{info.codec} cannot be written; {_TITLES.get(found, found)} is used instead")
+    return found
+
+
+def _nearest(info: MediaInfo) -> tuple[str, ...]:
+    """Codecs that may stand in for a source's own, the nearest first."""
+    if packing_of(info.layout.pixel_format).layout.floating:
+        return ("exr",) if info.still or info.numbers else ("ffv1", "exr")
+    if info.still:
+        return ("prores",)
+    near = _RELATIVES.get(info.codec, ())
+    if info.mastering or info.light_level:
+        near = tuple(name for name in near if name == "hevc")  # the others do not carry these
+    return (*near, "prores", "ffv1")
+
+
+def _whole(info: MediaInfo, name: str) -> bool:
+    """Whether a codec keeps opacity, chroma and depth of a source."""
+    own = packing_of(info.layout.pixel_format).layout
+    encoder = _encoder(info, name, "match")
+    target = packing_of(nearest_format(own, _offered(info, encoder, "match"))).layout
+    return not losses(own, target)
 
 
 def _pictures(info: MediaInfo, name: str, notes: list[str]) -> EncodeSettings:
@@ -184,36 +201,58 @@ def _pictures(info: MediaInfo, name: str, notes: list[str]) -> EncodeSettings:
 
 
 def _float_pictures(info: MediaInfo, notes: list[str]) -> EncodeSettings:
-    """OpenEXR: R'G'B' as coded, from 0 to 1; half floats hold ten bits of it exactly."""
+    """OpenEXR: floating point as it is; R'G'B' as coded from 0 to 1, in halves where those do.
+
+    Grey footage of whole numbers becomes R'G'B', which more programs read.
+    """
     own = packing_of(info.layout.pixel_format).layout
-    pixel_format = nearest_format(own, _FLOATS)
-    if own.kind != "rgb":
+    offered = [name for name in _formats("exr") if own.floating or not name.startswith("gray")]
+    pixel_format = nearest_format(own, offered)
+    if own.kind == "yuv":
         notes.append(f"{own.pixel_format} is converted to R'G'B'")
     if info.has_sound:
         notes.append("a picture sequence holds no sound; the sound stays in the source")
-    notes.append("the EXR files hold the footage's own transfer function, not linear light")
-    options = (("format", "half" if own.depth <= 10 else "float"), ("compression", "zip16"))
-    settings = EncodeSettings("exr", pixel_format, "image2", ".exr", options, "none")
-    return replace(settings, float_format=_FLOATS[pixel_format])
+    if not is_light(info.colour, own):
+        notes.append("the EXR files hold the footage's own transfer function, not linear light")
+    half = own.depth == 16 if own.floating else own.depth <= 10
+    options = (("format", "half" if half else "float"), ("compression", "zip16"))
+    return EncodeSettings("exr", pixel_format, "image2", ".exr", options, "none")
 
 
-def _video(info: MediaInfo, name: str, notes: list[str]) -> EncodeSettings:
+def _video(info: MediaInfo, name: str, codec: Codec, notes: list[str]) -> EncodeSettings:
     own = packing_of(info.layout.pixel_format).layout
-    name = "dnxhd" if name == "dnxhr" else name
-    encoder = _ENCODERS.get(name, name)
-    offered = list(_formats(encoder))
-    if encoder in ("libx264", "libx265") and own.kind == "rgb":
-        offered = [form for form in offered if form in ("yuv420p", "yuv420p10le")]
-    if encoder == "libx265":
-        offered = [form for form in offered if not form.startswith("yuva")]
-    if name == "dnxhd":
-        offered = [form for form in offered if form in _dnxhr_formats(info)]
-    pixel_format = nearest_format(own, offered)
+    encoder = _encoder(info, name, codec)
+    pixel_format = nearest_format(own, _offered(info, encoder, codec))
     _note_format(own, pixel_format, notes)
     _note_colour(info, encoder, pixel_format, notes)
     _note_hdr(info, encoder, notes)
     options = _options(info, encoder, pixel_format, notes)
     return EncodeSettings(encoder, pixel_format, "", "", options)
+
+
+def _encoder(info: MediaInfo, name: str, codec: Codec) -> str:
+    """FFmpeg's encoder of a codec."""
+    if name == "dnxhr":
+        return "dnxhd"
+    if name == "h264" and codec == "match" and info.layout.kind == "rgb" and info.layout.depth == 8:
+        return "libx264rgb"
+    return _ENCODERS.get(name, name)
+
+
+def _offered(info: MediaInfo, encoder: str, codec: Codec) -> list[str]:
+    """The pixel formats that an encoder is used with."""
+    offered = list(_formats(encoder))
+    if encoder in ("libx264", "libx265") and info.layout.kind == "rgb" and codec != "match":
+        # Hardly a player knows R'G'B' in these.
+        offered = [form for form in offered if form in ("yuv420p", "yuv420p10le")]
+    if encoder == "libx265":
+        offered = [form for form in offered if not form.startswith("yuva")]
+    if encoder == "dnxhd":
+        offered = [form for form in offered if form in _dnxhr_formats(info)]
+    if encoder == "ffv1":
+        # FFmpeg 8.1 does not give back grey of floating point as it was.
+        offered = [form for form in offered if not form.startswith(("grayf", "yaf"))]
+    return offered
 
 
 def _contained(
@@ -262,11 +301,13 @@ def _own_muxer(info: MediaInfo) -> str | None:
 def _options(
     info: MediaInfo, encoder: str, pixel_format: str, notes: list[str]
 ) -> tuple[tuple[str, str], ...]:
-    if encoder == "libx264":
+    if encoder in ("libx264", "libx264rgb"):
         return (*_x26x(info), *_fields(info))
     if encoder == "libx265":
         return (*_x26x(info), ("x265-params", _x265_parameters(info)))
     if encoder == "ffv1":
+        if packing_of(pixel_format).layout.floating:
+            notes.append("floating point in FFV1 is version 4, which FFmpeg calls experimental")
         return _ffv1_options(info, pixel_format)
     if encoder == "prores_ks":
         return _prores_options(info, pixel_format)
@@ -313,7 +354,9 @@ def _ffv1_options(info: MediaInfo, pixel_format: str) -> tuple[tuple[str, str], 
         # Version 3 loses the last column of chroma where widths are no multiple of four.
         return ("level", "1"), ("g", "1")
     size = (info.height, info.width) if info.rotation % 180 else (info.width, info.height)
-    options = ("level", "3"), ("g", "1"), ("slicecrc", "1")
+    options: tuple[tuple[str, str], ...] = ("level", "3"), ("g", "1"), ("slicecrc", "1")
+    if packing_of(pixel_format).layout.floating:
+        options = ("level", "4"), ("strict", "experimental"), *options[1:]
     for slices in ("16", "9", "4"):
         if _opens("ffv1", *size, pixel_format, (*options, ("slices", slices))):
             return (*options, ("slices", slices))
@@ -397,17 +440,7 @@ def _note_hdr(info: MediaInfo, encoder: str, notes: list[str]) -> None:
 
 def _note_format(own: SampleLayout, pixel_format: str, notes: list[str]) -> None:
     target = packing_of(pixel_format).layout
-    if own.has_alpha and not target.has_alpha:
-        notes.append("the codec holds no opacity; it is left out")
-    if own.kind != target.kind:
-        notes.append(f"{own.pixel_format} is converted to {pixel_format}")
-    elif own.depth > target.depth:
-        notes.append(f"the encoder takes {target.depth} of {own.depth} bits a sample")
-    elif (target.chroma_width_shift, target.chroma_height_shift) > (
-        own.chroma_width_shift,
-        own.chroma_height_shift,
-    ):
-        notes.append(f"colour is halved in size: {own.pixel_format} becomes {pixel_format}")
+    notes += (*conversion(own, target), *losses(own, target))
 
 
 @cache

@@ -1,6 +1,7 @@
 """Samples to R'G'B' and back, by the tags of the file.
 
-A conversion changes the matrix and the range of values, never the transfer: PQ stays PQ.
+A conversion changes the matrix and the range of values, not the transfer: PQ stays PQ. Only linear
+light in floating point, which says nothing to eyes and networks, is shown under sRGB's curve.
 Pictures are converted in the orientation in which they are stored, since that is where chroma
 samples have their place, and turned afterwards.
 """
@@ -39,6 +40,9 @@ _SITING = {
     "bottomleft": (0.0, 1.0),
     "bottom": (0.5, 1.0),
 }
+_KNEE = 0.0031308
+"""Light under which the curve of sRGB is a line."""
+
 Window = tuple[int, int, int, int]
 """left, top, right, bottom: whole pixels, half open."""
 
@@ -47,7 +51,8 @@ def guess(colour: ColourSpec, height: int, layout: SampleLayout | None = None) -
     """The tags with what is missing filled in as players do, for conversion only.
 
     The matrix is BT.709 from 720 lines on, else BT.601; Y'CbCr is limited in range, R'G'B' and
-    grey are full; chroma samples lie at the left.
+    grey are full; chroma samples lie at the left. Floating point has no range to speak of, and is
+    linear light.
     """
     kind = layout.kind if layout else "yuv"
     matrix = colour.matrix
@@ -55,12 +60,23 @@ def guess(colour: ColourSpec, height: int, layout: SampleLayout | None = None) -
         matrix = "gbr"
     elif matrix not in _LUMA and matrix != "ycgco":
         matrix = "bt709" if height >= 720 else "smpte170m"
+    floating = layout is not None and layout.floating
+    stated = None if floating else colour.full_range
     return replace(
         colour,
+        transfer="linear" if floating and colour.transfer == "unknown" else colour.transfer,
         matrix=matrix,
-        full_range=kind != "yuv" if colour.full_range is None else colour.full_range,
+        full_range=kind != "yuv" if stated is None else stated,
         chroma_location=colour.chroma_location if colour.chroma_location in _SITING else "left",
     )
+
+
+def is_light(colour: ColourSpec, layout: SampleLayout) -> bool:
+    """Whether samples are linear light, which is converted to be looked at.
+
+    Whole numbers are not, whatever their tag: programs call any DPX linear.
+    """
+    return layout.floating and guess(colour, 0, layout).transfer == "linear"
 
 
 def to_rgb(
@@ -76,7 +92,8 @@ def to_rgb(
         box: displayed pixels; grown to whole ones and clipped to the frame; None is all of it
         size: (width, height) to scale the region to; None keeps it
         result: (h, w, 3), float32, contiguous. [0, 1] with `clip`; `keep` leaves whiter than white
-            and colours outside the cube as they are, so that the way back is exact.
+            and colours outside the cube as they are, so that the way back is exact. Of floating
+            point infinity is 1, what is no number 0.
 
     Chroma is upsampled bilinearly from where its samples lie; what lies outside the box is used
     for that, so a region does not depend on its borders.
@@ -85,6 +102,8 @@ def to_rgb(
     stored, turns = stored_picture(picture)
     inside = _turn_window(window, picture, turns)
     values = _convert(_components(stored, inside), _affine(stored))
+    if is_light(stored.colour, stored.layout):
+        values = _shown(values)
     if out_of_range == "clip":
         np.clip(values, 0, 1, out=values)
     rgb = np.ascontiguousarray(np.rot90(values, turns))
@@ -112,6 +131,8 @@ def from_rgb(
     inside = _turn_window(window, picture, turns)
     wanted = np.clip(rgb, 0, 1) if out_of_range == "clip" else rgb
     values = np.ascontiguousarray(np.rot90(wanted, -turns), dtype=np.float32)
+    if is_light(stored.colour, stored.layout):
+        values = _lit(values)
     codes = _convert(values, _inverse(_affine(stored)))
     planes = [
         _sampled(codes, stored, inside, plane, out_of_range) for plane in range(_count(stored))
@@ -151,6 +172,8 @@ def to_rgb8(picture: Picture, max_side: int | None = None) -> NDArray[np.uint8]:
     parts = [_scaled_plane(plane, size) for plane in stored.planes[: _count(stored)]]
     affine = _affine(stored) * 255
     merged = cv2.merge(parts * 3 if len(parts) == 1 else parts)
+    if is_light(stored.colour, stored.layout):
+        merged = _shown(np.asarray(merged, dtype=np.float32))
     if stored.layout.depth > 8:
         values = cv2.transform(merged.astype(np.float32), affine)
         rgb = cv2.convertScaleAbs(np.maximum(values, 0))  # rounds, and stops at 255
@@ -217,7 +240,7 @@ def _count(stored: Picture) -> int:
 def _components(stored: Picture, window: Window) -> Rgb:
     """(h, w, 3) of the window, chroma at the place of every pixel; grey three times."""
     left, top, right, bottom = window
-    luma = stored.planes[0][top:bottom, left:right].astype(np.float32)
+    luma = _numbers(stored.planes[0][top:bottom, left:right])
     if stored.layout.kind == "grey":
         return np.repeat(luma[:, :, None], 3, axis=2)
     return np.stack([luma, *(upsample_chroma(stored, window, plane) for plane in (1, 2))], axis=2)
@@ -230,7 +253,7 @@ def upsample_chroma(stored: Picture, window: Window, number: int) -> Rgb:
     shift_x = layout.chroma_width_shift if layout.kind == "yuv" else 0
     shift_y = layout.chroma_height_shift if layout.kind == "yuv" else 0
     if not shift_x and not shift_y:
-        return plane[top:bottom, left:right].astype(np.float32)
+        return _numbers(plane[top:bottom, left:right])
     phase_x, phase_y = chroma_phases(stored)
     first_x, last_x, scale_x, from_x = _span(left, right, shift_x, phase_x, plane.shape[1])
     first_y, last_y, scale_y, from_y = _span(top, bottom, shift_y, phase_y, plane.shape[0])
@@ -274,7 +297,7 @@ def _tags(stored: Picture) -> ColourSpec:
 def _affine(stored: Picture) -> NDArray[np.float64]:
     """(3, 4): code values to R'G'B' in [0, 1]."""
     tags, layout = _tags(stored), stored.layout
-    peak, unit = (1 << layout.depth) - 1, 1 << (layout.depth - 8)
+    peak, unit = layout.peak, 1 << (layout.depth - 8)
     low, span = (0, peak) if tags.full_range else (16 * unit, 219 * unit)
     if layout.kind != "yuv":
         return np.hstack([np.eye(3) / span, np.full((3, 1), -low / span)])
@@ -284,6 +307,34 @@ def _affine(stored: Picture) -> NDArray[np.float64]:
     )
     offset = linear @ np.array([low, 128 * unit, 128 * unit], dtype=np.float64)
     return np.hstack([linear, -offset[:, None]])
+
+
+def _numbers(plane: Samples) -> Rgb:
+    """Samples as float32, all of them numbers."""
+    values = plane.astype(np.float32)
+    if plane.dtype.kind == "f":
+        np.nan_to_num(values, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
+    return np.asarray(values, dtype=np.float32)
+
+
+def _shown(light: Rgb) -> Rgb:
+    """Linear light under the curve of sRGB (IEC 61966-2-1), odd around 0 and going on above 1."""
+    bright = np.abs(light)
+    curve = 1.055 * np.power(bright, 1 / 2.4) - 0.055
+    return np.asarray(
+        np.copysign(np.where(bright <= _KNEE, 12.92 * bright, curve), light), dtype=np.float32
+    )
+
+
+def _lit(shown: Rgb) -> Rgb:
+    """What `_shown` shows as these values."""
+    bright = np.abs(shown)
+    with np.errstate(over="ignore"):  # what is too much for float32 is bounded by its sample
+        light = np.power((bright + 0.055) / 1.055, 2.4)
+    return np.asarray(
+        np.copysign(np.where(bright <= 12.92 * _KNEE, bright / 12.92, light), shown),
+        dtype=np.float32,
+    )
 
 
 def _forward(matrix: str) -> NDArray[np.float64]:
@@ -326,7 +377,8 @@ def _sampled(
     if stored.layout.kind == "yuv" and number:
         plane = average_chroma(plane, stored, window)
     low, high = _limits(stored, number, out_of_range)
-    return np.clip(np.rint(plane), low, high).astype(stored.planes[number].dtype)
+    values = plane if stored.layout.floating else np.rint(plane)
+    return np.clip(values, low, high).astype(stored.planes[number].dtype)
 
 
 def average_chroma(values: Rgb, stored: Picture, window: Window) -> Rgb:
@@ -364,11 +416,11 @@ def _averaged(plane: Rgb, wanted: slice, start: int, shift: int, phase: float) -
     return result
 
 
-def _limits(stored: Picture, number: int, out_of_range: OutOfRange) -> tuple[int, int]:
+def _limits(stored: Picture, number: int, out_of_range: OutOfRange) -> tuple[float, float]:
     layout = stored.layout
-    peak, unit = (1 << layout.depth) - 1, 1 << (layout.depth - 8)
+    unit = 1 << (layout.depth - 8)
     if _tags(stored).full_range:
-        return 0, peak
+        return layout.extent
     if out_of_range == "keep":
         return unit, 255 * unit - 1  # the lowest and highest codes carry synchronisation
     chroma = layout.kind == "yuv" and number in (1, 2)
@@ -382,6 +434,8 @@ def _resized(rgb: Rgb, size: tuple[int, int]) -> Rgb:
 
 
 def _scaled_plane(plane: Samples, size: tuple[int, int]) -> Samples:
+    if plane.dtype.kind == "f":
+        plane = np.clip(_numbers(plane), 0, 1)
     if plane.shape == (size[1], size[0]):
         return np.ascontiguousarray(plane)
     shrinks = size[0] < plane.shape[1] or size[1] < plane.shape[0]

@@ -12,6 +12,7 @@ from reenact_core.media.colour import (
     chroma_phases,
     from_rgb,
     guess,
+    is_light,
     stored_picture,
     to_rgb,
     upsample_chroma,
@@ -24,13 +25,16 @@ def stored_planes(
 ) -> tuple[Samples, ...]:
     """A picture's samples as an encoder takes them: as stored, in `layout` and `colour`.
 
-    The same samples where the layout has the same kind, depth and chroma size.
+    The same samples where the layout has the same kind, depth and chroma size. Whole numbers become
+    parts of one in floating point; linear light is shown (`to_rgb`) in whole numbers.
     """
     stored, _ = stored_picture(picture)
     own = stored.layout
+    if layout.floating:
+        return _as_floats(stored, layout)
     meant, wanted = guess(stored.colour, stored.height, own), guess(colour, stored.height, layout)
     recoloured = (meant.matrix, meant.full_range) != (wanted.matrix, wanted.full_range)
-    if own.kind != layout.kind or (recoloured and own.kind == "yuv"):
+    if own.kind != layout.kind or own.floating or (recoloured and own.kind == "yuv"):
         return _recoloured(stored, layout, colour)
     if same_samples(own, layout):
         return stored.planes
@@ -50,6 +54,8 @@ def colour_after(
     colour: ColourSpec, own: SampleLayout, target: SampleLayout, height: int
 ) -> ColourSpec:
     """The tags of a picture once it is in `target`: the same, but for another colour model."""
+    if is_light(colour, own) and not target.floating:
+        colour = replace(colour, transfer="iec61966-2-1")
     if own.kind == target.kind:
         return colour
     if target.kind == "rgb":
@@ -61,26 +67,59 @@ def colour_after(
 
 
 def _recoloured(stored: Picture, layout: SampleLayout, colour: ColourSpec) -> tuple[Samples, ...]:
-    dtype = np.uint8 if layout.depth == 8 else np.uint16
     count = (1 if layout.kind == "grey" else 3) + layout.has_alpha
     shapes = [plane_size(stored.width, stored.height, layout, number) for number in range(count)]
     blank = replace(
         stored,
-        planes=tuple(np.zeros(shape, dtype) for shape in shapes),
+        planes=tuple(np.zeros(shape, layout.dtype) for shape in shapes),
         layout=layout,
         colour=colour,
     )
     same_kind = stored.layout.kind == layout.kind
-    outside: OutOfRange = "keep" if same_kind else "clip"
+    outside: OutOfRange = "keep" if same_kind and not stored.layout.floating else "clip"
     planes = from_rgb(to_rgb(stored, out_of_range=outside), blank, 0, 0, out_of_range=outside)
     return (*planes[:-1], _opacity(stored, layout)) if layout.has_alpha else planes
 
 
+def _as_floats(stored: Picture, layout: SampleLayout) -> tuple[Samples, ...]:
+    """The samples in floating point; those that have it already as they are, to the bit."""
+    own = stored.layout
+    if own.kind == "yuv":
+        rgb = to_rgb(stored, out_of_range="keep")
+        planes: list[Samples] = [rgb[:, :, number] for number in range(3)]
+    else:
+        planes = [
+            _parts(stored, plane) for plane in stored.planes[: 1 if own.kind == "grey" else 3]
+        ]
+    if own.kind == "grey" and layout.kind == "rgb":
+        planes = planes * 3
+    if layout.has_alpha:
+        planes.append(_opacity(stored, layout))
+    return tuple(plane.astype(layout.dtype) for plane in planes)
+
+
+def _parts(stored: Picture, plane: Samples) -> Samples:
+    """R'G'B' or grey as parts of the way from black to white."""
+    own = stored.layout
+    if own.floating:
+        return plane
+    if guess(stored.colour, stored.height, own).full_range:
+        return np.asarray(plane / np.float32(own.peak))
+    unit = 1 << (own.depth - 8)
+    return np.asarray((plane.astype(np.float32) - 16 * unit) / np.float32(219 * unit))
+
+
 def _opacity(stored: Picture, layout: SampleLayout) -> Samples:
-    peak = (1 << layout.depth) - 1
-    if not stored.layout.has_alpha:
-        return np.full(stored.planes[0].shape, peak, np.uint8 if layout.depth == 8 else np.uint16)
-    return _codes(stored.planes[-1] * (peak / ((1 << stored.layout.depth) - 1)), layout)
+    own = stored.layout
+    if not own.has_alpha:
+        return np.full(stored.planes[0].shape, layout.peak, layout.dtype)
+    if own.floating and layout.floating:
+        return stored.planes[-1]
+    values = stored.planes[-1].astype(np.float32)
+    if own.floating:
+        values = np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0)
+    values = values * (layout.peak / own.peak)
+    return values if layout.floating else _codes(values, layout)
 
 
 def _rescaled(stored: Picture, layout: SampleLayout, number: int) -> Samples:
@@ -109,7 +148,7 @@ def _deepened(stored: Picture, layout: SampleLayout, number: int) -> Samples:
         if layout.depth > own.depth:
             return plane.astype(np.uint16) << (layout.depth - own.depth)
         return _codes(plane * 2.0 ** (layout.depth - own.depth), layout)
-    factor = ((1 << layout.depth) - 1) / ((1 << own.depth) - 1)
+    factor = layout.peak / own.peak
     chroma = own.kind == "yuv" and number > 0
     middle = (1 << (own.depth - 1), 1 << (layout.depth - 1)) if chroma else (0, 0)
     return _codes((plane.astype(np.float32) - middle[0]) * factor + middle[1], layout)
@@ -138,5 +177,4 @@ def _enlarged(stored: Picture, layout: SampleLayout, plane: Samples) -> Samples:
 
 
 def _codes(values: Samples, layout: SampleLayout) -> Samples:
-    dtype = np.uint8 if layout.depth == 8 else np.uint16
-    return np.clip(np.rint(values), 0, (1 << layout.depth) - 1).astype(dtype)
+    return np.clip(np.rint(values), 0, layout.peak).astype(layout.dtype)

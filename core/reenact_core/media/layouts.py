@@ -38,7 +38,7 @@ class Packing:
     layout: SampleLayout
     components: tuple[Component, ...]
     """In the order of `Picture.planes`."""
-    dtype: str = "u1"
+    dtype: str = ""
     """NumPy's name of the stored sample type, with its byte order."""
     value_shift: int = 0
     """Samples lie this many bits up (P010 keeps ten bits at the top of sixteen)."""
@@ -88,9 +88,11 @@ _INTERLEAVED_422 = {
     "y216": ((0, 1, 3), 16, 0),
 }
 _PLANAR_YUV = re.compile(r"yuv(a|j)?(420|422|444|440|411|410)p(\d+)?$")
-_PLANAR_RGB = re.compile(r"gbr(a)?p(\d+)?$")
-_GREY = re.compile(r"gray(\d+)?$")
-_GREY_ALPHA = re.compile(r"ya(8|16)$")
+_PLANAR_RGB = re.compile(r"gbr(a)?p(f?)(\d+)?$")
+_GREY = re.compile(r"gray(f?)(\d+)?$")
+_GREY_ALPHA = re.compile(r"ya(f?)(8|16|32)$")
+_DEEP_BAYER = re.compile(r"bayer_\w{4}16")
+_FLOAT_RGB = re.compile(r"rgb(a)?f(16|32)$")
 
 
 @cache
@@ -100,10 +102,11 @@ def packing(pixel_format: str) -> Packing | None:
     if pixel_format.endswith(("le", "be")):
         stem, order = pixel_format[:-2], "<" if pixel_format.endswith("le") else ">"
     found = _planar(stem) or _interleaved(stem)
-    if found is None:
+    if found is None or (found.layout.depth > 16 and not found.layout.floating):
         return None
-    dtype = "u1" if found.dtype == "u1" else f"{order}u2"
-    return replace(found, layout=replace(found.layout, pixel_format=pixel_format), dtype=dtype)
+    layout = replace(found.layout, pixel_format=pixel_format)
+    dtype = f"{order}{np.dtype(layout.dtype).str[1:]}" if layout.depth > 8 else "u1"
+    return replace(found, layout=layout, dtype=dtype)
 
 
 def packing_of(pixel_format: str) -> Packing:
@@ -117,17 +120,17 @@ def packing_of(pixel_format: str) -> Packing:
 def readable_format(pixel_format: str) -> str:
     """The format itself where its samples can be read as they are, else the one to convert to.
 
-    Palettes, bit fields, floating point and Bayer patterns are converted: to R'G'B' of 8 or 16
-    bits, or to grey.
+    Palettes, bit fields, XYZ, Bayer patterns and whole numbers of 32 bits are converted: to
+    R'G'B' of 8 or 16 bits, or to grey.
     """
     if packing(pixel_format) is not None:
         return pixel_format
     about = av.VideoFormat(pixel_format)
-    deep = any(part.bits > 8 for part in about.components)
+    deep = any(part.bits > 8 for part in about.components) or _DEEP_BAYER.match(pixel_format)
     alpha = any(part.is_alpha for part in about.components) or about.has_palette
     if len(about.components) <= 1 and not about.has_palette:
         return "gray16le" if deep else "gray"
-    if about.is_rgb or about.has_palette:
+    if about.is_rgb or about.has_palette or pixel_format.startswith("xyz"):
         return ("gbrap" if alpha else "gbrp") + ("16le" if deep else "")
     return ("yuva444p" if alpha else "yuv444p") + ("16le" if deep else "")
 
@@ -135,11 +138,11 @@ def readable_format(pixel_format: str) -> str:
 def planar_format(layout: SampleLayout) -> str:
     """The planar, native-endian format that holds the same samples as `layout`, not turned."""
     own = packing_of(layout.pixel_format).layout
-    bits = "" if own.depth == 8 else f"{own.depth}le"
+    bits = "" if own.depth == 8 else f"{'f' * own.floating}{own.depth}le"
     if own.kind == "rgb":
         return f"gbr{'a' if own.has_alpha else ''}p{bits}"
     if own.kind == "grey":
-        return (f"ya{own.depth}{'le' * (own.depth > 8)}") if own.has_alpha else f"gray{bits}"
+        return f"ya{bits or '8'}" if own.has_alpha else f"gray{bits}"
     shifts = (own.chroma_width_shift, own.chroma_height_shift)
     ratio = next(name for name, value in CHROMA_SHIFTS.items() if value == shifts)
     return f"yuv{'a' if own.has_alpha else ''}{ratio}p{bits}"
@@ -168,7 +171,9 @@ def read_planes(frame: av.VideoFrame) -> tuple[Samples, ...]:
     found = packing_of(frame.format.name)
     planes = []
     for view in _views(frame, found):
-        if found.dtype == ">u2" or found.value_shift:
+        if found.dtype.startswith(">"):
+            view = view.astype(found.layout.dtype)
+        if found.value_shift:
             view = view.astype(np.uint16) >> found.value_shift
         view.flags.writeable = False
         planes.append(view)
@@ -219,23 +224,30 @@ def _planar(stem: str) -> Packing | None:
         alpha = extra == "a"
         return _yuv(ratio, int(bits or 8), [Component(i) for i in range(3 + alpha)], alpha=alpha)
     if match := _PLANAR_RGB.match(stem):
-        alpha, depth = bool(match[1]), int(match[2] or 8)
+        alpha, floating, depth = bool(match[1]), bool(match[2]), int(match[3] or 8)
         parts = [Component(2), Component(0), Component(1)] + [Component(3)] * alpha
-        return _pack(SampleLayout("", "rgb", depth, has_alpha=alpha), parts)
+        layout = SampleLayout("", "rgb", depth, has_alpha=alpha, floating=floating)
+        return Packing(layout, tuple(parts))
     if match := _GREY.match(stem):
-        return _pack(SampleLayout("", "grey", int(match[1] or 8)), [Component(0)])
+        layout = SampleLayout("", "grey", int(match[2] or 8), floating=bool(match[1]))
+        return Packing(layout, (Component(0),))
     return None
 
 
 def _interleaved(stem: str) -> Packing | None:
     if match := _GREY_ALPHA.match(stem):
-        layout = SampleLayout("", "grey", int(match[1]), has_alpha=True)
-        return _pack(layout, [Component(0, i, 2) for i in range(2)])
+        floating, depth = bool(match[1]), int(match[2])
+        layout = SampleLayout("", "grey", depth, has_alpha=True, floating=floating)
+        return Packing(layout, tuple(Component(0, i, 2) for i in range(2)))
+    if match := _FLOAT_RGB.match(stem):
+        alpha, depth = bool(match[1]), int(match[2])
+        layout = SampleLayout("", "rgb", depth, has_alpha=alpha, floating=True)
+        return Packing(layout, tuple(Component(0, i, 3 + alpha) for i in range(3 + alpha)))
     if stem in _INTERLEAVED_RGB:
         offsets, step = _INTERLEAVED_RGB[stem]
         depth = 16 if stem.endswith(("48", "64")) else 8
         layout = SampleLayout("", "rgb", depth, has_alpha=len(offsets) == 4)
-        return _pack(layout, [Component(0, offset, step) for offset in offsets])
+        return Packing(layout, tuple(Component(0, offset, step) for offset in offsets))
     if stem in _SEMI_PLANAR:
         ratio, depth, shift = _SEMI_PLANAR[stem]
         first = 1 if stem in ("nv21", "nv42") else 0
@@ -251,8 +263,5 @@ def _interleaved(stem: str) -> Packing | None:
 
 
 def _yuv(ratio: str, depth: int, parts: list[Component], *, alpha: bool = False) -> Packing:
-    return _pack(SampleLayout("", "yuv", depth, *CHROMA_SHIFTS[ratio], has_alpha=alpha), parts)
-
-
-def _pack(layout: SampleLayout, parts: list[Component]) -> Packing:
-    return Packing(layout, tuple(parts), "u1" if layout.depth == 8 else "<u2")
+    layout = SampleLayout("", "yuv", depth, *CHROMA_SHIFTS[ratio], has_alpha=alpha)
+    return Packing(layout, tuple(parts))

@@ -8,7 +8,6 @@ from typing import Self
 
 import av
 import av.filter
-import numpy as np
 from av.codec.context import Flags
 from av.error import FFmpegError
 
@@ -210,7 +209,8 @@ class PictureFiles:
         self, pattern: Path, info: MediaInfo, frames: FrameRange, settings: EncodeSettings
     ) -> None:
         self._pattern, self._info, self._settings = pattern, info, settings
-        self._maker = FrameMaker(info, settings, Fraction(1, 25))
+        self._rate = frames.rate
+        self._maker = FrameMaker(info, settings, 1 / frames.rate)
         step = info.numbers[1] - info.numbers[0] if len(info.numbers) > 1 else 1
         start = info.numbers[frames.start] if info.numbers else 1
         self._numbers = iter(range(start, start + len(frames) * step, step))
@@ -227,18 +227,16 @@ class PictureFiles:
         if number is None:
             raise ValueError(f"{self._pattern}: more pictures than frames")
         frame = self._maker.make(picture)
-        if self._settings.float_format:
-            frame = _as_float(frame, self._settings.float_format)
         frame.pts = 0
         with av.open(
             str(frame_path(self._pattern, number).absolute()), "w", format="image2pipe"
         ) as file:
             stream = file.add_stream(
-                self._settings.encoder, rate=1, options=dict(self._settings.options)
+                self._settings.encoder, rate=self._rate, options=dict(self._settings.options)
             )
             assert isinstance(stream, av.VideoStream)
             stream.width, stream.height = frame.width, frame.height
-            stream.pix_fmt = self._settings.float_format or self._settings.pixel_format
+            stream.pix_fmt = self._settings.pixel_format
             turned = self._info.rotation % 180
             aspect = self._info.pixel_aspect
             stream.codec_context.sample_aspect_ratio = 1 / aspect if turned else aspect
@@ -248,12 +246,6 @@ class PictureFiles:
 
     def flush(self) -> None:
         """Nothing is held back."""
-
-
-def _as_float(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
-    """A frame of 16 bits with its codes as parts of one; FFmpeg's own conversion is not exact."""
-    values = frame.to_ndarray().astype(np.float32) / np.float32(65535)
-    return av.VideoFrame.from_ndarray(values, format=pixel_format)
 
 
 def clock_of(info: MediaInfo, frames: FrameRange, settings: EncodeSettings) -> Fraction:

@@ -15,6 +15,7 @@ from av.stream import Disposition
 
 from reenact_core.errors import MediaError
 from reenact_core.frames import ColourSpec, SampleLayout
+from reenact_core.media.exr_header import left_behind
 from reenact_core.media.frame_index import (
     FrameIndex,
     Times,
@@ -219,10 +220,12 @@ def _probe_still(path: Path, container: InputContainer) -> MediaInfo:
     stream = video_stream(path, container)
     codec = stream.codec_context.codec.canonical_name
     info = _describe(path, first_frame(path, container), _one_frame(), Fraction(25))
+    beside = left_behind(path) if codec == "exr" else ()
     return replace(
         info,
         codec=codec,
         still=True,
+        notes=(*info.notes, *(f"{path.name}: {sentence}" for sentence in beside)),
         colour=_with_siting(info.colour, codec),
         pixel_aspect=_aspect(stream.sample_aspect_ratio, info.rotation),
     )

@@ -13,6 +13,7 @@ from reenact_core.frames import ColourSpec, Picture, SampleLayout
 
 BT709 = ColourSpec("bt709", "bt709", "bt709", False, "left")
 GBR = ColourSpec("bt709", "bt709", "gbr", True)
+LIGHT = ColourSpec(transfer="linear", matrix="gbr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Form:
     shift_x: int = 0
     shift_y: int = 0
     alpha: bool = False
+    floating: bool = False
 
 
 FORMS = [
@@ -37,6 +39,9 @@ FORMS = [
     Form("gbrp16le", "rgb", 16),
     Form("gray", "grey", 8),
     Form("gray12le", "grey", 12),
+    Form("gbrpf32le", "rgb", 32, floating=True),
+    Form("gbrapf16le", "rgb", 16, alpha=True, floating=True),
+    Form("grayf32le", "grey", 32, floating=True),
 ]
 
 
@@ -53,7 +58,6 @@ def texture(height: int, width: int, random: np.random.Generator) -> NDArray[np.
 def picture(form: Form, height: int, width: int, *, seed: int = 0, turns: int = 0) -> Picture:
     """A picture with texture in each plane, stored height x width and turned by quarters."""
     random = np.random.default_rng(seed)
-    most = 2**form.depth - 1
     low = (-(-height // (1 << form.shift_y)), -(-width // (1 << form.shift_x)))
     planes: list[NDArray[Any]] = [0.1 + 0.7 * texture(height, width, random)]
     if form.kind == "yuv":
@@ -62,13 +66,19 @@ def picture(form: Form, height: int, width: int, *, seed: int = 0, turns: int = 
         planes = [0.8 * planes[0] + 0.2 * texture(height, width, random) for _ in range(3)]
     if form.alpha:
         planes.append(texture(height, width, random))
-    dtype: Any = np.uint8 if form.depth == 8 else np.uint16
-    samples = [np.clip(np.rint(plane * most), 0, most).astype(dtype) for plane in planes]
     shifts = (form.shift_x, form.shift_y) if turns % 2 == 0 else (form.shift_y, form.shift_x)
+    layout = SampleLayout(
+        form.pixel_format, form.kind, form.depth, *shifts, form.alpha, form.floating
+    )
+    if form.floating:
+        samples = [plane.astype(layout.dtype) for plane in planes]
+    else:
+        codes = [np.clip(np.rint(plane * layout.peak), 0, layout.peak) for plane in planes]
+        samples = [plane.astype(layout.dtype) for plane in codes]
     return Picture(
         tuple(np.rot90(plane, turns) for plane in samples),
-        SampleLayout(form.pixel_format, form.kind, form.depth, *shifts, form.alpha),
-        GBR if form.kind == "rgb" else BT709,
+        layout,
+        LIGHT if form.floating else GBR if form.kind == "rgb" else BT709,
         index=seed,
         pts=seed,
         time_base=Fraction(1, 25),
@@ -77,8 +87,21 @@ def picture(form: Form, height: int, width: int, *, seed: int = 0, turns: int = 
 
 
 def wild(shown: Picture) -> Picture:
-    """The picture with random codes, down to those that no colour in range has."""
+    """The picture with random codes, down to those that no colour in range has.
+
+    Of floating point: from far below 0 to far above 1, with infinities and what is no number.
+    """
     random = np.random.default_rng(shown.index)
+    if shown.layout.floating:
+        values = [
+            random.standard_normal(p.shape) * 10.0 ** random.integers(-4, 5, p.shape)
+            for p in shown.planes
+        ]
+        odd = [np.nan, np.inf, -np.inf]
+        for plane in values:
+            plane.flat[::7] = random.choice(odd, len(plane.flat[::7]))
+        with np.errstate(over="ignore"):
+            return shown.with_planes(tuple(plane.astype(shown.layout.dtype) for plane in values))
     codes = [random.integers(0, 2**shown.layout.depth, p.shape, p.dtype) for p in shown.planes]
     return shown.with_planes(tuple(codes))
 

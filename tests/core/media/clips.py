@@ -88,13 +88,15 @@ def make_planes(
     """A slope that moves, with a corner that spells the number in bars."""
     planes = []
     random = np.random.default_rng(number)
-    unit = 1 << (layout.depth - 8)
+    unit = 1 if layout.floating else 1 << (layout.depth - 8)
     for plane in range(len(packing_of(layout.pixel_format).components)):
         height, width = plane_size(*size, layout, plane)
         y, x = np.mgrid[0:height, 0:width]
         values = 40 + (x * (2 + plane) + y * 3 + number * 5) % 160
         values = values * unit + random.integers(0, noise * unit + 1, (height, width))
-        planes.append(values.astype(np.uint8 if layout.depth == 8 else np.uint16))
+        if layout.floating:
+            values = values / 64 - 1  # darker than black, brighter than white
+        planes.append(values.astype(layout.dtype))
     return tuple(planes)
 
 

@@ -6,28 +6,9 @@ import numpy as np
 import pytest
 
 from reenact_core.frames import ColourSpec
-from reenact_core.media.codecs import choose_codec, nearest_format
-from reenact_core.media.layouts import packing_of
+from reenact_core.media.codecs import choose_codec
 from reenact_core.media.probe import probe
 from tests.core.media.clips import HD, Clip, write_clip
-
-
-@pytest.mark.parametrize(
-    ("wanted", "offered", "chosen"),
-    [
-        ("nv12", ["yuv422p", "yuv420p", "yuvj420p"], "yuv420p"),
-        ("yuvj420p", ["yuv422p", "yuvj420p", "yuv420p"], "yuv420p"),
-        ("p010le", ["yuv420p", "yuv444p10le", "yuv420p10le"], "yuv420p10le"),
-        ("rgb24", ["yuv444p", "bgr0", "gbrp10le"], "bgr0"),
-        ("rgb48be", ["bgr0", "gbrp12le", "gbrp16le"], "gbrp16le"),
-        ("yuva444p12le", ["yuv444p12le", "yuva444p10le"], "yuva444p10le"),
-        ("yuv420p", ["yuv444p10le", "yuv422p10le"], "yuv422p10le"),
-        ("yuv420p", ["gray", "rgb24"], "rgb24"),
-        ("gray", ["yuv420p", "yuv444p"], "yuv420p"),
-    ],
-)
-def test_the_nearest_format_loses_least(wanted: str, offered: list[str], chosen: str) -> None:
-    assert nearest_format(packing_of(wanted).layout, offered) == chosen
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,9 @@ FORMATS = [
     "gbrap", "gbrap12le", "gbrap16le", "nv12", "nv21", "nv16", "nv24", "nv42", "p010le", "p012le",
     "p016le", "p210le", "p216le", "p416le", "rgb24", "bgr24", "rgba", "bgra", "argb", "abgr",
     "rgb0", "bgr0", "0rgb", "0bgr", "rgb48le", "rgb48be", "bgr48le", "rgba64le", "rgba64be",
-    "bgra64le", "yuyv422", "uyvy422", "yvyu422", "y210le", "ayuv64le",
+    "bgra64le", "yuyv422", "uyvy422", "yvyu422", "y210le", "ayuv64le", "gbrpf16le", "gbrpf32le",
+    "gbrpf32be", "gbrapf16be", "gbrapf32le", "grayf16le", "grayf32be", "yaf16le", "yaf32le",
+    "rgbf32le", "rgbaf16le", "rgbf16be",
 ]  # fmt: skip
 
 
@@ -70,9 +72,11 @@ def test_planes_are_read_only() -> None:
         ("yuv420p", "yuv420p"),
         ("pal8", "gbrap"),
         ("rgb565le", "gbrp"),
-        ("gbrpf32le", "gbrp16le"),
-        ("gbrapf32le", "gbrap16le"),
-        ("grayf32le", "gray16le"),
+        ("rgba128le", "gbrap16le"),
+        ("gray32le", "gray16le"),
+        ("gbrap32be", "gbrap16le"),
+        ("bayer_rggb16le", "gbrp16le"),
+        ("xyz12le", "gbrp16le"),
         ("monow", "gray"),
         ("x2rgb10le", "gbrp16le"),
     ],

@@ -1,0 +1,98 @@
+"""What an OpenEXR file holds that FFmpeg does not hand on, read from its header."""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+_MAGIC = b"v/1\x01"
+_MANY_PARTS = 0x1000
+_MOST = 1 << 20
+"""Bytes that are looked at; a header is much shorter."""
+_READ = frozenset("RGBAY")
+"""Channels that are decoded, of the layer without a name."""
+_KNOWN = frozenset(
+    (
+        "channels",
+        "chunkCount",
+        "compression",
+        "dataWindow",
+        "displayWindow",
+        "framesPerSecond",
+        "gamma",
+        "lineOrder",
+        "name",
+        "pixelAspectRatio",
+        "preview",
+        "screenWindowCenter",
+        "screenWindowWidth",
+        "tiles",
+        "type",
+        "version",
+        "writer",
+    )
+)
+"""Entries that describe the file itself, or are written anew."""
+
+
+def left_behind(path: Path) -> tuple[str, ...]:
+    """What is not carried from an OpenEXR file to a new one, a sentence each."""
+    with path.open("rb") as file:
+        data = file.read(_MOST)
+    if data[:4] != _MAGIC or len(data) < 8:
+        return ()
+    entries = dict(_entries(data))
+    found = []
+    unread = [name for name in _channels(entries.get("channels", b"")) if name not in _READ]
+    if unread:
+        found.append(f"its channels {_listed(unread)} are not read, only R, G, B, A and Y")
+    if struct.unpack_from("<I", data, 4)[0] & _MANY_PARTS:
+        found.append("it has more than one part, of which the first is read")
+    if _overscan(entries):
+        found.append("its pixels outside the display window are not read")
+    unknown = [name for name in entries if name not in _KNOWN]
+    if unknown:
+        found.append(f"its header's entries {_listed(unknown)} are not written again")
+    return tuple(found)
+
+
+def _entries(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """Name and value of every entry of the first part's header; a cut-off one ends early."""
+    place = 8
+    while 0 <= place < len(data) and data[place]:
+        name, place = _text(data, place)
+        _, place = _text(data, place)
+        if not place or place + 4 > len(data):
+            return
+        size = struct.unpack_from("<I", data, place)[0]
+        yield name, data[place + 4 : place + 4 + size]
+        place += 4 + size
+
+
+def _channels(data: bytes) -> Iterator[str]:
+    place = 0
+    while place < len(data) and data[place]:
+        name, place = _text(data, place)
+        if not place:
+            return
+        yield name
+        place += 16  # type, linearity, sampling
+
+
+def _text(data: bytes, place: int) -> tuple[str, int]:
+    """The text at a place and the place after it; place 0 where it does not end."""
+    stop = data.find(b"\0", place)
+    return data[place:stop].decode("latin-1"), stop + 1
+
+
+def _overscan(entries: dict[str, bytes]) -> bool:
+    windows = [entries.get(name, b"") for name in ("dataWindow", "displayWindow")]
+    if any(len(window) != 16 for window in windows):
+        return False
+    left, top, right, bottom = struct.unpack("<4i", windows[0])
+    first, above, last, below = struct.unpack("<4i", windows[1])
+    return bool(left < first or top < above or right > last or bottom > below)
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:4])
+    return shown if len(names) <= 4 else f"{shown} and {len(names) - 4} more"
