@@ -65,6 +65,28 @@ if TYPE_CHECKING:
     show_default=True,
     help="Jobs of one client that may wait or run.",
 )
+@click.option(
+    "--call-seconds",
+    type=click.FloatRange(1, 3600),
+    default=60,
+    show_default=True,
+    help="So long a plan, a detection or a frame may be worked at; then it is ended and refused.",
+)
+@click.option(
+    "--call-memory",
+    type=click.IntRange(64),
+    default=4096,
+    show_default=True,
+    metavar="MIB",
+    help="So much memory one of them may take.",
+)
+@click.option(
+    "--live-workers",
+    type=click.IntRange(2, 64),
+    default=4,
+    show_default=True,
+    help="Processes for them, started as they are needed; a client has one at a time.",
+)
 @output_options
 def command(output: Output, **given: Any) -> None:
     """Serve editors over ZeroMQ: renders in the background, previews and faces at once.
@@ -87,7 +109,12 @@ def command(output: Output, **given: Any) -> None:
         given["devices"] or ("auto",),
         given["server_key"],
         given["allow"],
-        Limits(jobs_per_client=given["jobs_per_client"]),
+        Limits(
+            jobs_per_client=given["jobs_per_client"],
+            work_s=given["call_seconds"],
+            work_bytes=given["call_memory"] * 1024**2,
+            live_workers=given["live_workers"],
+        ),
     )
 
     def ready(server: "Server") -> None:

@@ -45,6 +45,11 @@ class Caller:
         """Whose jobs are whose."""
         return self.visitor.name
 
+    @property
+    def share(self) -> str | bytes:
+        """Who counts as one where callers share workers: a name, or without keys a connection."""
+        return self.identity if self.visitor is LOCAL else self.name
+
     def check_may(self, kind: str) -> None:
         """Raise E_FORBIDDEN if this client may not send messages of that type."""
         if self.visitor.role not in ROLES[kind]:

@@ -1,20 +1,24 @@
 """The requests that need a worker or lend memory; used by the server's main thread alone."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from reenact_bridge.callers import Caller
 from reenact_bridge.errors import ProtocolError
 from reenact_bridge.limits import Limits
 from reenact_bridge.live_desk import Call, LiveDesk
+from reenact_bridge.lookups import Lookups
 from reenact_bridge.pixels import PixelFormat
 from reenact_bridge.previews import Preview, Previews
 from reenact_bridge.regions import Region, map_region, new_region
 from reenact_bridge.roots import Roots
 from reenact_bridge.wire import Message
-from reenact_bridge.work import resolved_options, resolved_work
+from reenact_bridge.work import resolved_options, resolved_path, resolved_work
 
 Body = dict[str, Any]
+Reply = Callable[[Caller, Message, Body | ProtocolError], None]
 
 HERE = frozenset({"capabilities", "validate", "detect", "frame", "session.open", "session.close"})
 """Types that are answered here, and so on the request socket alone."""
@@ -23,9 +27,20 @@ HERE = frozenset({"capabilities", "validate", "detect", "frame", "session.open",
 class FrontDesk:
     """Takes such requests in; calls are answered later, by what `desk` calls."""
 
-    def __init__(self, desk: LiveDesk, previews: Previews, roots: Roots, limits: Limits) -> None:
+    def __init__(
+        self,
+        desk: LiveDesk,
+        previews: Previews,
+        roots: Roots,
+        lookups: Lookups,
+        post: Callable[[Callable[[], None]], None],
+        reply: Reply,
+        limits: Limits,
+    ) -> None:
+        """`post` has something done in the main thread; `reply` answers a request there."""
         self._desk, self._previews = desk, previews
-        self._roots, self._limits = roots, limits
+        self._roots, self._lookups, self._limits = roots, lookups, limits
+        self._post, self._reply = post, reply
 
     def take(self, caller: Caller, message: Message) -> Body | None:
         """The body of the reply; None where it comes later.
@@ -36,7 +51,8 @@ class FrontDesk:
         kind, body = message.header.type, message.body
         self._previews.hear(caller)
         if kind == "session.open":
-            return self._open(caller, body)
+            self._resolve(caller, message, resolved_options, partial(self._open, caller, message))
+            return None
         if kind == "session.close":
             preview = self._previews.find(caller, body["session"])
             self._close(preview)
@@ -46,7 +62,12 @@ class FrontDesk:
         elif kind == "detect":
             self._detect(caller, message)
         elif kind == "validate":
-            self._call(caller, message, {"work": resolved_work(body, self._roots)})
+            self._resolve(
+                caller,
+                message,
+                resolved_work,
+                lambda work: self._call(caller, message, {"work": work}),
+            )
         else:
             self._call(caller, message, {})
         return None
@@ -64,21 +85,46 @@ class FrontDesk:
         """Take all memory back."""
         self._previews.close_all()
 
-    def _open(self, caller: Caller, body: Body) -> Body:
-        if body.get("engine", "reenact") == "reenact" and "source" not in body:
+    def _resolve(
+        self,
+        caller: Caller,
+        message: Message,
+        resolved: Callable[[Body, Roots], Body],
+        then: Callable[[Body], None],
+    ) -> None:
+        """Go on with a request when its paths are resolved, which other threads do."""
+
+        def go_on(found: Body | ProtocolError) -> None:
+            try:
+                if isinstance(found, ProtocolError):
+                    raise found
+                then(found)
+            except ProtocolError as error:
+                self._reply(caller, message, error)
+
+        self._lookups.begin(
+            caller,
+            message.header.type,
+            lambda: resolved(message.body, self._roots),
+            lambda found: self._post(lambda: go_on(found)),
+        )
+
+    def _open(self, caller: Caller, message: Message, opened: Body) -> None:
+        if opened.get("engine", "reenact") == "reenact" and "source" not in opened:
             raise ProtocolError(
                 "E_SCHEMA", "a preview needs a source, the new face", pointer="/source"
             )
-        preview = self._previews.open(caller, resolved_options(body, self._roots))
+        preview = self._previews.open(caller, opened)
         region = preview.region
         shm = None if region is None else {"path": str(region.path), "bytes": region.size}
-        return {
+        told = {
             "session": preview.id,
             "lease_s": self._limits.lease_s,
             "slots": preview.slots,
             "slot_bytes": preview.slot_bytes,
             "shm": shm,
         }
+        self._reply(caller, message, told)
 
     def _close(self, preview: Preview) -> None:
         self._previews.close(preview)
@@ -108,8 +154,9 @@ class FrontDesk:
     def _detect(self, caller: Caller, message: Message) -> None:
         body = message.body
         if "path" in body:
-            path = str(self._roots.find(body["path"], "path"))
-            self._call(caller, message, {**body, "path": path})
+            self._resolve(
+                caller, message, resolved_path, lambda found: self._call(caller, message, found)
+            )
             return
         preview = None
         if "session" in body:
@@ -152,10 +199,10 @@ class FrontDesk:
         region: Region | None = None,
     ) -> None:
         header = message.header
-        seconds = self._limits.call_s
+        deadline = None
         if header.deadline_ms is not None:
-            seconds = header.deadline_ms / 1000
-        call = Call(caller, header, header.type, body, time.monotonic() + seconds, session, region)
+            deadline = time.monotonic() + header.deadline_ms / 1000
+        call = Call(caller, header, header.type, body, deadline, session, region)
         taken = False
         try:
             taken = self._desk.add(call)

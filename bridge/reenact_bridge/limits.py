@@ -24,9 +24,15 @@ class Limits:
     lease_s: float = 30.0
     """A preview whose client is silent for so long is closed."""
     call_s: float = 30.0
-    """A call without a deadline is answered or refused after so long."""
-    hung_s: float = 120.0
-    """A worker that is busy with one call for so long is killed."""
+    """A call without a deadline that was not begun after so long is refused."""
+    work_s: float = 60.0
+    """A call that a worker is at for so long is ended, together with that worker."""
+    work_bytes: int = 4 * 1024**3
+    """So much more memory than before a worker may hold for one call."""
+    look_s: float = 5.0
+    """A file system that does not say within so long where a path leads is not waited for."""
+    live_workers: int = 4
+    """Workers that answer calls; one stands ready while others are at work."""
 
     def table(self) -> dict[str, float]:
         """By name."""

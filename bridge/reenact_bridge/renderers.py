@@ -15,6 +15,8 @@ GRACE_SECONDS = 0.8
 """A worker that does not stop by itself after so long is killed."""
 MOST_DEATHS = 2
 """A job over which so many workers died is given up."""
+CLEARING_SECONDS = 5.0
+"""So long is waited for a file system to remove what a dead worker left."""
 RETRY_SECONDS = 2.0
 """Where the disk is full, the end of a job is written again after so long."""
 
@@ -156,7 +158,7 @@ class Renderers:
         job = bench.job
         if job is None or bench.unwritten is not None:
             return
-        clear_leftovers(Path(job.work["out"]))
+        clear_leftovers(Path(job.work["out"]), CLEARING_SECONDS)
         found = self._store.job(job.id)
         if found is not None and found.cancelling:
             self._end(bench, job, "cancelled")

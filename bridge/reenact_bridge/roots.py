@@ -1,6 +1,7 @@
 """The folders that a server may read and write; no path leads out of them."""
 
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,7 @@ class Roots:
                 f"{what}: {written} is outside the folders that this server may use",
                 what=what,
             )
+        _check_kind(real, written, what)
         return real
 
     def hold(self, path: Path) -> bool:
@@ -85,6 +87,16 @@ class Roots:
             len(place) > len(folder) and place[: len(folder)] == folder
             for folder in self._real.values()
         )
+
+
+def _check_kind(path: Path, written: str, what: str) -> None:
+    """Refuse pipes, sockets and devices, which answer for ever or never."""
+    try:
+        kind = path.stat().st_mode
+    except OSError:
+        return  # it need not be there
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise ProtocolError("E_PATH", f"{what}: {written} is neither file nor folder", what=what)
 
 
 def _target(place: tuple[str, ...]) -> Path | None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,12 @@ from reenact_bridge.front_desk import HERE, FrontDesk
 from reenact_bridge.keys import AllowList, KeyPair, read_keys
 from reenact_bridge.limits import Limits
 from reenact_bridge.live_desk import Call, LiveDesk
+from reenact_bridge.lookups import Lookups
 from reenact_bridge.mailbox import Mailbox
 from reenact_bridge.previews import Previews
 from reenact_bridge.publisher import Publisher
 from reenact_bridge.reception import WRITES, Orders, Reception
+from reenact_bridge.records import Submission
 from reenact_bridge.regions import map_region, sweep
 from reenact_bridge.renderers import Renderers
 from reenact_bridge.roots import Roots
@@ -111,15 +114,24 @@ class Server:
         start = {"roots": [str(folder) for folder in roots.folders], "logs": str(logs)}
         self._clerk = Clerk(self._store, self._clerks_tick, self._fail)
         self._renderers = Renderers(self._store, list(settings.devices), start, self._renderer_said)
-        live = {**start, "device": settings.devices[0]}
+        live = {**start, "device": settings.devices[0], "work_bytes": limits.work_bytes}
         self._desk = LiveDesk(
             live,
-            logs / "live.log",
+            logs,
             lambda worker, message: post(("live", worker, message)),
             self._finish,
             limits,
         )
-        self._front = FrontDesk(self._desk, Previews(limits), roots, limits)
+        self._lookups = Lookups(limits)
+        self._front = FrontDesk(
+            self._desk,
+            Previews(limits),
+            roots,
+            self._lookups,
+            lambda work: post(("do", work)),
+            self._reply_here,
+            limits,
+        )
         orders = Orders(
             stop=lambda job, now: self._clerk.do(self._stop_job, job, now),
             heard=lambda caller: post(("heard", caller)),
@@ -238,6 +250,8 @@ class Server:
                 send(self._sockets["request"], values[0])
             elif kind == "live":
                 self._desk.heard(*values)
+            elif kind == "do":
+                values[0]()
             elif kind == "heard":
                 self._front.hear(values[0])
             elif kind == "idle":
@@ -248,6 +262,7 @@ class Server:
 
     def _tick(self) -> None:
         self._publisher.judge_anew()
+        self._lookups.tick()
         self._desk.tick()
         self._front.tick()
         self._reception.load = self._desk.load
@@ -330,8 +345,18 @@ class Server:
             self._mail[name].put(("answer", reply))
 
         if kind == "submit":
-            asked, most = self._reception.submission(caller, message.body)
-            self._clerk.submit(asked, most, lambda outcome: answer(_submitted(outcome)))
+
+            def written(outcome: Submitted) -> None:
+                answer(_submitted(outcome))
+
+            def found(asked: tuple[Submission, int] | ProtocolError) -> None:
+                if isinstance(asked, ProtocolError):
+                    answer(asked)
+                else:
+                    self._clerk.submit(*asked, written)
+
+            find = partial(self._reception.submission, caller, message.body)
+            self._lookups.begin(caller, kind, find, found)
         else:
             self._clerk.do(self._change, caller, message, answer)
         return None
@@ -342,6 +367,12 @@ class Server:
             answer(self._reception.change(caller, message.header.type, message.body))
         except ProtocolError as error:
             answer(error)
+
+    def _reply_here(
+        self, caller: Caller, message: Message, outcome: dict[str, Any] | ProtocolError
+    ) -> None:
+        """Answer a request of the request socket; in the main thread."""
+        send(self._sockets["request"], _reply(caller.identity, message.header, outcome))
 
     def _finish(self, call: Call, outcome: dict[str, Any] | ProtocolError) -> None:
         """Answer a call that a worker has done."""

@@ -10,6 +10,7 @@ from reenact_bridge.errors import ProtocolError
 from reenact_bridge.roots import Roots
 from reenact_bridge.work import names_checkpoint
 from reenact_core.devices import Compute, choose_compute
+from reenact_core.errors import DeviceError
 from reenact_core.models.catalogue import CATALOGUE, DEFAULT, user_models_folder
 from reenact_core.models.chosen_integrator import choose_integrator
 from reenact_core.models.load import Models, load_models
@@ -32,6 +33,14 @@ class Warm:
     def installed(self) -> Path:
         """Folder of the checkpoints that the server's user has installed."""
         return user_models_folder(platform.system(), Path.home(), os.environ)
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether networks run on the CPU."""
+        try:
+            return self.compute("auto").device == "cpu"
+        except DeviceError:
+            return False  # it is said to whoever asks for something
 
     def compute(self, precision: Any) -> Compute:
         """This worker's device in a precision.

@@ -42,6 +42,11 @@ def resolved_options(options: dict[str, Any], roots: Roots) -> dict[str, Any]:
     return found
 
 
+def resolved_path(body: dict[str, Any], roots: Roots) -> dict[str, Any]:
+    """A request with its one path resolved."""
+    return {**body, "path": str(roots.find(body["path"], "path"))}
+
+
 def names_checkpoint(text: str) -> bool:
     """Whether a text is a checkpoint's id rather than a path."""
     return _ID.fullmatch(text) is not None

@@ -14,9 +14,11 @@ import sys
 import threading
 import traceback
 import uuid
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO, Any
 
+from reenact_bridge.bounds import bounded_memory, lacked_memory, too_large
 from reenact_bridge.errors import ProtocolError
 from reenact_bridge.failures import error_of
 from reenact_bridge.pipes import read_messages, write_message
@@ -36,6 +38,7 @@ class Worker:
         self._answers = answers
         self._lock = threading.Lock()
         self._stopped: set[str] = set()
+        self._work_bytes, self._on_cpu = 0, False
         self._queue: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, args=(commands,), daemon=True)
 
@@ -50,8 +53,12 @@ class Worker:
 
         roots = Roots.of([Path(folder) for folder in start["roots"]])
         warm = Warm(start["device"], roots)
+        if "work_bytes" in start:
+            self._work_bytes = int(start["work_bytes"])
+            self._on_cpu = warm.on_cpu
         calls = LiveCalls(warm)
         self._say({"is": "ready"})
+        print(f"worker {os.getpid()} is ready", file=sys.stderr, flush=True)
         while True:
             command = self._queue.get()
             if command["do"] == "render":
@@ -96,14 +103,26 @@ class Worker:
     def _call(self, command: dict[str, Any], calls: Any) -> None:
         number = command["call"]
         try:
-            body = calls.answer(command["name"], command["body"])
+            with self._bounds():
+                body = calls.answer(command["name"], command["body"])
         except (ReenactError, ProtocolError, MemoryError) as error:
-            self._say({"is": "refused", "call": number, "error": error_of(error).body()})
+            refusal = self._too_large(command, error) or error_of(error).body()
+            self._say({"is": "refused", "call": number, "error": refusal})
         except Exception as error:
-            self._say({"is": "refused", "call": number, "error": _bug(error)})
+            refusal = self._too_large(command, error) or _bug(error)
+            self._say({"is": "refused", "call": number, "error": refusal})
             raise SystemExit(1) from error
         else:
             self._say({"is": "answer", "call": number, "body": body})
+
+    def _bounds(self) -> AbstractContextManager[None]:
+        """On the CPU; drivers of other devices take what they like, and the server watches."""
+        return bounded_memory(self._work_bytes) if self._on_cpu else nullcontext()
+
+    def _too_large(self, command: dict[str, Any], error: Exception) -> dict[str, Any] | None:
+        if not self._on_cpu or not lacked_memory(error):
+            return None
+        return too_large(command["name"], self._work_bytes).body()
 
     def _say(self, message: dict[str, Any]) -> None:
         try:

@@ -1,6 +1,7 @@
 """A worker as the server sees it: started, spoken to, heard, and known to have died."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from reenact_bridge.bounds import held_bytes
 from reenact_bridge.pipes import read_messages, write_message
 
 LOG_BYTES = 8 * 1024 * 1024
@@ -20,7 +22,7 @@ class WorkerProcess:
     """One process; `hear` gets what it says, from another thread, and at last `{"is": "died"}`."""
 
     def __init__(self, start: dict[str, Any], log: Path, hear: Hear) -> None:
-        self._hear = hear
+        self._hear, self.log = hear, log
         with _open_log(log) as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "reenact_bridge.worker"],
@@ -47,22 +49,37 @@ class WorkerProcess:
             return
 
     def kill(self) -> None:
-        """End it at once."""
-        self._process.kill()
+        """End it at once, and what it has started."""
+        if self._process.poll() is None:
+            self._kill_group()
+
+    def memory(self) -> int:
+        """Bytes that it holds; 0 where the system does not tell them."""
+        return held_bytes(self.pid, "VmRSS")
 
     def close(self) -> None:
         """End it, and wait until it has."""
-        self._process.kill()
+        self.kill()
         self._process.wait()
         self._reader.join()
+
+    def _kill_group(self) -> None:
+        if os.name == "nt":
+            self._process.kill()
+            return
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            return  # nobody is left of it
 
     def _listen(self) -> None:
         try:
             for message in read_messages(_pipe(self._process.stdout)):
                 self._hear(self, message)
         except ValueError:
-            self._process.kill()  # what it says is no message
+            self.kill()  # what it says is no message
         status = self._process.wait()
+        self._kill_group()  # what it had started does not outlive it
         for pipe in (self._process.stdin, self._process.stdout):
             try:
                 _pipe(pipe).close()

@@ -62,9 +62,16 @@ class Raw:
             return told["type"], found, rest
         raise AssertionError(f"no answer to {kind}")
 
-    def ok(self, kind: str, body: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    def ok(
+        self,
+        kind: str,
+        body: dict[str, Any] | None = None,
+        *,
+        buffers: tuple[bytes, ...] = (),
+        **more: Any,
+    ) -> dict[str, Any]:
         """The body of an answer that is no error."""
-        said, found, _ = self.ask(kind, body, **more)
+        said, found, _ = self.ask(kind, body, *buffers, **more)
         assert said != "error", found
         return found
 

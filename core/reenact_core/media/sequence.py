@@ -5,7 +5,7 @@ from pathlib import Path
 
 from reenact_core.errors import MediaError
 
-_FIELD = re.compile(r"%0?(\d*)d")
+_FIELD = re.compile(r"%0?(\d{0,3})d")
 
 
 def is_pattern(path: Path) -> bool:

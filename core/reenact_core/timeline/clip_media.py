@@ -18,6 +18,9 @@ from reenact_core.timeline.references import original
 from reenact_core.timeline.spans import Span, exact_rate, span_of, to_frames, to_uneven_frames
 from reenact_core.timing import FrameRange
 
+LONGEST_NAME = 255
+"""Characters of a file's name, at most."""
+
 
 class MediaFacts(Protocol):
     """What a timeline must know about a file; `media.probe.MediaInfo` has it."""
@@ -237,6 +240,11 @@ def sequence_pattern(reference: Any, places: Places) -> Path:
                 f"{part!r} cannot be part of the name of an image; mend the timeline"
             )
     padding = reference.frame_zero_padding
+    if padding > LONGEST_NAME:
+        raise TimelineError(
+            f"its image sequence has a padding of {padding} digits, and no file's name is longer "
+            f"than {LONGEST_NAME}; mend the timeline"
+        )
     pattern = locate(base or ".", places) / (
         f"{prefix}%0{padding}d{suffix}" if padding > 0 else f"{prefix}%d{suffix}"
     )
