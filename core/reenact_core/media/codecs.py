@@ -121,6 +121,8 @@ _PRORES = {
 }
 # Encoders whose streams, or the containers used here, say that samples have full range.
 _TELL_RANGE = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "ffv1", "mjpeg")
+# Encoders whose streams, or the containers used here, say limited where nothing is said.
+_RANGED = ("libx264", "libx264rgb", "libx265", "libvpx-vp9", "libsvtav1", "dnxhd", "mjpeg")
 _DNXHR = {
     "DNXHR LB": "dnxhr_lb",
     "DNXHR SQ": "dnxhr_sq",
@@ -410,8 +412,12 @@ def _constant_quality(scale: int) -> tuple[tuple[str, str], ...]:
     return ("flags", "+qscale"), ("global_quality", str(scale * 118))
 
 
-def colour_written(info: MediaInfo, encoder: str, pixel_format: str) -> ColourSpec:
-    """The tags of the new file: the source's, but for what its codec has no words for."""
+def colour_written(info: MediaInfo, encoder: str, pixel_format: str, muxer: str = "") -> ColourSpec:
+    """The tags of the new file: the source's, but for what its codec has no words for.
+
+    R'G'B' and grey that do not tell their range are full; they are tagged so where silence would
+    be read as limited.
+    """
     own, target = packing_of(info.layout.pixel_format).layout, packing_of(pixel_format).layout
     lines = info.width if info.rotation % 180 else info.height
     colour = colour_after(info.colour, own, target, lines)
@@ -420,6 +426,9 @@ def colour_written(info: MediaInfo, encoder: str, pixel_format: str) -> ColourSp
         colour = replace(colour, matrix="bt709")  # players believe its header, which says so
     if target.kind == "yuv" and meant.full_range and encoder not in _TELL_RANGE:
         colour = replace(colour, full_range=False)
+    told = encoder in _RANGED or muxer == "mp4"
+    if told and target.kind != "yuv" and colour.full_range is None:
+        colour = replace(colour, full_range=True)
     return colour
 
 

@@ -25,6 +25,7 @@ from reenact_core.timing import FrameRange
 
 # Encoders and containers that count frames by their rate and know no other time.
 _COUNTING = ("mpeg4", "mpeg2video", "mpeg1video", "avi")
+_X265_DELAY = 3
 _INTERLACING = ("libx264", "mpeg2video", "prores_ks", "mpeg4")
 
 
@@ -34,7 +35,7 @@ class FrameMaker:
     def __init__(self, info: MediaInfo, settings: EncodeSettings, time_base: Fraction) -> None:
         self._layout = packing_of(settings.pixel_format).layout
         self._time_base = time_base
-        self.colour = colour_written(info, settings.encoder, settings.pixel_format)
+        self.colour = colour_written(info, settings.encoder, settings.pixel_format, settings.muxer)
         self._first: Fraction | None = None
         self._fields = _FieldMarker(info) if info.interlaced else None
 
@@ -136,6 +137,8 @@ class Writer:
 
     def _mux(self, packets: "list[av.Packet[av.VideoStream]]") -> None:
         for packet in packets:
+            if self._settings.encoder == "libx265" and len(self._frames) < _X265_DELAY:
+                packet.dts = packet.pts  # else undefined: x265 fills it in from the third frame on
             if self._sound and packet.dts is not None:
                 self._sound.mux_until(packet.dts * packet.time_base)
             self._container.mux(packet)

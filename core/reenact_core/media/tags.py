@@ -58,10 +58,15 @@ def colour_of(frame: av.VideoFrame, layout: SampleLayout) -> ColourSpec:
     ranged = {1: False, 2: True}.get(int(frame.color_range))
     if frame.format.name.startswith("yuvj"):
         ranged = True
+    matrix = MATRICES.get(int(frame.colorspace), "unknown")
+    if layout.kind == "rgb":
+        matrix = "gbr"
+    elif layout.kind == "grey" and matrix == "gbr":
+        matrix = "unknown"  # FFmpeg's word for every PNG
     return ColourSpec(
         primaries=PRIMARIES.get(int(frame.color_primaries), "unknown"),
         transfer=TRANSFERS.get(int(frame.color_trc), "unknown"),
-        matrix=MATRICES.get(int(frame.colorspace), "unknown") if layout.kind != "rgb" else "gbr",
+        matrix=matrix,
         full_range=ranged,
     )
 
