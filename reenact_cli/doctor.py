@@ -28,7 +28,6 @@ ENCODERS = {
 ADAPTERS = {
     "cmx_3600": ("EDL", "edl"),
     "fcp_xml": ("FCP XML", "fcp"),
-    "fcpx_xml": ("FCPXML", "fcpx"),
     "AAF": ("AAF", "aaf"),
 }
 """OpenTimelineIO's adapters: what they read, and our extra that installs them."""

@@ -5,13 +5,14 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, cast
 
 from reenact_cli.networks import detector_named, models_folder, models_named
-from reenact_cli.render import Job, plan_for, settings_of
+from reenact_cli.render import Job, edit_of, plan_for, settings_of
 from reenact_core.devices import Precision
 
 if TYPE_CHECKING:
@@ -46,14 +47,13 @@ def plan_job(
     from reenact_core.farm.planner import FRAMES_PER_UNIT, make_farm_plan
     from reenact_core.farm.timeline_paths import with_mapped_paths
     from reenact_core.provenance.mark import unmarked_here
-    from reenact_core.timeline.read import read_timeline
 
     if job.no_provenance:
         unmarked_here()
     there = JobFolder(folder.absolute())
-    edit = with_mapped_paths(read_timeline(job.timeline, work=there.path), read_path_map(path_map))
+    edit = with_mapped_paths(edit_of(job, there.path), read_path_map(path_map))
     digests = Digests(there.hashes)
-    options = _options(job, settings_of(job, edit))
+    options = _options(job, settings_of(job, edit), edit.rate)
     plan = make_farm_plan(
         plan_for(job, edit), job.out, options, digests, frames_per_unit or FRAMES_PER_UNIT
     )
@@ -65,7 +65,7 @@ def plan_job(
     return plan
 
 
-def _options(job: Job, settings: "Settings") -> "Options":
+def _options(job: Job, settings: "Settings", rate: Fraction | None) -> "Options":
     from reenact_core.devices import choose_compute
     from reenact_core.farm.plan import Options
     from reenact_core.farm.planner import networks_hash
@@ -83,6 +83,7 @@ def _options(job: Job, settings: "Settings") -> "Options":
         tuple(path.absolute() for path in job.tracks),
         to_table(settings),
         not job.no_provenance,
+        rate,
     )
 
 
@@ -155,7 +156,8 @@ def assembly_of(
     desk = desk_at(folder, "cpu", path_map)
     options = desk.plan.options
     edit = with_mapped_paths(
-        read_timeline(desk.plan.timeline, work=desk.folder.path), read_path_map(path_map)
+        read_timeline(desk.plan.timeline, work=desk.folder.path, rate=options.rate),
+        read_path_map(path_map),
     )
     table = {
         **options.settings,

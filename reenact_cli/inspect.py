@@ -1,23 +1,25 @@
 """`reenact inspect`: what a timeline, clip or checkpoint holds."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import click
 
-from reenact_cli.options import FILE, Output, output_options
+from reenact_cli.options import FILE, Output, output_options, reading_options
 from reenact_cli.show import print_result
 from reenact_cli.track import track_table
 
-TIMELINES = (".otio", ".otioz", ".otiod", ".edl", ".xml", ".fcpxml", ".aaf")
+TIMELINES = (".otio", ".otioz", ".otiod", ".edl", ".xml", ".fcpxml", ".fcpxmld", ".aaf")
 CHECKPOINTS = (".safetensors", ".pth", ".tar", ".pt", ".ckpt")
 
 
 @click.command("inspect")
 @click.argument("file", type=FILE)
+@reading_options
 @output_options
-def command(file: Path, output: Output) -> None:
+def command(file: Path, root: tuple[Path, ...], rate: Fraction | None, output: Output) -> None:
     """Say what FILE holds: a timeline, a clip, a checkpoint or a tracks file.
 
     \b
@@ -26,7 +28,7 @@ def command(file: Path, output: Output) -> None:
     """
     suffix = file.suffix.lower()
     if suffix in TIMELINES:
-        result = _timeline(file)
+        result = _timeline(file, root, rate)
     elif suffix in CHECKPOINTS:
         result = _checkpoint(file)
     elif suffix == ".json":
@@ -45,11 +47,13 @@ def _lines(result: dict[str, Any]) -> Iterator[str]:
     yield describe_text(result)
 
 
-def _timeline(file: Path) -> dict[str, Any]:
+def _timeline(file: Path, root: tuple[Path, ...], rate: Fraction | None) -> dict[str, Any]:
     from reenact_core.timeline.describe import describe
     from reenact_core.timeline.read import read_timeline
+    from reenact_core.timeline.request import Request
 
-    return {"kind": "timeline", **describe(read_timeline(file))}
+    edit = read_timeline(file, rate=rate, roots=root)
+    return {"kind": "timeline", **describe(edit, Request(roots=root))}
 
 
 def _clip(file: Path) -> dict[str, Any]:

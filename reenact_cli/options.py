@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,39 @@ def precision_option(command: Command) -> Command:
         show_default=True,
         help="auto: fp32 on the CPU, fp16 on CUDA.",
     )(command)
+
+
+def reading_options(command: Command) -> Command:
+    """`--root` and `--rate`: how a timeline is read."""
+    options = [
+        click.option(
+            "--root",
+            multiple=True,
+            type=FILE,
+            metavar="DIR",
+            help="A folder that the timeline's relative paths may lead to, besides its own, and "
+            "where media that are not at their place are looked for by name.",
+        ),
+        click.option(
+            "--rate",
+            callback=_read_rate,
+            metavar="R",
+            help="Frames a second of an EDL, as 25, 29.97 or 30000/1001; without it by the mark of "
+            "drop frame, then by its media.",
+        ),
+    ]
+    return all_of(command, options)
+
+
+def _read_rate(ctx: click.Context, option: click.Parameter, value: str | None) -> Fraction | None:
+    from reenact_core.timing import parse_rate
+
+    if value is None:
+        return None
+    try:
+        return parse_rate(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, option) from error
 
 
 def checkpoint_option(command: Command) -> Command:

@@ -1,6 +1,7 @@
 """`reenact render`: a timeline in, a timeline out."""
 
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from reenact_cli.options import (
     integrator_option,
     output_options,
     provenance_option,
+    reading_options,
     settings_option,
     tracker_option,
 )
@@ -63,6 +65,7 @@ class Job:
     handles: int | None = None
     scheme: Scheme | None = None
     root: tuple[Path, ...] = ()
+    rate: Fraction | None = None
     restart: bool = False
     dry_run: bool = False
     codec: "Codec" = "match"
@@ -77,7 +80,7 @@ class Job:
 
 def asking_options(command: Command) -> Command:
     """TIMELINE, and the options that say what is asked of it."""
-    options = [
+    options: list[Callable[[Command], Command]] = [
         click.argument("timeline", type=FILE),
         click.option(
             "--source", type=FILE, metavar="IMG", help="The new face of clips that name none."
@@ -128,13 +131,7 @@ def asking_options(command: Command) -> Command:
             type=click.Choice(SCHEMES),
             help="subtle: the full method; global: G alone; local: L alone.  [default: subtle]",
         ),
-        click.option(
-            "--root",
-            multiple=True,
-            type=FILE,
-            metavar="DIR",
-            help="A folder that the timeline's relative paths may lead to, besides its own.",
-        ),
+        reading_options,
     ]
     return all_of(command, options)
 
@@ -170,9 +167,7 @@ def command(ctx: click.Context, /, output: Output, **given: Any) -> None:
 
     job = Job(**given)
     if job.dry_run:
-        from reenact_core.timeline.read import read_timeline
-
-        table = plan_table(plan_for(job, read_timeline(job.timeline)))
+        table = plan_table(plan_for(job, edit_of(job)))
         print_result(table, plan_lines(table), as_json=output.as_json)
         return
     result = render_job(job, output)
@@ -192,11 +187,10 @@ def render_job(job: Job, output: Output) -> "RunResult":
     from reenact_core.engine.timeline_run import checkpoint_facts, conclude
     from reenact_core.provenance.mark import UNMARKED, open_marking
     from reenact_core.settings import to_table
-    from reenact_core.timeline.read import read_timeline
 
     began, started = time.monotonic(), datetime.now(UTC)
     marking = UNMARKED if job.no_provenance else open_marking()
-    edit = read_timeline(job.timeline, work=job.out)
+    edit = edit_of(job, job.out)
     settings, plan = settings_of(job, edit), plan_for(job, edit)
     compute = choose_compute(job.device, job.precision)
     models = models_named(job.checkpoint, compute, job.integrator)
@@ -236,6 +230,13 @@ def _run(
     with closing(run) as events:
         passing = shown(events, len(plan.shots), output.progress)
         return [event for event in passing if isinstance(event, ShotDone | ShotFailed)]
+
+
+def edit_of(job: Job, work: Path | None = None) -> "Edit":
+    """The timeline; media of a bundle are unpacked under `work`."""
+    from reenact_core.timeline.read import read_timeline
+
+    return read_timeline(job.timeline, work=work, rate=job.rate, roots=job.root)
 
 
 def plan_for(job: Job, edit: "Edit") -> "Plan":

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from reenact_core.engine.footage import source_info
 from reenact_core.engine.timeline_run import RunResult
 from reenact_core.media.colour import to_rgb8
 from reenact_core.media.decode import decode
@@ -65,7 +66,7 @@ def _performance(cast: Cast, moments: Sequence[int]) -> list[Strip]:
 
 def _frames(source: Source, numbers: Sequence[int]) -> tuple[Pixels, ...]:
     """The middle squares of frames, numbered from the file's first."""
-    info = probe(source.path, first_number=source.first_number, number_step=source.number_step)
+    info = source_info(source)
     found: list[Pixels] = []
     for number in numbers:
         for picture in decode(info, FrameRange(number, number + 1, info.rate), ahead=1):

@@ -20,15 +20,17 @@ from reenact_core.engine.events import ShotDone, ShotFailed
 from reenact_core.engine.render import render_plan
 from reenact_core.engine.run_record import Outcome, RunFacts
 from reenact_core.engine.timeline_run import RunResult, checkpoint_facts, conclude
-from reenact_core.errors import MediaError
+from reenact_core.errors import MediaError, TimelineError
 from reenact_core.media.probe import probe
+from reenact_core.media.sequence import first_image
 from reenact_core.provenance.mark import open_marking
 from reenact_core.settings import Settings, settings_for, to_table, with_table
-from reenact_core.timeline.clip_media import Probe, image_path
+from reenact_core.timeline.clip_media import Probe
 from reenact_core.timeline.describe import shot_table
 from reenact_core.timeline.plan import FaceChoice, Plan, Refused, Shot
 from reenact_core.timeline.read import Edit, make_plan, read_timeline
 from reenact_core.timeline.request import Request
+from reenact_core.timing import parse_rate
 
 Work = dict[str, Any]
 
@@ -149,9 +151,18 @@ def _planned(work: Work, roots: Roots) -> tuple[Edit, Settings, Plan]:
     timeline, out = Path(work["timeline"]), work["out"]
     if not roots.hold(timeline):  # it may be another file than when it was submitted
         raise ProtocolError("E_PATH", f"{timeline} is outside the folders that may be used")
-    edit = read_timeline(timeline, work=None if out is None else Path(out), allowed=roots.hold)
-    settings = settings_of(work["options"], edit.settings)
-    request = _request(work["options"], settings, roots)
+    options = work["options"]
+    edit = read_timeline(
+        timeline,
+        work=None if out is None else Path(out),
+        allowed=roots.hold,
+        rate=_rate(options.get("rate")),
+        roots=roots.folders,
+        search=_searched(options, roots),
+        probe=_inside(roots),
+    )
+    settings = settings_of(options, edit.settings)
+    request = _request(options, settings, roots)
     plan = make_plan(edit, request, probe=_inside(roots))
     return edit, settings, _without_outsiders(plan, roots)
 
@@ -172,16 +183,33 @@ def _request(options: dict[str, Any], settings: Settings, roots: Roots) -> Reque
         scheme=settings.motion.scheme,
         strength=options.get("strength"),
         roots=roots.folders,
+        search=_searched(options, roots),
     )
     handles = options.get("handles")
     return request if handles is None else replace(request, handles=int(handles))
+
+
+def _searched(options: dict[str, Any], roots: Roots) -> tuple[Path, ...]:
+    """Where media are looked for by name: the folders that the job names, not all of the roots."""
+    return tuple(roots.find(folder, "roots") for folder in options.get("roots", ()))
+
+
+def _rate(written: str | float | None) -> Fraction | None:
+    if written is None:
+        return None
+    try:
+        return parse_rate(str(written))
+    except ValueError as error:
+        raise TimelineError(f"rate: {error}") from error
 
 
 def _inside(roots: Roots) -> Probe:
     """A look at media files that sees nothing outside the roots."""
 
     def look(path: Path, *, first_number: int | None = None, number_step: int = 1) -> Any:
-        first = path if first_number is None else image_path(path, first_number)
+        if not roots.hold(path.parent if first_number is not None else path):
+            raise MediaError(f"{path} is outside the folders that this server may use")
+        first = path if first_number is None else first_image(path, first_number, number_step)
         if not roots.hold(first):
             raise MediaError(f"{path} is outside the folders that this server may use")
         return probe(path, first_number=first_number, number_step=number_step)

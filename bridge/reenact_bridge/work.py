@@ -30,8 +30,9 @@ def resolved_options(options: dict[str, Any], roots: Roots) -> dict[str, Any]:
     for name in ("source", "driving", "clip"):
         if name in found:
             found[name] = str(roots.find(found[name], name))
-    if "tracks" in found:
-        found["tracks"] = [str(roots.find(path, "tracks")) for path in found["tracks"]]
+    for name in ("tracks", "roots"):
+        if name in found:
+            found[name] = [str(roots.find(path, name)) for path in found[name]]
     if "reference" in found.get("face", {}):
         found["face"] = {"reference": str(roots.find(found["face"]["reference"], "face"))}
     if "checkpoint" in found and not names_checkpoint(found["checkpoint"]):

@@ -54,3 +54,18 @@ def snap_rate(rate: float | Fraction) -> Fraction:
     if abs(nearest - value) <= Fraction(5, 1000):
         return nearest
     return Fraction(rate).limit_denominator(10_000)
+
+
+def parse_rate(text: str) -> Fraction:
+    """The rate that is written as `25`, `29.97` or `30000/1001`.
+
+    Raises:
+        ValueError: it is no rate.
+    """
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError) as error:
+        raise ValueError(f"{text!r} is no frame rate; give one as 25 or 30000/1001") from error
+    if not 1 <= rate <= 1000:
+        raise ValueError(f"a frame rate must be from 1 to 1000, got {text}")
+    return snap_rate(rate)

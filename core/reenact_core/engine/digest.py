@@ -9,6 +9,7 @@ from typing import Any
 
 from reenact_core.errors import MediaError
 from reenact_core.files import sha256, write_json
+from reenact_core.media.sequence import frame_path
 from reenact_core.timeline.plan import Source
 
 
@@ -59,7 +60,7 @@ def sequence_files(source: Source) -> list[Path]:
     """The pictures of an image sequence that a source's frames name, in order."""
     first = source.first_number or 0
     numbers = (first + frame * source.number_step for frame in _range(source))
-    return [Path(str(source.path) % number) for number in numbers]
+    return [frame_path(source.path, number) for number in numbers]
 
 
 def key_of(value: Any, digests: Digests) -> str:
@@ -74,7 +75,8 @@ def key_of(value: Any, digests: Digests) -> str:
 def _plain(value: Any, digests: Digests) -> Any:
     if isinstance(value, Source):
         frames = [value.frames.start, value.frames.stop, str(value.frames.rate)]
-        return {"media": digests.of_source(value), "frames": frames}
+        filled = {} if value.missing == "error" else {"missing": value.missing}
+        return {"media": digests.of_source(value), "frames": frames, **filled}
     if isinstance(value, Path):
         return digests.of_file(value)
     if is_dataclass(value) and not isinstance(value, type):

@@ -42,9 +42,22 @@ def clip_footage(shot: Shot) -> Footage:
     Raises:
         MediaError: it cannot be read.
     """
-    target = shot.target
-    info = probe(target.path, first_number=target.first_number, number_step=target.number_step)
-    return Footage(target, info)
+    return Footage(shot.target, source_info(shot.target))
+
+
+def source_info(source: Source) -> MediaInfo:
+    """The file or image sequence of a source, with what stands for images that are not there.
+
+    Raises:
+        MediaError: it cannot be read.
+    """
+    return probe(
+        source.path,
+        first_number=source.first_number,
+        number_step=source.number_step,
+        missing=source.missing,
+        frame_count=source.frames.stop,
+    )
 
 
 def driver_footage(path: Path, shot: Shot) -> Footage:

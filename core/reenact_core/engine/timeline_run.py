@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,7 @@ def render_timeline(
     driving: str | Path | None = None,
     clips: Sequence[str] = (),
     request: Request | None = None,
+    rate: Fraction | None = None,
     settings: Any = None,
     checkpoint: str | Path = DEFAULT,
     device: str = "auto",
@@ -110,6 +112,7 @@ def render_timeline(
         timeline: any file that OpenTimelineIO reads.
         out: the folder of the results; a run that was stopped there goes on.
         source, driving, clips: as `reenact render` has them; `request` says all of it instead.
+        rate: frames a second of an EDL, which does not say.
         settings: a `settings.Settings`; None: what the timeline's metadata say, or the defaults.
         provenance: whether the files say that they are synthetic; where the EU AI Act applies, they
             must.
@@ -121,8 +124,11 @@ def render_timeline(
     """
     began, started = time.monotonic(), datetime.now(UTC)
     marking = open_marking() if provenance else UNMARKED
-    edit = read_timeline(Path(timeline), work=Path(out))
-    plan = make_plan(edit, request or _request(source, driving, clips))
+    request = request or _request(source, driving, clips)
+    edit = read_timeline(
+        Path(timeline), work=Path(out), rate=rate, roots=request.roots, search=request.search
+    )
+    plan = make_plan(edit, request)
     settings = settings or settings_for(timeline=edit.settings)
     compute = choose_compute(device, precision)
     models = load_models(checkpoint, compute)

@@ -7,6 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -85,6 +86,8 @@ class Options:
     """All settings as nested tables."""
     provenance: bool = True
     """Whether the files say that they are synthetic."""
+    rate: Fraction | None = None
+    """Frames a second that an EDL was read at; None for other timelines."""
 
 
 @dataclass(frozen=True)  # no slots: it keeps what it was asked for

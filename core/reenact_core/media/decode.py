@@ -4,7 +4,8 @@ import queue
 import threading
 from collections.abc import Generator, Iterator
 from fractions import Fraction
-from itertools import islice
+from itertools import chain, islice
+from pathlib import Path
 
 import av
 import numpy as np
@@ -30,7 +31,8 @@ def decode(
 
     Frame N is the Nth in the order of display, found by its time, wherever decoding starts. A
     picture whose data is damaged is given as the decoder mends it; a picture that the decoder does
-    not give at all is an error. A still answers for every frame number.
+    not give at all is an error. A still answers for every frame number, and for an image of a
+    sequence that is not there what `info.missing` says.
 
     Raises:
         MediaError: a frame is missing, damaged beyond use, of another size or format than the
@@ -116,12 +118,53 @@ def _stills(info: MediaInfo, frames: FrameRange) -> Iterator[Picture]:
     """One file a frame, or one file for all frames."""
     time_base = 1 / frames.rate
     frame: av.VideoFrame | None = None
+    last: Path | None = None
     for number in range(frames.start, frames.stop):
-        if frame is None or not info.still:
-            path = frame_path(info.path, info.numbers[number]) if info.numbers else info.path
+        path = _stand_in(info, number) if info.numbers else info.path
+        if frame is None or path != last:
             with opened(path) as container:
-                frame = first_frame(path, container)
-        yield _picture(info, frame, number, pts=number, time_base=time_base)
+                frame, last = first_frame(path, container), path
+        picture = _picture(info, frame, number, pts=number, time_base=time_base)
+        black = info.missing == "black" and bool(info.numbers)
+        yield blackened(picture) if black and info.numbers[number] in info.absent else picture
+
+
+def _stand_in(info: MediaInfo, frame: int) -> Path:
+    """The image that is read for a frame: its own, or where that is missing the one before it.
+
+    Raises:
+        MediaError: it is missing, and nothing may stand for it.
+    """
+    number = info.numbers[frame]
+    if number not in info.absent:
+        return frame_path(info.path, number)
+    if info.missing == "error":
+        raise MediaError(
+            f"{frame_path(info.path, number)}: is missing; put the image back, or let the "
+            "timeline say what stands for it (missing_frame_policy hold or black)"
+        )
+    before = (n for n in reversed(info.numbers[:frame]) if n not in info.absent)
+    after = (n for n in info.numbers[frame:] if n not in info.absent)
+    return frame_path(info.path, next(chain(before, after)))
+
+
+def blackened(picture: Picture) -> Picture:
+    """A black picture of the same samples; opaque where it has alpha."""
+    layout, planes = picture.layout, []
+    narrow = (
+        picture.colour.full_range is not True
+        if layout.kind == "yuv"
+        else (picture.colour.full_range is False)
+    )
+    black = 16 << (layout.depth - 8) if narrow and not layout.floating else 0
+    for number, plane in enumerate(picture.planes):
+        value = black
+        if layout.kind == "yuv" and number in (1, 2):
+            value = 1 << (layout.depth - 1)
+        if layout.has_alpha and number == len(picture.planes) - 1:
+            value = layout.peak
+        planes.append(np.full_like(plane, value))
+    return picture.with_planes(tuple(planes))
 
 
 def _numbered(info: MediaInfo, start: int) -> Iterator[tuple[int, av.VideoFrame]]:

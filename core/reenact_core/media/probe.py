@@ -1,6 +1,6 @@
 """What a media file holds: its frames, their times, samples and colours."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -26,7 +26,14 @@ from reenact_core.media.frame_index import (
 )
 from reenact_core.media.hdr import MasteringDisplay, parse_mastering
 from reenact_core.media.layouts import packing_of, readable_format, turned
-from reenact_core.media.sequence import find_numbers, frame_path, is_pattern
+from reenact_core.media.sequence import (
+    MOST_FRAMES,
+    MissingFrames,
+    find_numbers,
+    frame_path,
+    is_pattern,
+    numbers_there,
+)
 from reenact_core.media.tags import colour_of
 
 _ORDER_CHECK = 24
@@ -83,6 +90,10 @@ class MediaInfo:
     """Of every sound track, in order."""
     numbers: tuple[int, ...] = ()
     """Of an image sequence: the number in the name of each frame."""
+    absent: frozenset[int] = frozenset()
+    """Of an image sequence: the numbers whose files are not there."""
+    missing: MissingFrames = "error"
+    """What is decoded in the place of `absent`."""
     display_matrix: tuple[int, ...] | None = None
     """The rotation tag as it is in the file, nine fixed-point numbers."""
     mastering: MasteringDisplay | None = None
@@ -112,16 +123,26 @@ class MediaInfo:
         return min(max(found, 0), self.frame_count - 1)
 
 
-def probe(path: Path, *, first_number: int | None = None, number_step: int = 1) -> MediaInfo:
+def probe(
+    path: Path,
+    *,
+    first_number: int | None = None,
+    number_step: int = 1,
+    missing: MissingFrames = "error",
+    frame_count: int = 0,
+) -> MediaInfo:
     """What a file, an image sequence (printf pattern) or a still picture holds.
 
-    Reads the header, the packet table or packets, and decodes the first frame.
+    Reads the header, the packet table or packets, and decodes the first frame. `missing` says what
+    stands for images of a sequence that are not there; with `hold` and `black` it has at least
+    `frame_count` frames.
 
     Raises:
         MediaError: it is missing, no media, has no pictures, or its first frame is damaged.
     """
     if is_pattern(path) and not path.is_file():
-        return _probe_sequence(path, first_number, number_step)
+        info = _probe_sequence(path, first_number, number_step)
+        return info if missing == "error" else _filled(info, number_step, missing, frame_count)
     with opened(path) as container:
         if container.format.name.endswith("_pipe") or container.format.name == "image2":
             return _probe_still(path, container)
@@ -233,12 +254,28 @@ def _probe_still(path: Path, container: InputContainer) -> MediaInfo:
 
 def _probe_sequence(path: Path, first: int | None, step: int) -> MediaInfo:
     numbers = find_numbers(path, first, step)
-    still = probe(frame_path(path, numbers[0]))
+    there = set(numbers_there(path))
+    shown = next((number for number in numbers if number in there), None)
+    if shown is None:
+        raise MediaError(f"{path}: no file of this image sequence is there in steps of {step}")
+    still = replace(probe(frame_path(path, shown)), path=path, still=False)
+    return _numbered(still, numbers, frozenset(numbers) - there)
+
+
+def _numbered(info: MediaInfo, numbers: Sequence[int], absent: frozenset[int]) -> MediaInfo:
     times = np.arange(len(numbers), dtype=np.int64)
     index = FrameIndex(times, times, True, 1)
     return replace(
-        still, path=path, frame_count=len(numbers), index=index, numbers=tuple(numbers), still=False
+        info, frame_count=len(numbers), index=index, numbers=tuple(numbers), absent=absent
     )
+
+
+def _filled(info: MediaInfo, step: int, missing: MissingFrames, frame_count: int) -> MediaInfo:
+    """A sequence with something in the place of every image that is not there."""
+    count = max(info.frame_count, min(frame_count, MOST_FRAMES))
+    numbers = [info.numbers[0] + step * frame for frame in range(count)]
+    absent = info.absent | frozenset(numbers[info.frame_count :])
+    return replace(_numbered(info, numbers, absent), missing=missing)
 
 
 def _one_frame() -> FrameIndex:

@@ -1,5 +1,6 @@
 """The faces of a shot and who acts, with every path looked up and every point checked."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -9,8 +10,9 @@ from reenact_core.errors import TimelineError
 from reenact_core.timeline.clip_media import ClipMedia
 from reenact_core.timeline.conform import Fit
 from reenact_core.timeline.effects import Ask, Pick
-from reenact_core.timeline.media_paths import Places, locate
+from reenact_core.timeline.media_paths import Places, locate, windows_path
 from reenact_core.timeline.plan import Cast, FaceChoice
+from reenact_core.timeline.relink import find_by_name
 from reenact_core.timeline.spans import Span, to_frames
 
 
@@ -44,9 +46,27 @@ def _cast(ask: Ask, pick: Pick | None, fit: Fit, media: ClipMedia, places: Place
 def _file(written: str | Path | None, what: str, places: Places) -> Path:
     if written is None:
         raise ValueError(f"an ask must name its {what} before it becomes a cast")
-    path = written if isinstance(written, Path) else locate(written, places)
+    path = written if isinstance(written, Path) else _located(written, places)
     if not path.is_file():
         raise TimelineError(f"its {what} {path} is missing; put the file there, or name another")
+    return path
+
+
+def _located(written: str, places: Places) -> Path:
+    """The file at a place; where there is none, the one of its name in the folders."""
+    try:
+        path, wrong = locate(written, places), None
+    except TimelineError as error:
+        if windows_path(written) is None:
+            raise
+        path, wrong = None, error
+    if path is not None and os.path.exists(path):
+        return path
+    found = find_by_name(written, places)
+    if found is not None:
+        return found.path
+    if path is None:
+        raise wrong or ValueError(written)
     return path
 
 

@@ -1,10 +1,11 @@
 """From what an edit shows of a clip to frames of its media."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from reenact_core.errors import TimelineError
+from reenact_core.media.sequence import frame_path
 from reenact_core.timeline.clip_media import ClipMedia
 from reenact_core.timeline.spans import Span, exact_rate, to_frames
 from reenact_core.timeline.walk import Place
@@ -78,8 +79,59 @@ def _film(place: Place, seen: Span, media: ClipMedia, handles: int) -> Fit:
         )
     target = shown.widen(handles, handles).intersect(file)
     notes += tuple(_missing(media.frames(own, origin), media))
+    target, holes = _without_holes(target, shown, media)
+    notes += holes
     uneven = None if media.times is None else media.span(target, origin)
     return Fit(target, shown, origin * media.clock, media.clock, notes, uneven)
+
+
+def _without_holes(
+    target: FrameRange, shown: FrameRange, media: ClipMedia
+) -> tuple[FrameRange, tuple[str, ...]]:
+    """The frames of an image sequence that can be rendered, and what to say of missing images.
+
+    Raises:
+        TimelineError: an image is missing that the edit shows, and nothing may stand for it.
+    """
+    holes = sorted(frame for frame in media.absent if frame in target)
+    if not holes:
+        return target, ()
+    if media.missing != "error":
+        stand = "the image before each" if media.missing == "hold" else "black"
+        return target, (f"{_images(holes, media)} missing; {stand} is taken (its policy)",)
+    inside = [frame for frame in holes if frame in shown]
+    if inside:
+        raise TimelineError(
+            f"{_images(inside, media)} missing; put the images back, or say what stands for "
+            "them by the sequence's missing_frame_policy (hold or black)"
+        )
+    start = max((frame + 1 for frame in holes if frame < shown.start), default=target.start)
+    stop = min((frame for frame in holes if frame >= shown.stop), default=target.stop)
+    note = f"{_images(holes, media)} missing; its handles end there"
+    return FrameRange(start, stop, target.rate), (note,)
+
+
+def _images(frames: Sequence[int], media: ClipMedia) -> str:
+    """`sh.1008.png to sh.1009.png (frames 7-8) are`, and how many stretches more there are."""
+    stretches: list[list[int]] = []
+    for frame in frames:
+        if stretches and frame == stretches[-1][1] + 1:
+            stretches[-1][1] = frame
+        else:
+            stretches.append([frame, frame])
+    parts = [
+        f"{_image(start, media)} (frame {start})"
+        if start == stop
+        else f"{_image(start, media)} to {_image(stop, media)} (frames {start}-{stop})"
+        for start, stop in stretches[:3]
+    ]
+    more = f" and {len(stretches) - 3} stretches more" if len(stretches) > 3 else ""
+    return f"{', '.join(parts)}{more} {'is' if len(frames) == 1 else 'are'}"
+
+
+def _image(frame: int, media: ClipMedia) -> str:
+    number = (media.first_number or 0) + frame * media.number_step
+    return frame_path(media.path, number).name
 
 
 def _missing(wanted: tuple[int, int], media: ClipMedia) -> Iterator[str]:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from reenact_core.errors import MediaError, TimelineError
-from reenact_core.timeline.clip_media import Probe
+from reenact_core.timeline.clip_media import Probe, find_media
 from reenact_core.timeline.effects import asks_of
+from reenact_core.timeline.media_paths import Places
 from reenact_core.timeline.plan import Cast, Plan, Shot
 from reenact_core.timeline.read import Edit, make_plan
 from reenact_core.timeline.references import original, result_of
@@ -22,18 +23,20 @@ def describe(
     The result is made of JSON values: `name`, `path`, `seconds`, `tracks` (name, kind, enabled,
     clips), `shots`, `refused`, `notes`, and `problem`: why nothing can be planned, else null.
     """
+    request = request or Request()
     plan, problem = Plan(edit.path, ()), None
     try:
-        plan = make_plan(edit, request or Request(), probe=probe)
+        plan = make_plan(edit, request, probe=probe)
     except (TimelineError, MediaError) as error:
         problem = str(error)
     places = walk(edit.timeline, lambda _: None)
+    found = Places(edit.folder, request.roots, request.search, edit.allowed)
     return {
         "name": str(edit.timeline.name),
         "path": str(edit.path),
         "seconds": float(max((p.record.stop for p in places if p.record), default=0)),
         "tracks": [
-            _track(track, index, places) for index, track in enumerate(edit.timeline.tracks)
+            _track(track, index, places, found) for index, track in enumerate(edit.timeline.tracks)
         ],
         "shots": [shot_table(shot) for shot in plan.shots],
         "refused": [{"clip": item.clip_name, "reason": item.reason} for item in plan.refused],
@@ -55,7 +58,8 @@ def _lines(described: dict[str, Any]) -> Iterator[str]:
         for clip in track["clips"]:
             asked = f", asks: {clip['asks']}" if clip["asks"] else ""
             state = "" if clip["enabled"] else ", disabled"
-            yield f"    {clip['name']}  {_when(clip['record'])}  {clip['media']}{state}{asked}"
+            media = clip["media"] if clip["file"] else f"{clip['media']} (not found)"
+            yield f"    {clip['name']}  {_when(clip['record'])}  {media}{state}{asked}"
     for shot in described["shots"]:
         faces = "; ".join(f"{cast['mode']} with {cast['with']}" for cast in shot["faces"])
         start, stop = shot["frames"]
@@ -70,20 +74,21 @@ def _when(record: list[float] | None) -> str:
     return "not seen" if record is None else f"{record[0]:.2f}-{record[1]:.2f} s"
 
 
-def _track(track: Any, index: int, places: list[Place]) -> dict[str, Any]:
+def _track(track: Any, index: int, places: list[Place], found: Places) -> dict[str, Any]:
     return {
         "name": str(track.name) or f"number {index + 1}",
         "kind": str(getattr(track, "kind", track.schema_name())),
         "enabled": bool(track.enabled),
-        "clips": [_clip(place) for place in places if place.path[0] == index],
+        "clips": [_clip(place, found) for place in places if place.path[0] == index],
     }
 
 
-def _clip(place: Place) -> dict[str, Any]:
+def _clip(place: Place, found: Places) -> dict[str, Any]:
     try:
         asks: list[str] = [ask.meant or "asked" for ask in asks_of(place.clip, place.where)]
     except TimelineError:
         asks = ["wrong, see below"]
+    path = find_media(place.clip, found)
     return {
         "name": str(place.clip.name),
         "path": list(place.path),
@@ -91,6 +96,7 @@ def _clip(place: Place) -> dict[str, Any]:
         "record": _seconds(place.record),
         "speed": float(place.speed),
         "media": _media(place.clip),
+        "file": None if path is None else str(path),
         "rendered": result_of(place.clip.media_reference) is not None,
         "asks": ", ".join(asks),
     }

@@ -1,4 +1,4 @@
-"""OTIO's adapters: which file is read by which, and what to say where one fails."""
+"""OTIO's own JSON and its adapters: which file is read by which, and what to say of failures."""
 
 import importlib.util
 import re
@@ -13,11 +13,11 @@ from reenact_core.timeline import carried
 
 DEEPEST = 5000
 """Levels of brackets; OpenTimelineIO crashes at some ten thousand."""
-OWN = ("otio", "otioz", "otiod")
+OWN = ("otio", "otioz", "otiod", "fcpxml", "fcpxmld")
+"""Suffixes that are read without an adapter."""
 EXTRAS = {
     "edl": ("edl", "otio_cmx3600_adapter"),
     "xml": ("fcp", "otio_fcp_adapter"),
-    "fcpxml": ("fcpx", "otio_fcpx_xml_adapter"),
     "aaf": ("aaf", "otio_aaf_adapter"),
 }
 """By suffix: the extra of this package that brings the adapter, and the adapter's module."""
@@ -66,80 +66,37 @@ def deepest(text: bytes) -> int:
     return int(np.cumsum(step[step != 0], dtype=np.int64).max(initial=0))
 
 
-def read_foreign(path: Path, suffix: str) -> Any:
-    """What an adapter makes of a file of another format.
+def check_adapter(path: Path, suffix: str) -> None:
+    """Refuse a file whose format's adapter is not here.
 
     Raises:
-        TimelineError: the adapter is not installed, or fails.
+        TimelineError: it is not installed; says how to install it.
     """
     extra, module = EXTRAS[suffix]
     if importlib.util.find_spec(module) is None:
         raise TimelineError(
             f"{path}: reading .{suffix} needs its adapter; pip install 'reenact[{extra}]'"
         )
-    arguments: dict[str, Any] = {"rate": edl_rate(_text(path))} if suffix == "edl" else {}
+
+
+def read_aaf(path: Path) -> Any:
+    """What the AAF adapter makes of a file.
+
+    Raises:
+        TimelineError: it fails.
+    """
     # Adapters are written by others and let anything through: ParseError, KeyError,
     # AttributeError. All of it means that they could not read this file.
     try:
-        found = otio.adapters.read_from_file(str(path), **arguments)
+        return otio.adapters.read_from_file(str(path))
     except Exception as error:
         reason = _first_line(error) or type(error).__name__
-        raise TimelineError(f"{path}: cannot be read as .{suffix} ({reason})") from error
-    if suffix == "edl" and isinstance(found, otio.schema.Timeline):
-        _start_at_zero(found)
-    return found
-
-
-def foreign_notes(path: Path, suffix: str) -> tuple[str, ...]:
-    """What a format or its adapter leaves out, a sentence each."""
-    if suffix == "edl":
-        rate = edl_rate(_text(path))
-        return (f"{path.name}: an EDL says no frame rate; {rate:g} is the lowest that fits it",)
-    if suffix == "fcpxml" and "<timeMap" in _text(path):
-        return (
-            f"{path.name}: holds retimes, which the FCPXML adapter drops; "
-            "leave out clips that are retimed, or export them as .otio",
-        )
-    return ()
-
-
-def _start_at_zero(timeline: Any) -> None:
-    """Mend what the EDL adapter makes of record times.
-
-    It writes the record time of a track's first clip, negated, as the start of the track's source
-    range, which then touches none of its clips. Here it becomes the start of the timeline, and a
-    gap before tracks that begin later.
-    """
-    zero = otio.opentime.RationalTime()
-    tracks = [track for track in timeline.tracks if track.source_range is not None]
-    starts = [zero - track.source_range.start_time for track in tracks]
-    if len(tracks) < len(timeline.tracks) or any(start < zero for start in starts):
-        return
-    first = min(starts, default=zero)
-    for track, start in zip(tracks, starts, strict=True):
-        track.source_range = None
-        if start > first:
-            track.insert(0, otio.schema.Gap(duration=start - first))
-    if timeline.global_start_time is None:
-        timeline.global_start_time = first
-
-
-def edl_rate(text: str) -> float:
-    """Frames a second of an EDL, which does not say: the lowest rate that its timecodes allow."""
-    timecodes = re.findall(r"\b\d\d:\d\d:\d\d([:;])(\d\d)\b", text)
-    highest = max((int(frames) for _, frames in timecodes), default=0)
-    if any(mark == ";" for mark, _ in timecodes):
-        return 30000 / 1001
-    return next((rate for rate in (24.0, 25.0, 30.0, 50.0) if highest < rate), 60.0)
+        raise TimelineError(f"{path}: cannot be read as .aaf ({reason})") from error
 
 
 def known_suffixes() -> str:
     """For messages."""
     return ", ".join(f".{suffix}" for suffix in (*OWN, *EXTRAS))
-
-
-def _text(path: Path) -> str:
-    return path.read_bytes().decode("utf-8", "replace")
 
 
 def _first_line(error: BaseException) -> str:

@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
+from reenact_core.media.sequence import MissingFrames
 from reenact_core.timing import FrameRange
 
 Mode = Literal["recast", "redirect"]
@@ -38,6 +39,8 @@ class Source:
     """Number in the name of an image sequence's frame 0; None for anything else."""
     number_step: int = 1
     """Step between the numbers of an image sequence."""
+    missing: MissingFrames = "error"
+    """What stands for images of a sequence that are not there."""
 
 
 @dataclass(frozen=True, slots=True)

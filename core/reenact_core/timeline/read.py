@@ -5,25 +5,30 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import opentimelineio as otio
 
 from reenact_core.errors import MediaError, ReenactError, TimelineError
+from reenact_core.media.sequence import is_pattern
 from reenact_core.timeline.bundles import CONTENT, read_bundle
 from reenact_core.timeline.carried import schema_carried
 from reenact_core.timeline.cast import casts_of
-from reenact_core.timeline.clip_media import ClipMedia, Probe, media_of
+from reenact_core.timeline.clip_media import ClipMedia, Probe, find_media, media_of
 from reenact_core.timeline.conform import conform
+from reenact_core.timeline.edl import read_edl
 from reenact_core.timeline.effects import ours
+from reenact_core.timeline.fcp_xml import read_fcp_xml
+from reenact_core.timeline.fcpxml import INFO, read_fcpxml
 from reenact_core.timeline.media_paths import Places, locate
 from reenact_core.timeline.open_file import (
     EXTRAS,
-    foreign_notes,
+    check_adapter,
     known_suffixes,
     parse,
-    read_foreign,
+    read_aaf,
 )
 from reenact_core.timeline.plan import Plan, Refused, Shot
 from reenact_core.timeline.relocate import KEY as MEDIA_ROOT
@@ -48,6 +53,8 @@ class Edit:
     """What a user should know about the reading, a sentence each."""
     allowed: Callable[[Path], bool] | None = None
     """Which files may be looked at; None: any."""
+    rate: Fraction | None = None
+    """Frames a second that an EDL was read at; None for formats that say theirs."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -58,13 +65,22 @@ class Edit:
 
 
 def read_timeline(
-    path: Path, *, work: Path | None = None, allowed: Callable[[Path], bool] | None = None
+    path: Path,
+    *,
+    work: Path | None = None,
+    allowed: Callable[[Path], bool] | None = None,
+    rate: Fraction | None = None,
+    roots: tuple[Path, ...] = (),
+    search: tuple[Path, ...] | None = None,
+    probe: Probe | None = None,
 ) -> Edit:
-    """Read a timeline of any format that OpenTimelineIO has an adapter for.
+    """Read a timeline of any format that is known here, or that OpenTimelineIO has an adapter for.
 
     The media of an `.otioz` bundle are unpacked under `work` (`work/media/...`; None: a folder
     that is removed when the program ends). A collection that holds one timeline is that timeline.
-    `allowed` says which files may be looked at, now and when the plan is made; None: any.
+    An EDL, which says no frame rate, is read at `rate`; without one by its drop frame mark, and by
+    the rate of its media, which are looked for as `make_plan` does. `allowed` says which files may
+    be looked at, now and when the plan is made; None: any.
 
     Raises:
         TimelineError: no such file, not a timeline, several timelines, a missing adapter, or
@@ -76,12 +92,40 @@ def read_timeline(
         raise TimelineError(f"{path}: no such file")
     suffix = path.suffix.lower().lstrip(".")
     try:
+        if suffix == "edl" and path.is_file():
+            check_adapter(path, suffix)
+            places = Places(path.parent, roots, search, allowed)
+            read = read_edl(path, rate, lambda found: _rates(found, places, probe or _real_probe()))
+            return Edit(read.timeline, path, path.parent, read.notes, allowed, read.rate)
         found, folder, notes = _open(path, suffix, work, Places(path.parent, allowed=allowed))
     except OSError as error:
         raise TimelineError(f"{path}: cannot be read ({error.strerror})") from error
     timeline = _only_timeline(found, path)
+    if rate is not None:
+        notes = (*notes, f"{path.name}: says its own frame rate; --rate is of EDLs, and not used")
     media_folder = _media_folder(timeline, Places(folder, allowed=allowed))
     return Edit(timeline, path, media_folder, notes, allowed)
+
+
+def _rates(timeline: Any, places: Places, probe: Probe) -> list[Fraction]:
+    """The rates of the films that the clips name, each file once."""
+    paths = (
+        find_media(clip, places)
+        for track in timeline.tracks
+        if track.kind == otio.schema.TrackKind.Video
+        for clip in track.find_clips()
+    )
+    rates = []
+    for path in dict.fromkeys(paths):
+        if path is None or is_pattern(path):
+            continue
+        try:
+            facts = probe(path)
+        except (MediaError, TimelineError):
+            continue  # it is refused with this reason when its turn comes
+        if not facts.still:
+            rates.append(facts.rate)
+    return rates
 
 
 def make_plan(edit: Edit, request: Request, *, probe: Probe | None = None) -> Plan:
@@ -94,7 +138,8 @@ def make_plan(edit: Edit, request: Request, *, probe: Probe | None = None) -> Pl
         MediaError: the request's own source or driving video is missing.
     """
     _check_request(request)
-    desk = _Desk(edit, request, _cached(probe or _real_probe()))
+    places_of_media = Places(edit.folder, request.roots, request.search, edit.allowed)
+    desk = _Desk(edit, request, _cached(probe or _real_probe()), places_of_media)
     try:
         places = walk(edit.timeline, desk.length_of)
         chosen = choose(edit.timeline, places, request)
@@ -121,10 +166,7 @@ class _Desk:
     edit: Edit
     request: Request
     probe: Probe
-
-    @property
-    def places(self) -> Places:
-        return Places(self.edit.folder, self.request.roots, self.edit.allowed)
+    places: Places
 
     def length_of(self, clip: Any) -> Span | None:
         """All of a clip's media, for clips that the timeline gives no range."""
@@ -159,7 +201,7 @@ class _Desk:
         )
         strange = [schema_carried(effect) for effect in place.clip.effects]
         notes = [f"its effect {name} is not known here and stays" for name in strange if name]
-        return shot, (*fit.notes, *notes)
+        return shot, (*media.notes, *fit.notes, *notes)
 
 
 def _without_hidden_twins(chosen: list[Chosen]) -> Iterator[Chosen]:
@@ -184,6 +226,10 @@ def _open(
 ) -> tuple[Any, Path, tuple[str, ...]]:
     if suffix == "otiod" and path.is_dir():
         return parse(_content(path, places), path), path, ()
+    if suffix == "fcpxmld":
+        places.check(path / INFO, str(path / INFO))
+    if suffix == "fcpxmld" or (suffix == "fcpxml" and path.is_file()):
+        return _with_notes(read_fcpxml(path), path if path.is_dir() else path.parent)
     if path.is_dir():
         raise TimelineError(f"{path}: is a folder, not a timeline; name the file in it")
     if suffix == "otio":
@@ -192,12 +238,24 @@ def _open(
         folder = work or _passing_folder()
         return parse(read_bundle(path, folder), path), folder, ()
     if suffix in EXTRAS:
-        return read_foreign(path, suffix), path.parent, foreign_notes(path, suffix)
+        check_adapter(path, suffix)
+    if suffix == "xml":
+        return _with_notes(read_fcp_xml(path), path.parent)
+    if suffix == "aaf":
+        return read_aaf(path), path.parent, ()
     raise TimelineError(f"{path}: not a timeline by its name; known are {known_suffixes()}")
+
+
+def _with_notes(
+    read: tuple[Any, tuple[str, ...]], folder: Path
+) -> tuple[Any, Path, tuple[str, ...]]:
+    found, notes = read
+    return found, folder, notes
 
 
 def _content(bundle: Path, places: Places) -> bytes:
     content = bundle / CONTENT
+    places.check(content, str(content))
     places.check(content, str(content))
     if not content.is_file():
         raise TimelineError(f"{bundle}: no timeline bundle, it holds no {CONTENT}")

@@ -11,6 +11,7 @@ from typing import Any
 import opentimelineio as otio
 
 from reenact_core.errors import TimelineError
+from reenact_core.media.sequence import is_pattern
 from reenact_core.timeline.effects import NAME, VERSION, asks_of
 from reenact_core.timeline.media_paths import is_relative, place_of
 from reenact_core.timeline.plan import RenderedShot, Shot
@@ -20,16 +21,38 @@ KEY = "media_root"
 """In the timeline's metadata `reenact`: a URL of the folder that relative paths start from."""
 
 
-def pin(clip: Any, shot: Shot) -> None:
-    """Name a clip's original by its absolute place, where it is named by a relative one."""
+def pin(clip: Any, shot: Shot, folder: Path, *, leaves: bool) -> None:
+    """Name a clip's original by its absolute place, where the timeline's words do not lead there.
+
+    They do not where a relative path `leaves` the folder that it starts from, and where the media
+    were found by name.
+    """
     reference, media = clip.media_reference, shot.target.path.absolute()
+    sequence = isinstance(reference, otio.schema.ImageSequenceReference)
     url = _url(reference)
-    if url is None or not is_relative(url):
+    led = url is not None and _leads(url or ".", media, folder, sequence=sequence)
+    if led and not (leaves and is_relative(url or ".")):
         return
-    if isinstance(reference, otio.schema.ImageSequenceReference):
+    if sequence:
         reference.target_url_base = media.parent.as_uri() + "/"
+    elif isinstance(reference, otio.schema.MissingReference):
+        found = otio.schema.ExternalReference(media.as_uri(), reference.available_range)
+        references, active = clip.media_references(), clip.active_media_reference_key
+        references[active] = found
+        clip.set_media_references(references, active)
     else:
         reference.target_url = media.as_uri()
+
+
+def _leads(url: str, media: Path, folder: Path, *, sequence: bool) -> bool:
+    """Whether a place that is written is that of the media; for a sequence, of its folder."""
+    try:
+        place = place_of(url, folder).absolute()
+    except TimelineError:
+        return False
+    if sequence or is_pattern(media):
+        return (place if sequence else place.parent) == media.parent
+    return place == media or place.exists()
 
 
 def remember(timeline: Any, folder: Path) -> bool:

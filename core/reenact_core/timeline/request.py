@@ -35,6 +35,9 @@ class Request:
     """Frames rendered before and after what the edit shows, as far as the media reach."""
     roots: tuple[Path, ...] = ()
     """Folders that relative paths of the timeline may lead to, besides its own."""
+    search: tuple[Path, ...] | None = None
+    """Folders where media that are not at their place are looked for by name, besides the
+    timeline's; None: `roots`."""
 
     def __post_init__(self) -> None:
         if self.handles < 0:

@@ -50,8 +50,7 @@ def write_timeline(
         clip = clip_at(timeline, shot.shot)
         restore(clip)
         if relink != "track":
-            if _leaves(edit, path):
-                pin(clip, shot.shot)
+            pin(clip, shot.shot, edit.folder, leaves=_leaves(edit, path))
             (add if relink == "add" else swap)(clip, reference)
     if relink == "track":
         notes += add_overlay(timeline, pairs)

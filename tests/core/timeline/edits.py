@@ -28,6 +28,7 @@ class Facts:
     variable_rate: bool = False
     times: tuple[int, ...] = ()
     time_base: Fraction = Fraction(1, 1000)
+    absent: frozenset[int] = frozenset()
 
 
 class Prober:

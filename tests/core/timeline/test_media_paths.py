@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reenact_core.errors import TimelineError
-from reenact_core.timeline.media_paths import Places, is_relative, locate, url_beside
+from reenact_core.timeline.media_paths import (
+    Places,
+    file_names,
+    is_relative,
+    locate,
+    url_beside,
+    windows_path,
+)
 from tests.core.timeline.edits import put
 
 
@@ -86,6 +93,60 @@ def test_a_folder_that_is_a_link_itself_is_no_way_out(folder: Path) -> None:
 def test_places_that_are_no_local_files(folder: Path, url: str, words: str) -> None:
     with pytest.raises(TimelineError, match=words):
         locate(url, Places(folder))
+
+
+DRIVE, SHARE = "C:\\Users\\E\\My Clip #1.mp4", "\\\\nas\\share\\x y.mov"
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("file://localhost/C%3a/Users/E/My%20Clip%20%231.mp4", DRIVE),
+        ("file://localhost/C:/Users/E/My Clip #1.mp4", DRIVE),
+        ("file://localhost/c:/Users/E/My%20Clip%20%231.mp4", DRIVE),
+        ("FILE://LOCALHOST/C%3A/Users/E/My%20Clip%20%231.mp4", DRIVE),
+        ("file:///C:/Users/E/My%20Clip%20%231.mp4", DRIVE),
+        ("file:///C%7C/Users/E/My%20Clip%20%231.mp4", DRIVE),
+        ("file://C:/Users/E/My%20Clip%20%231.mp4", DRIVE),
+        ("file:/C:/Users/E/My%20Clip%20%231.mp4", DRIVE),
+        ("file:C:/Users/E/My%20Clip%20%231.mp4", DRIVE),
+        ("file://localhostC:\\Users\\E\\My Clip #1.mp4", DRIVE),
+        ("file:///C:\\Users\\E\\My%20Clip%20%231.mp4", DRIVE),
+        ("C:\\Users\\E\\My Clip #1.mp4", DRIVE),
+        ("C:/Users/E/My Clip #1.mp4", DRIVE),
+        ("/C:/Users/E/My Clip #1.mp4", DRIVE),
+        ("\\\\?\\C:\\Users\\E\\My Clip #1.mp4", DRIVE),
+        ("\\\\nas\\share\\x y.mov", SHARE),
+        ("\\\\?\\UNC\\nas\\share\\x y.mov", SHARE),
+        ("file://nas/share/x%20y.mov", SHARE),
+        ("file:////nas/share/x%20y.mov", SHARE),
+        ("file://///nas/share/x%20y.mov", SHARE),
+        ("file://localhost//nas/share/x%20y.mov", SHARE),
+        ("file://localhost/%5C%5Cnas%5Cshare%5Cx%20y.mov", SHARE),
+        ("file:\\\\nas\\share\\x y.mov", SHARE),
+        ("file:///media/a.mov", None),
+        ("file://localhost/Volumes/C/a.mov", None),
+        ("/media/a.mov", None),
+        ("media/a.mov", None),
+        ("file:a.mov", None),
+        ("https://example.org/share/a.mov", None),
+    ],
+)
+def test_windows_paths_in_all_spellings(url: str, path: str | None) -> None:
+    assert windows_path(url) == path
+    if path is not None:
+        assert path.rpartition("\\")[2] in file_names(url)
+        with pytest.raises(TimelineError, match=r"--root"):
+            locate(url, Places(Path("nowhere")))
+
+
+def test_accents_in_either_unicode_form(folder: Path) -> None:
+    assert locate("e\u0301te\u0301.mov", Places(folder)) == folder / "été.mov"
+    assert locate("%E9t%E9.mov", Places(folder)) == folder / "été.mov"
+
+
+def test_a_printf_field_is_no_quoting(folder: Path) -> None:
+    assert locate("file:sh.%04d.png", Places(folder)).name == "sh.%04d.png"
 
 
 @given(st.text())

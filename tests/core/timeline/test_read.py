@@ -12,7 +12,6 @@ import pytest
 
 from reenact_core.errors import TimelineError
 from reenact_core.timeline import open_file
-from reenact_core.timeline.open_file import edl_rate, read_foreign
 from reenact_core.timeline.read import make_plan, read_timeline
 from reenact_core.timeline.request import Request
 from reenact_core.timeline.spans import Span
@@ -116,7 +115,7 @@ def test_a_byte_order_mark_is_no_matter(tmp_path: Path) -> None:
 def test_a_missing_adapter_names_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(open_file.EXTRAS, "edl", ("edl", "no_such_adapter"))
     with pytest.raises(TimelineError, match=r"pip install 'reenact\[edl\]'"):
-        read_foreign(text(tmp_path / "a.edl", "x"), "edl")
+        read_timeline(text(tmp_path / "a.edl", "x"))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +123,7 @@ def test_a_missing_adapter_names_its_extra(tmp_path: Path, monkeypatch: pytest.M
     [
         ("edl", "otio_cmx3600_adapter"),
         ("xml", "otio_fcp_adapter"),
-        ("fcpxml", "otio_fcpx_xml_adapter"),
+        ("fcpxml", "opentimelineio"),
         ("aaf", "otio_aaf_adapter"),
     ],
 )
@@ -189,14 +188,6 @@ def test_a_time_remap_of_fcp_xml_is_refused(tmp_path: Path, speed: str, refused:
     assert not refused or '"Time Remap"' in found.refused[0].reason
 
 
-def test_an_fcpxml_with_retimes_is_noted(tmp_path: Path) -> None:
-    pytest.importorskip("otio_fcpx_xml_adapter")
-    path = exported(tmp_path, "fcpxml")
-    assert not read_timeline(path).notes
-    path.write_text(path.read_text() + "<!-- <timeMap/> -->")
-    assert "retimes" in read_timeline(path).notes[0]
-
-
 def test_an_edl_keeps_a_retime(tmp_path: Path) -> None:
     pytest.importorskip("otio_cmx3600_adapter")
     url = put(tmp_path / "a.mov").as_uri()
@@ -234,20 +225,6 @@ M2   A              000.0                01:00:11:00
     assert records["one"] == Span(Fraction(0), Fraction(2))
     assert records["above"] == Span(Fraction(1), Fraction(2))
     assert edit.timeline.global_start_time.value == HOUR
-
-
-@pytest.mark.parametrize(
-    ("line", "rate"),
-    [
-        ("01:00:00:00 01:00:01:23", 24.0),
-        ("01:00:00:00 01:00:01:24", 25.0),
-        ("01:00:00:00 01:00:01:29", 30.0),
-        ("01:00:00;02 01:00:01;05", 30000 / 1001),
-        ("", 24.0),
-    ],
-)
-def test_the_rate_of_an_edl_is_the_lowest_that_fits(line: str, rate: float) -> None:
-    assert edl_rate(f"001  AX V C  {line}") == rate
 
 
 def test_settings_of_the_timeline(tmp_path: Path) -> None:

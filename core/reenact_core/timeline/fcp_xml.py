@@ -1,0 +1,181 @@
+"""FCP XML (xmeml), as Premiere Pro, Resolve and Final Cut Pro 7 write it.
+
+OpenTimelineIO's adapter reads it (otio-fcp-adapter 1.0.0 was tried). What it drops is mended here:
+clips and tracks that are disabled, nested sequences, files and sequences that are defined after
+they are used, and items that it cannot read, which would refuse the whole file.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import opentimelineio as otio
+
+from reenact_core.errors import TimelineError
+from reenact_core.timeline.effects import plain
+from reenact_core.timeline.xml_tree import read_tree
+
+KEY = "fcp_xml"
+"""Of the adapter's words in metadata."""
+DEEPEST = 30
+"""Levels of nested sequences."""
+
+
+def read_fcp_xml(path: Path) -> tuple[Any, tuple[str, ...]]:
+    """What a file holds as OTIO objects, and what a user should know of the reading.
+
+    Raises:
+        TimelineError: no XML, no sequence, or one that the adapter cannot read.
+    """
+    tree = read_tree(path)
+    for parent in tree.iter():
+        for child in [child for child in parent if child.tag == "filter" and _is_idle(child)]:
+            parent.remove(child)
+    parser = _parser(tree)
+    # Adapters are written by others and let anything through.
+    try:
+        sequences = parser.top_level_sequences()
+    except Exception as error:
+        reason = str(error.args[0]) if error.args else type(error).__name__
+        raise TimelineError(f"{path}: cannot be read as .xml ({reason[:200]})") from error
+    if not sequences:
+        raise TimelineError(f"{path}: holds no sequence; export the sequence, not its clips alone")
+    for timeline in sequences:
+        _disable(timeline)
+    notes = tuple(f"{path.name}: {note}" for note in dict.fromkeys(parser.notes))
+    if len(sequences) == 1:
+        return sequences[0], notes
+    return otio.schema.SerializableCollection(children=sequences), notes
+
+
+def _is_idle(item: Element) -> bool:
+    """Whether a filter does nothing: disabled, or without an effect."""
+    return _text(item, "enabled").upper() == "FALSE" or item.find("effect") is None
+
+
+def _text(item: Element, tag: str) -> str:
+    return (item.findtext(tag) or "").strip()
+
+
+def _disable(timeline: Any) -> None:
+    """Disable what says so in the adapter's metadata."""
+    if timeline.tracks is None:
+        return
+    waiting = [timeline.tracks]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, otio.core.Item):
+            table = plain(item.metadata.get(KEY))
+            said = table.get("enabled") if isinstance(table, dict) else None
+            if str(said).strip().upper() == "FALSE":
+                item.enabled = False
+        if isinstance(item, otio.core.Composition):
+            waiting += list(item)
+
+
+def _parser(tree: Element) -> Any:
+    """The adapter's parser, mended; OpenTimelineIO alone can load it."""
+    adapter: Any = otio.adapters.from_name(KEY).module()
+    base: Any = adapter.FCP7XMLParser
+
+    class Parser(base):  # type: ignore[misc]
+        """Also reads what the adapter drops, and goes on where it would give up."""
+
+        def __init__(self, tree: Element) -> None:
+            super().__init__(tree)
+            self.notes: list[str] = []
+            self._whole = _definitions(tree)
+            self._inside: list[Element] = []
+
+        def _derefed_element(self, element: Any) -> Any:
+            if element is None or "id" not in element.attrib:
+                return element
+            return self._whole.get((element.tag, element.attrib["id"]), element)
+
+        def top_level_sequences(self) -> list[Any]:
+            """All sequences but those that are nested in others."""
+            found = list(super().top_level_sequences())
+            nested = {name for element in tree.iter("clipitem") for name in _nested(element)}
+            ids = [_id_of(element) for element in _tops(tree)]
+            if len(ids) != len(found):
+                return found
+            kept = [
+                timeline for timeline, name in zip(found, ids, strict=True) if name not in nested
+            ]
+            return kept or found
+
+        def stack_for_element(self, element: Any, context: Any) -> Any:
+            if element.tag != "sequence":
+                return super().stack_for_element(element, context)
+            media = self._derefed_element(element.find("./media"))
+            if element in self._inside or len(self._inside) >= DEEPEST:
+                raise ValueError("a sequence is nested in itself, or too deeply")
+            if media is None:
+                name = _text(element, "name") or element.attrib.get("id", "")
+                self.notes.append(f'nested sequence "{name}" is not in the file, and not read')
+                return otio.schema.Stack(name=name)
+            self._inside.append(element)
+            try:
+                inner = context.context_pushing_element(element)
+                stack = super().stack_for_element(media, inner)
+            finally:
+                self._inside.pop()
+            stack.name = _text(element, "name")
+            return stack
+
+        def item_and_timing_for_element(self, item: Any, *around: Any) -> Any:
+            try:
+                found, timing = super().item_and_timing_for_element(item, *around)
+                if isinstance(found, otio.schema.Stack):
+                    found.name = _text(item, "name") or found.name
+                return found, timing
+            except Exception as error:  # see read_fcp_xml
+                return self._placeholder(item, around[-1], error)
+
+        def _placeholder(self, item: Element, context: Any, error: Exception) -> Any:
+            """An item that the adapter cannot read, as an offline clip of its length."""
+            rate = adapter._rate_from_context(context)
+            edges = [_text(item, "start"), _text(item, "end")]
+            name = _text(item, "name") or item.attrib.get("id", item.tag)
+            try:
+                start, end = (int(edge) for edge in edges)
+            except ValueError:
+                start = end = -1
+            if rate is None or start < 0 or end < start:
+                raise error
+            self.notes.append(f'"{name}" at frame {start} cannot be read, and is left as it is')
+            length = otio.opentime.RationalTime(end - start, rate)
+            span = otio.opentime.TimeRange(otio.opentime.RationalTime(start, rate), length)
+            if item.tag == "transitionitem":
+                half = otio.opentime.RationalTime((end - start) // 2, rate)
+                kind = otio.schema.TransitionTypes.SMPTE_Dissolve
+                return otio.schema.Transition(name, kind, half, length - half), span
+            reference = otio.schema.MissingReference(name=name)
+            return otio.schema.Clip(name, reference, otio.opentime.TimeRange(duration=length)), span
+
+    return Parser(tree)
+
+
+def _definitions(tree: Element) -> dict[tuple[str, str], Element]:
+    """By tag and id, the element that says most: others of that id only point to it."""
+    found: dict[tuple[str, str], Element] = {}
+    for element in tree.iter():
+        if "id" in element.attrib:
+            key = (element.tag, element.attrib["id"])
+            if key not in found or len(element) > len(found[key]):
+                found[key] = element
+    return found
+
+
+def _tops(tree: Element) -> Iterator[Element]:
+    yield from tree.iterfind("./sequence")
+    yield from tree.iterfind(".//children/sequence")
+
+
+def _id_of(element: Element) -> str:
+    return element.attrib.get("id", "")
+
+
+def _nested(clip: Element) -> Iterator[str]:
+    yield from (_id_of(sequence) for sequence in clip.iterfind("sequence") if _id_of(sequence))
