@@ -123,6 +123,15 @@ _PRORES = {
 _TELL_RANGE = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "ffv1", "mjpeg")
 # Encoders whose streams, or the containers used here, say limited where nothing is said.
 _RANGED = ("libx264", "libx264rgb", "libx265", "libvpx-vp9", "libsvtav1", "dnxhd", "mjpeg")
+# Where encoders can say that chroma samples lie; others are understood as left.
+_ANYWHERE = ("left", "center", "topleft", "top", "bottomleft", "bottom")
+_SITINGS = {
+    "libx264": _ANYWHERE,
+    "libx265": _ANYWHERE,
+    "libsvtav1": ("left", "topleft"),
+    "mjpeg": ("center",),
+    "mpeg1video": ("center",),
+}
 _DNXHR = {
     "DNXHR LB": "dnxhr_lb",
     "DNXHR SQ": "dnxhr_sq",
@@ -150,6 +159,7 @@ def choose_codec(info: MediaInfo, codec: Codec) -> tuple[EncodeSettings, tuple[s
         return _pictures(info, name, notes), tuple(notes)
     settings = _video(info, name, codec, notes)
     settings = _contained(info, settings, "prores" if info.still else codec, notes)
+    _note_siting(info, settings, notes)
     return settings, tuple(notes)
 
 
@@ -440,6 +450,22 @@ def _note_colour(info: MediaInfo, encoder: str, pixel_format: str, notes: list[s
         notes.append(f"{_UNMARKED[encoder]} is written without marking its fields")
     if encoder == "dnxhd" and colour.matrix == "bt709" != info.colour.matrix != "unknown":
         notes.append("DNxHR knows the matrix of BT.709 only; colours are converted to it")
+
+
+def _note_siting(info: MediaInfo, settings: EncodeSettings, notes: list[str]) -> None:
+    place = siting_written(info.colour, settings.pixel_format)
+    told = _SITINGS.get(settings.encoder, ("left",))
+    if place != "unknown" and place not in told and settings.muxer != "matroska":
+        notes.append(
+            f"the file cannot say that its chroma samples lie at {place}; that is left out"
+        )
+
+
+def siting_written(colour: ColourSpec, pixel_format: str) -> str:
+    """Where chroma samples lie, for an encoder to tell: of 4:2:0 only, else `unknown`."""
+    layout = packing_of(pixel_format).layout
+    halved = (layout.chroma_width_shift, layout.chroma_height_shift) == (1, 1)
+    return colour.chroma_location if halved else "unknown"
 
 
 def _note_hdr(info: MediaInfo, encoder: str, notes: list[str]) -> None:

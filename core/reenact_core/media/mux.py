@@ -13,7 +13,12 @@ from av.error import FFmpegError
 
 from reenact_core.errors import MediaError
 from reenact_core.frames import Picture
-from reenact_core.media.codecs import BOTTOM_FIRST, EncodeSettings, colour_written
+from reenact_core.media.codecs import (
+    BOTTOM_FIRST,
+    EncodeSettings,
+    colour_written,
+    siting_written,
+)
 from reenact_core.media.convert import stored_planes
 from reenact_core.media.layouts import packing_of, write_planes
 from reenact_core.media.probe import MediaInfo
@@ -159,9 +164,11 @@ class Writer:
     def _add_stream(self, time_base: Fraction) -> av.VideoStream:
         info, settings = self._info, self._settings
         rate = self._frames.rate if info.numbers or info.still else info.rate
-        stream = self._container.add_stream(
-            settings.encoder, rate=rate, options=dict(settings.options)
-        )
+        options = dict(settings.options)
+        place = siting_written(self._maker.colour, settings.pixel_format)
+        if place != "unknown":
+            options["chroma_sample_location"] = place
+        stream = self._container.add_stream(settings.encoder, rate=rate, options=options)
         assert isinstance(stream, av.VideoStream)
         turned = info.rotation % 180
         context = stream.codec_context

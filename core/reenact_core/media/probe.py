@@ -26,6 +26,7 @@ from reenact_core.media.frame_index import (
 )
 from reenact_core.media.hdr import MasteringDisplay, parse_mastering
 from reenact_core.media.layouts import packing_of, readable_format, turned
+from reenact_core.media.parameter_sets import chroma_location
 from reenact_core.media.sequence import (
     MOST_FRAMES,
     MissingFrames,
@@ -218,7 +219,7 @@ def _probe_video(path: Path, container: InputContainer) -> MediaInfo:
     codec = context.codec.canonical_name
     return replace(
         info,
-        colour=_with_siting(info.colour, codec),
+        colour=_with_siting(info.colour, codec, context.extradata or _first_packet(path)),
         pixel_aspect=_aspect(stream.sample_aspect_ratio, info.rotation),
         start_time=int(index.times[0]) * time_base,
         time_base=time_base,
@@ -247,7 +248,7 @@ def _probe_still(path: Path, container: InputContainer) -> MediaInfo:
         codec=codec,
         still=True,
         notes=(*info.notes, *(f"{path.name}: {sentence}" for sentence in beside)),
-        colour=_with_siting(info.colour, codec),
+        colour=_with_siting(info.colour, codec, b""),
         pixel_aspect=_aspect(stream.sample_aspect_ratio, info.rotation),
     )
 
@@ -419,9 +420,18 @@ def _timecode(container: InputContainer) -> str | None:
     return None
 
 
-def _with_siting(colour: ColourSpec, codec: str) -> ColourSpec:
-    """The tags with the place of chroma samples where the codec itself fixes it."""
-    return replace(colour, chroma_location="center") if codec in _CENTRED else colour
+def _with_siting(colour: ColourSpec, codec: str, headers: bytes) -> ColourSpec:
+    """The tags with the place of chroma samples: as the codec fixes it, or its headers say."""
+    place = "center" if codec in _CENTRED else chroma_location(codec, headers)
+    return replace(colour, chroma_location=place)
+
+
+def _first_packet(path: Path) -> bytes:
+    """The stream's first packet, which holds the headers that its container does not."""
+    with opened(path) as container:
+        for packet in container.demux(video_stream(path, container)):
+            return bytes(packet)
+    return b""
 
 
 def _aspect(stated: Fraction | None, rotation: int) -> Fraction:
