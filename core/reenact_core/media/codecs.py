@@ -167,11 +167,18 @@ def _matched(info: MediaInfo, notes: list[str]) -> str:
     """The source's codec, or the nearest one whose encoder takes all of its samples."""
     own = packing_of(info.layout.pixel_format).layout
     known = info.codec in _ENCODERS or info.codec in _OWN_NAME
-    if known and not info.still and (info.codec in _TEN_BITS or _whole(info, info.codec)):
+    whole = known and (info.codec in _TEN_BITS or _whole(info, info.codec))
+    if whole and not info.still and _has_container(info, info.codec):
         return info.codec
-    found = next((name for name in _nearest(info) if _whole(info, name)), "prores")
+    near = (name for name in _nearest(info) if name == "exr" or _has_container(info, name))
+    found = next((name for name in near if _whole(info, name)), "prores")
     if info.still:
         notes.append(f"a still becomes {_TITLES.get(found, found)}")
+    elif whole:
+        notes.append(
+            f"{info.codec} goes into no container that is written here for such a source; "
+            f"{_TITLES.get(found, found)} is used instead"
+        )
     elif known:
         notes.append(
             f"the {info.codec} encoder does not take all of {own.pixel_format}; "
@@ -192,6 +199,14 @@ def _nearest(info: MediaInfo) -> tuple[str, ...]:
     if info.mastering or info.light_level:
         near = tuple(name for name in near if name == "hevc")  # the others do not carry these
     return (*near, "prores", "ffv1")
+
+
+def _has_container(info: MediaInfo, name: str) -> bool:
+    """Whether a codec goes into picture files, or into one of the containers used for `match`."""
+    if info.numbers and name in _STILL_SUFFIXES:
+        return True
+    held = av.Codec(_encoder(info, name, "match"), "w").canonical_name
+    return any(held in _held(muxer) for muxer in _match_muxers(info))
 
 
 def _whole(info: MediaInfo, name: str) -> bool:
@@ -290,13 +305,17 @@ def _contained(
 
 def _wanted_muxers(info: MediaInfo, settings: EncodeSettings, codec: Codec) -> list[str]:
     if codec == "match":
-        own = _own_muxer(info) or "mov"
-        return [own, *(muxer for muxer in ("mov", "mp4", "matroska") if muxer != own)]
+        return _match_muxers(info)
     if settings.encoder == "ffv1":
         return ["mp4", "matroska"]  # MP4 keeps exact times; QuickTime knows no FFV1
     if settings.encoder in ("libx264", "libx265") and set(info.sound_codecs) <= _MP4_SOUND:
         return ["mp4", "mov", "matroska"]
     return ["mov", "matroska"]
+
+
+def _match_muxers(info: MediaInfo) -> list[str]:
+    own = _own_muxer(info) or "mov"
+    return [own, *(muxer for muxer in ("mov", "mp4", "matroska") if muxer != own)]
 
 
 def _own_muxer(info: MediaInfo) -> str | None:
@@ -436,6 +455,8 @@ def colour_written(info: MediaInfo, encoder: str, pixel_format: str, muxer: str 
         colour = replace(colour, matrix="bt709")  # players believe its header, which says so
     if target.kind == "yuv" and meant.full_range and encoder not in _TELL_RANGE:
         colour = replace(colour, full_range=False)
+    if target.kind == "yuv" and encoder == "mjpeg":
+        colour = replace(colour, full_range=True)  # JPEG knows no other
     told = encoder in _RANGED or muxer == "mp4"
     if told and target.kind != "yuv" and colour.full_range is None:
         colour = replace(colour, full_range=True)

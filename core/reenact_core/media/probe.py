@@ -217,8 +217,13 @@ def _probe_video(path: Path, container: InputContainer) -> MediaInfo:
     context = stream.codec_context
     info = _describe(path, frame, index, rate)
     codec = context.codec.canonical_name
+    notes = info.notes
+    said = {key.lower(): value for key, value in stream.metadata.items()}
+    if said.get("alpha_mode") == "1" and not info.layout.has_alpha:
+        notes = (*notes, f"{path.name}: its opacity is not read; FFmpeg's {codec} decoder has none")
     return replace(
         info,
+        notes=notes,
         colour=_with_siting(info.colour, codec, context.extradata or _first_packet(path)),
         pixel_aspect=_aspect(stream.sample_aspect_ratio, info.rotation),
         start_time=int(index.times[0]) * time_base,
