@@ -16,7 +16,6 @@ from reenact_core.media.sequence import (
     MissingFrames,
     frame_path,
     is_pattern,
-    numbers_there,
 )
 from reenact_core.timeline.carried import schema_carried
 from reenact_core.timeline.media_paths import (
@@ -267,7 +266,7 @@ def _pattern(url: str, places: Places) -> _Place | None:
         path = places.folder / reading
         for pattern in patterns_of(path.name):
             whole = path.with_name(pattern.name)
-            numbers = numbers_there(whole) if places.permits(path.parent) else []
+            numbers = places.listings.numbers(whole) if places.permits(path.parent) else []
             if numbers:
                 first = frame_path(whole, numbers[0])
                 places.check(first, url)
@@ -308,9 +307,9 @@ def _named(clip: Any, reference: Any, places: Places, probe: Probe) -> ClipMedia
     """Media that are named as one file: a film, a still picture, or an image sequence."""
     place = _place(clip, getattr(reference, "target_url", None), places)
     if is_pattern(place.path) and not os.path.exists(place.path):
-        return _run(clip, reference, place, probe)
+        return _run(clip, reference, place, places, probe)
     facts = probe(place.path)
-    run = run_of(place.path) if facts.still else None
+    run = run_of(place.path, places.listings.numbers) if facts.still else None
     if run is not None:
         count = run.last - run.number + 1
         declared, shown = _declared(reference), _declared(clip, "source_range")
@@ -322,7 +321,7 @@ def _named(clip: Any, reference: Any, places: Places, probe: Probe) -> ClipMedia
                 f"theirs; read as the image sequence {run.pattern.name} from {run.number}"
             )
             sequence = _Place(run.pattern, run.number, (*place.notes, note))
-            return _run(clip, reference, sequence, probe)
+            return _run(clip, reference, sequence, places, probe)
         note = (
             f"{place.path.name} has numbered images beside it, and is read as one still picture; "
             f"to mean them all, name it {run.pattern.name}"
@@ -345,17 +344,18 @@ def _named(clip: Any, reference: Any, places: Places, probe: Probe) -> ClipMedia
     )
 
 
-def _run(clip: Any, reference: Any, place: _Place, probe: Probe) -> ClipMedia:
+def _run(clip: Any, reference: Any, place: _Place, places: Places, probe: Probe) -> ClipMedia:
     """An image sequence that is named as one file, counted at the rate of its range."""
     written = reference.available_range or clip.source_range
     if written is None:
         raise TimelineError("its image sequence has no rate; give the clip a source range")
     rate, first = exact_rate(written.duration.rate), place.first
+    numbers = places.listings.numbers(place.path)
     if first is None and reference.available_range is not None:
         start = seconds(reference.available_range.start_time) * rate
-        first = int(start) if start in numbers_there(place.path) else None
+        first = int(start) if start in numbers else None
     if first is None:
-        first = next(iter(numbers_there(place.path)), 0)
+        first = next(iter(numbers), 0)
     facts = probe(place.path, first_number=first)
     return _numbered(facts, place, rate, first, 1, _declared(reference), "error")
 
@@ -435,7 +435,7 @@ def _sequence_place(clip: Any, reference: Any, places: Places) -> _Place:
         places.check(first, str(first))
         if is_relative(base):
             check_inside(first, base + name, places)
-        if numbers_there(pattern):
+        if places.listings.numbers(pattern):
             return _Place(pattern)
         wrong = _lost(first)
     width = max(1, reference.frame_zero_padding)

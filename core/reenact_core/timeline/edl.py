@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -224,8 +225,21 @@ def _timeline(path: Path, text: _Text, rate: Fraction, *, lenient: bool = False)
         for effect in clip.effects:
             if type(effect) is otio.schema.LinearTimeWarp:
                 effect.time_scalar = _speed(effect.time_scalar, rate)
+    for track in found.tracks:
+        for before, clip in pairwise(track):
+            if isinstance(before, otio.schema.Transition) and isinstance(clip, otio.schema.Clip):
+                _name_incoming(clip)
     _start_at_zero(found)
     return found
+
+
+def _name_incoming(clip: Any) -> None:
+    """Give a clip that is faded in its own media: the adapter gives it those it is faded from."""
+    comments = clip.metadata[EDL].get("comments", [])
+    named = (re.match(r"TO (?:CLIP|FILE)\s*:\s*(.+)", str(text)) for text in comments)
+    url = next((match[1].strip() for match in named if match), None)
+    kinds = otio.schema
+    clip.media_reference = kinds.ExternalReference(url) if url else kinds.MissingReference()
 
 
 def _speed(scalar: float, rate: Fraction) -> float:

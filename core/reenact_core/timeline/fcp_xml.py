@@ -14,28 +14,30 @@ import opentimelineio as otio
 
 from reenact_core.errors import TimelineError
 from reenact_core.timeline.effects import plain
-from reenact_core.timeline.xml_tree import read_tree
+from reenact_core.timeline.xml_tree import check_nests
 
 KEY = "fcp_xml"
 """Of the adapter's words in metadata."""
-DEEPEST = 30
-"""Levels of nested sequences."""
+NOTHING = Element("none")
+"""What a clip shows that nests no sequence."""
 
 
-def read_fcp_xml(path: Path) -> tuple[Any, tuple[str, ...]]:
-    """What a file holds as OTIO objects, and what a user should know of the reading.
+def read_fcp_xml(path: Path, tree: Element) -> tuple[Any, tuple[str, ...]]:
+    """What a document holds as OTIO objects, and what a user should know of the reading.
 
     Raises:
-        TimelineError: no XML, no sequence, or one that the adapter cannot read.
+        TimelineError: no sequence, or one that the adapter cannot read.
     """
-    tree = read_tree(path)
     for parent in tree.iter():
         for child in [child for child in parent if child.tag == "filter" and _is_idle(child)]:
             parent.remove(child)
     parser = _parser(tree)
     # Adapters are written by others and let anything through.
     try:
+        check_nests(_tops(tree), parser.nested)
         sequences = parser.top_level_sequences()
+    except TimelineError as error:
+        raise TimelineError(f"{path}: {error}") from error
     except Exception as error:
         reason = str(error.args[0]) if error.args else type(error).__name__
         raise TimelineError(f"{path}: cannot be read as .xml ({reason[:200]})") from error
@@ -86,12 +88,18 @@ def _parser(tree: Element) -> Any:
             super().__init__(tree)
             self.notes: list[str] = []
             self._whole = _definitions(tree)
-            self._inside: list[Element] = []
 
         def _derefed_element(self, element: Any) -> Any:
-            if element is None or "id" not in element.attrib:
-                return element
+            if element is None or len(element) or "id" not in element.attrib:
+                return element  # what holds something is no pointer to another
             return self._whole.get((element.tag, element.attrib["id"]), element)
+
+        def nested(self, sequence: Element) -> Iterator[Element]:
+            """What each clip of a sequence shows, for `check_nests`."""
+            media = self._derefed_element(sequence.find("media"))
+            for clip in () if media is None else media.iterfind("./*/track/clipitem"):
+                inner = self._derefed_element(clip).find("sequence")
+                yield NOTHING if inner is None else self._derefed_element(inner)
 
         def top_level_sequences(self) -> list[Any]:
             """All sequences but those that are nested in others."""
@@ -109,18 +117,11 @@ def _parser(tree: Element) -> Any:
             if element.tag != "sequence":
                 return super().stack_for_element(element, context)
             media = self._derefed_element(element.find("./media"))
-            if element in self._inside or len(self._inside) >= DEEPEST:
-                raise ValueError("a sequence is nested in itself, or too deeply")
             if media is None:
                 name = _text(element, "name") or element.attrib.get("id", "")
                 self.notes.append(f'nested sequence "{name}" is not in the file, and not read')
                 return otio.schema.Stack(name=name)
-            self._inside.append(element)
-            try:
-                inner = context.context_pushing_element(element)
-                stack = super().stack_for_element(media, inner)
-            finally:
-                self._inside.pop()
+            stack = super().stack_for_element(media, context.context_pushing_element(element))
             stack.name = _text(element, "name")
             return stack
 

@@ -16,32 +16,27 @@ import opentimelineio as otio
 from opentimelineio.opentime import RationalTime, TimeRange
 
 from reenact_core.errors import TimelineError
-from reenact_core.timeline.xml_tree import read_tree
+from reenact_core.timeline.xml_tree import check_nests
 
 INFO = "Info.fcpxml"
 """The document in a `.fcpxmld` bundle."""
 CLIPS = ("asset-clip", "clip", "ref-clip", "sync-clip", "mc-clip", "video", "title")
 """Elements that show pictures."""
 STORY = (*CLIPS, "audition", "gap", "spine", "transition", "audio")
-DEEPEST = 30
-"""Levels of compound clips."""
+NOTHING = Element("none")
+"""What a clip shows that holds no other clips."""
 ZERO = Fraction(0)
 
 
-def read_fcpxml(path: Path) -> tuple[Any, tuple[str, ...]]:
+def read_fcpxml(path: Path, tree: Element) -> tuple[Any, tuple[str, ...]]:
     """The projects of a document, and what a user should know of the reading.
 
     Raises:
-        TimelineError: no FCPXML, no project, or a time that is none.
+        TimelineError: no project, or a time that is none.
     """
-    document = path / INFO if path.is_dir() else path
-    if not document.is_file():
-        raise TimelineError(f"{path}: no FCPXML bundle, it holds no {INFO}")
-    tree = read_tree(document)
-    if tree.tag != "fcpxml":
-        raise TimelineError(f"{path}: cannot be read as .fcpxml (it is a {tree.tag} document)")
     try:
         reader = _Reader(tree)
+        check_nests(tree.iter("project"), reader.nested)
         projects = [reader.project(project) for project in tree.iter("project")]
     except (TimelineError, ValueError, ZeroDivisionError) as error:
         raise TimelineError(f"{path}: cannot be read as .fcpxml ({error})") from error
@@ -82,7 +77,13 @@ class _Reader:
         resources = tree.find("resources")
         listed = [] if resources is None else list(resources)
         self._resources = {item.get("id", ""): item for item in listed}
-        self._depth = 0
+
+    def nested(self, holder: Element) -> Iterator[Element]:
+        """What each clip of a project or resource shows, for `check_nests`."""
+        for element in holder.iter():
+            if element.tag in CLIPS:
+                inner = self._resources.get(element.get("ref", ""))
+                yield inner if inner is not None and inner.tag == "media" else NOTHING
 
     def project(self, project: Element) -> Any:
         sequence = project.find("sequence")
@@ -230,7 +231,7 @@ class _Reader:
             stack = otio.schema.Stack(name)
             with_start = start - _seconds(sequence, "tcStart")
             stack.source_range = _span(with_start, length, rate)
-            stack.extend(self._deeper(sequence, rate))
+            stack.extend(self._tracks(sequence, rate))
             return stack
         if cameras is not None:
             rate = self._rate(cameras.get("format")) or Fraction(24)
@@ -241,14 +242,6 @@ class _Reader:
         return otio.schema.Clip(
             name, otio.schema.MissingReference(), _span(start, length, Fraction(24))
         )
-
-    def _deeper(self, sequence: Element, rate: Fraction) -> list[Any]:
-        self._depth += 1
-        if self._depth > DEEPEST:
-            raise TimelineError(f"compound clips are nested more than {DEEPEST} deep")
-        tracks = self._tracks(sequence, rate)
-        self._depth -= 1
-        return tracks
 
     def _angle(self, element: Element, cameras: Element) -> Element | None:
         """The camera of a multicam clip that shows its picture."""
@@ -262,14 +255,10 @@ class _Reader:
 
     def _nest(self, story: list[Element], start: Fraction, length: Fraction, rate: Fraction) -> Any:
         lanes = _Lanes(rate)
-        self._depth += 1
-        if self._depth > DEEPEST:
-            raise TimelineError(f"compound clips are nested more than {DEEPEST} deep")
         holder = Element("spine")
         holder.extend(story)
         zero = min((_seconds(child, "offset") for child in story), default=ZERO)
         self._spine(holder, lanes, 0, ZERO, zero)
-        self._depth -= 1
         stack = otio.schema.Stack("", source_range=_span(start - zero, length, rate))
         stack.extend(track for lane in sorted(lanes.items) for track in _packed(lanes, lane))
         return stack

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from reenact_core.media.sequence import numbers_there
+
 MOST_FILES = 100_000
 """Looked at below one folder; a whole disk is not searched."""
 DEEPEST = 8
@@ -41,6 +43,17 @@ class Listings:
 
     def __init__(self) -> None:
         self._known: dict[tuple[tuple[Path, ...], bool], Shelf] = {}
+        self._names: dict[Path, list[str]] = {}
+        self._numbers: dict[Path, list[int]] = {}
+
+    def numbers(self, pattern: Path) -> list[int]:
+        """The numbers of an image sequence whose files are there, rising."""
+        if pattern not in self._numbers:
+            folder = pattern.parent
+            if folder not in self._names:
+                self._names[folder] = os.listdir(folder) if os.path.isdir(folder) else []
+            self._numbers[pattern] = numbers_there(pattern, self._names[folder])
+        return self._numbers[pattern]
 
     def shelf(self, folders: tuple[Path, ...], *, below: bool) -> Shelf:
         """The files in some folders, or in them and below.

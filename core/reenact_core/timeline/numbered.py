@@ -1,7 +1,7 @@
 """Image sequences that are written as one file: by a pattern, or by their first image."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -67,8 +67,11 @@ class Run:
     """Of the last of them."""
 
 
-def run_of(path: Path) -> Run | None:
-    """The numbered files that a picture is one of; None where it has no next or previous one."""
+def run_of(path: Path, numbers_of: Callable[[Path], list[int]]) -> Run | None:
+    """The numbered files that a picture is one of; None where it has no next or previous one.
+
+    `numbers_of` says which numbers of a pattern are there.
+    """
     match = re.fullmatch(r"(.*?)(\d+)(\.[^.]+)", path.name)
     if match is None or path.suffix[1:].lower() not in PICTURES or "%" in path.name:
         return None
@@ -77,7 +80,7 @@ def run_of(path: Path) -> Run | None:
         return None
     number = int(digits)
     pattern = path.with_name(f"{head}%0{len(digits)}d{tail}")
-    numbers = numbers_there(pattern)
+    numbers = numbers_of(pattern)
     if not {number - 1, number + 1} & set(numbers):
         return None
     return Run(pattern, number, numbers[-1])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import Element
 
 import opentimelineio as otio
 
@@ -24,7 +25,6 @@ from reenact_core.timeline.fcp_xml import read_fcp_xml
 from reenact_core.timeline.fcpxml import INFO, read_fcpxml
 from reenact_core.timeline.media_paths import Places, locate
 from reenact_core.timeline.open_file import (
-    EXTRAS,
     check_adapter,
     known_suffixes,
     parse,
@@ -37,6 +37,7 @@ from reenact_core.timeline.select import Chosen, choose, passed_over, shared_nam
 from reenact_core.timeline.shot_ids import shot_ids
 from reenact_core.timeline.spans import Span
 from reenact_core.timeline.walk import Place, walk
+from reenact_core.timeline.xml_tree import read_tree
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -226,10 +227,8 @@ def _open(
 ) -> tuple[Any, Path, tuple[str, ...]]:
     if suffix == "otiod" and path.is_dir():
         return parse(_content(path, places), path), path, ()
-    if suffix == "fcpxmld":
-        places.check(path / INFO, str(path / INFO))
-    if suffix == "fcpxmld" or (suffix == "fcpxml" and path.is_file()):
-        return _with_notes(read_fcpxml(path), path if path.is_dir() else path.parent)
+    if suffix == "fcpxmld" and path.is_dir():
+        return _open_xml(path, read_tree(_document(path, places)), path)
     if path.is_dir():
         raise TimelineError(f"{path}: is a folder, not a timeline; name the file in it")
     if suffix == "otio":
@@ -237,20 +236,32 @@ def _open(
     if suffix == "otioz":
         folder = work or _passing_folder()
         return parse(read_bundle(path, folder), path), folder, ()
-    if suffix in EXTRAS:
-        check_adapter(path, suffix)
-    if suffix == "xml":
-        return _with_notes(read_fcp_xml(path), path.parent)
+    if suffix in ("xml", "fcpxml"):
+        return _open_xml(path, read_tree(path), path.parent)
     if suffix == "aaf":
+        check_adapter(path, suffix)
         return read_aaf(path), path.parent, ()
     raise TimelineError(f"{path}: not a timeline by its name; known are {known_suffixes()}")
 
 
-def _with_notes(
-    read: tuple[Any, tuple[str, ...]], folder: Path
-) -> tuple[Any, Path, tuple[str, ...]]:
-    found, notes = read
+def _open_xml(path: Path, tree: Element, folder: Path) -> tuple[Any, Path, tuple[str, ...]]:
+    """A document of either kind, whatever its suffix."""
+    if tree.tag == "fcpxml":
+        found, notes = read_fcpxml(path, tree)
+    elif tree.tag == "xmeml":
+        check_adapter(path, "xml")
+        found, notes = read_fcp_xml(path, tree)
+    else:
+        raise TimelineError(f"{path}: holds no timeline that is known here, but a {tree.tag}")
     return found, folder, notes
+
+
+def _document(bundle: Path, places: Places) -> Path:
+    document = bundle / INFO
+    places.check(document, str(document))
+    if not document.is_file():
+        raise TimelineError(f"{bundle}: no FCPXML bundle, it holds no {INFO}")
+    return document
 
 
 def _content(bundle: Path, places: Places) -> bytes:

@@ -1,5 +1,6 @@
 """XML of strangers as a tree: no entities, nothing fetched, bounded in size and depth."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
@@ -9,6 +10,9 @@ from reenact_core.errors import TimelineError
 MOST_BYTES = 256 * 1024 * 1024
 DEEPEST = 200
 """Levels of elements; editors' files have some thirty."""
+MOST_ITEMS = 200_000
+"""Clips on all tracks, nests counted each time that they are shown."""
+DEEPEST_NEST = 30
 
 
 class _RefusedError(Exception):
@@ -33,6 +37,31 @@ def read_tree(path: Path) -> Element:
         suffix = path.suffix.lower()
         raise TimelineError(f"{path}: cannot be read as {suffix} ({error})") from error
     return builder.close()
+
+
+def check_nests(tops: Iterable[Element], nested: Callable[[Element], Iterable[Element]]) -> None:
+    """Refuse sequences whose nests show each other without end, or as good as that.
+
+    Args:
+        nested: the sequences that the clips of a sequence show, an empty
+            element for a clip that shows none.
+
+    Raises:
+        TimelineError: nests too deep, or more than `MOST_ITEMS` clips.
+    """
+    known: dict[Element, int] = {}
+
+    def count(sequence: Element, depth: int) -> int:
+        if depth > DEEPEST_NEST:
+            raise TimelineError(
+                f"its nests are more than {DEEPEST_NEST} deep, or show themselves; flatten some"
+            )
+        if sequence not in known:
+            known[sequence] = sum(1 + count(inner, depth + 1) for inner in nested(sequence))
+        return known[sequence]
+
+    if sum(count(top, 0) for top in tops) > MOST_ITEMS:
+        raise TimelineError(f"its nests show more than {MOST_ITEMS} clips; flatten some")
 
 
 def _parser(builder: TreeBuilder) -> expat.XMLParserType:

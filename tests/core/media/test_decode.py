@@ -10,10 +10,18 @@ import numpy as np
 import pytest
 
 from reenact_core.errors import MediaError
-from reenact_core.media.decode import decode
+from reenact_core.frames import ColourSpec
+from reenact_core.media.decode import blackened, decode
 from reenact_core.media.probe import probe
 from reenact_core.timing import FrameRange
-from tests.core.media.clips import Clip, all_frames, make_planes, same, write_clip
+from tests.core.media.clips import (
+    Clip,
+    all_frames,
+    make_picture,
+    make_planes,
+    same,
+    write_clip,
+)
 
 OPEN_GOP = {"x264-params": "keyint=12:min-keyint=12:bframes=3:open-gop=1:scenecut=0"}
 PYRAMID = {"x264-params": "keyint=250:bframes=8:b-pyramid=normal"}
@@ -200,3 +208,23 @@ def test_samples_of_other_shapes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="planes differ"):
         picture.with_planes(tuple(plane[:4] for plane in picture.planes))
     assert replace(picture, index=3).index == 3
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "full", "black"),
+    [
+        ("gbrp", None, [0, 0, 0]),
+        ("gray", None, [0]),
+        ("yuv420p", None, [16, 128, 128]),
+        ("yuv420p", True, [0, 128, 128]),
+        ("yuv422p10le", False, [64, 512, 512]),
+        ("yuva444p10le", False, [64, 512, 512, 1023]),
+        ("gbrap", None, [0, 0, 0, 255]),
+        ("gbrapf32le", None, [0, 0, 0, 1]),
+    ],
+)
+def test_black_is_black_in_every_kind_of_samples(
+    pixel_format: str, full: bool | None, black: list[int]
+) -> None:
+    made = blackened(make_picture(pixel_format, (16, 8), ColourSpec(full_range=full)))
+    assert [set(plane.ravel().tolist()) for plane in made.planes] == [{value} for value in black]

@@ -193,3 +193,21 @@ def test_a_retime_is_told_by_whole_frames(tmp_path: Path) -> None:
     edit = read_timeline(path, probe=probe)
     assert edit.rate == FILM
     assert shown(planned(edit, probe)) == [(0, 48)]
+
+
+def test_what_is_faded_in_has_its_own_media(tmp_path: Path) -> None:
+    put(tmp_path / "a.mov"), put(tmp_path / "b.mov"), put(tmp_path / "CARD.mov")
+    head = event("01:00:00:00 01:00:01:00 01:00:00:00 01:00:01:00")
+    fade = """002  A     V  C      01:00:01:00 01:00:01:00 01:00:01:00 01:00:01:00
+002  CARD  V  D 012  01:00:02:00 01:00:04:00 01:00:01:00 01:00:03:00
+* FROM CLIP NAME: one
+* FROM CLIP: a.mov
+* TO CLIP NAME: two
+"""
+    probe = Prober(Facts(Fraction(24), 480, "01:00:00:00"))
+    by_reel = planned(read_timeline(edl(tmp_path, head, fade), probe=probe), probe)
+    assert [shot.target.path.name for shot in by_reel.shots] == ["a.mov", "CARD.mov"]
+    named = edl(tmp_path, head, f"{fade}* TO CLIP: b.mov\n")
+    by_name = planned(read_timeline(named, probe=probe), probe)
+    assert [shot.target.path.name for shot in by_name.shots] == ["a.mov", "b.mov"]
+    assert shown(by_name) == [(0, 36), (48, 96)]

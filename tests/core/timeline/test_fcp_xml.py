@@ -101,10 +101,10 @@ def test_a_nested_sequence_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert any("seq-gone" in note and "not read" in note for note in found.notes)
 
 
-def test_a_sequence_in_itself_refuses_nothing_else(tmp_path: Path) -> None:
+def test_a_sequence_in_itself_is_refused(tmp_path: Path) -> None:
     round_and_round = clip("nest", 0, 10, '<sequence id="seq-cut"/>')
-    path = xmeml(tmp_path, sequence(round_and_round, clip("a", 10, 20, media(tmp_path, "a"))))
-    assert shown(planned(path)) == {"a": (5, 15)}
+    with pytest.raises(TimelineError, match="show themselves"):
+        read_timeline(xmeml(tmp_path, sequence(round_and_round)))
 
 
 @pytest.mark.parametrize(
@@ -177,3 +177,20 @@ def test_paths_of_other_machines_are_found_below_a_root(tmp_path: Path, url: str
     found = planned(path, roots=(tmp_path / "store",))
     assert [shot.target.path for shot in found.shots] == [there]
     assert any("found by its name" in note for note in found.notes)
+
+
+def test_nests_that_show_each_other_many_times_are_bounded(tmp_path: Path) -> None:
+    levels = []
+    for level in range(12):
+        inner = f'<sequence id="seq-{level + 1}"/>'
+        clips = (clip("n", 10 * at, 10 * at + 10, inner) for at in range(10))
+        levels.append(sequence(*clips, name=str(level)))
+    path = xmeml(tmp_path, f"<project><children>{''.join(levels)}</children></project>")
+    with pytest.raises(TimelineError, match="more than 200000 clips"):
+        read_timeline(path)
+
+
+def test_what_is_no_timeline_is_named(tmp_path: Path) -> None:
+    (tmp_path / "e.xml").write_text("<html/>", "utf-8")
+    with pytest.raises(TimelineError, match="a html"):
+        read_timeline(tmp_path / "e.xml")

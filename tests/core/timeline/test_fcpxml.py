@@ -198,3 +198,20 @@ def test_a_document_without_a_project(tmp_path: Path) -> None:
     (tmp_path / "e.fcpxml").write_text(f"{HEAD}</resources></fcpxml>", "utf-8")
     with pytest.raises(TimelineError, match="no project"):
         read_timeline(tmp_path / "e.fcpxml")
+
+
+def test_a_document_of_another_suffix_is_told_by_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "e.xml").write_text(document(clip("a", 0, 9)), "utf-8")
+    assert read_timeline(tmp_path / "e.xml").timeline.name == "cut"
+
+
+def test_compound_clips_that_show_each_other_many_times_are_bounded(tmp_path: Path) -> None:
+    inner = '<ref-clip name="l" ref="m{}" duration="1s"/>'
+    more = "".join(
+        f'<media id="m{level}" name="m"><sequence format="r0"><spine>'
+        f"{inner.format(level + 1) * 10}</spine></sequence></media>"
+        for level in range(12)
+    )
+    (tmp_path / "e.fcpxml").write_text(document(inner.format(0), more=more), "utf-8")
+    with pytest.raises(TimelineError, match="more than 200000 clips"):
+        read_timeline(tmp_path / "e.fcpxml")
