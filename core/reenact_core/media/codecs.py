@@ -69,6 +69,7 @@ _OWN_NAME = (
     "bmp",
     "cfhd",
     "dpx",
+    "exr",
     "ffv1",
     "ffvhuff",
     "huffyuv",
@@ -203,7 +204,7 @@ def _nearest(info: MediaInfo) -> tuple[str, ...]:
 
 def _has_container(info: MediaInfo, name: str) -> bool:
     """Whether a codec goes into picture files, or into one of the containers used for `match`."""
-    if info.numbers and name in _STILL_SUFFIXES:
+    if info.numbers and (name == "exr" or name in _STILL_SUFFIXES):
         return True
     held = av.Codec(_encoder(info, name, "match"), "w").canonical_name
     return any(held in _held(muxer) for muxer in _match_muxers(info))

@@ -82,6 +82,7 @@ def test_every_bit_of_an_exr_sequence_survives(
     source = probe(write_sequence(tmp_path, pixel_format, size))
     assert source.layout.pixel_format == read_as
     assert not source.notes
+    assert choose_codec(source, codec)[1] == ()
     target = probe(rewrite(source.path, tmp_path / "out", codec))
     assert target.codec == "exr"
     for number, (one, other) in enumerate(
