@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reenact_cli.farm_show import units_shown
+from reenact_cli.farm_show import tell_failure, units_shown
 from reenact_cli.options import (
     FILE,
     Output,
@@ -45,6 +45,9 @@ _PATH_MAP = click.option(
     type=FILE,
     metavar="FILE",
     help="Paths of other machines as they are here: the rules file of Open Job Description.",
+)
+_OPENJD = click.option(
+    "--openjd", is_flag=True, help="Speak Open Job Description's messages on stdout."
 )
 
 
@@ -132,7 +135,13 @@ def plan_command(
     metavar="SECONDS",
     help="A worker that shows no life for so long is taken for dead.",
 )
-@click.option("--openjd", is_flag=True, help="Speak Open Job Description's messages on stdout.")
+@click.option(
+    "--record-failures",
+    is_flag=True,
+    help="For engines that stop at what fails: a unit that is given up is on record, and no "
+    "failure of this call. What may be tried again is one.",
+)
+@_OPENJD
 @click.option("--until-input-ends", is_flag=True, help="Stop when standard input ends.")
 @output_options
 @click.pass_context
@@ -146,6 +155,7 @@ def run_unit_command(
     device: str,
     path_map: Path | None,
     steal_after: float,
+    record_failures: bool,
     openjd: bool,
     until_input_ends: bool,
 ) -> None:
@@ -167,12 +177,14 @@ def run_unit_command(
 
     if bool(units) == every:
         raise click.UsageError("give units, or --all")
+    if record_failures and every:
+        raise click.UsageError("--record-failures is for units that are named")
     kept = _Kept()
     with Stop().listening() as stop:
         if until_input_ends:
             stop.with_input()
         try:
-            asked = Asked(job, units, device, path_map, steal_after)
+            asked = Asked(job, units, device, path_map, steal_after, record_failures)
             count, run = tables_of(asked, stop)
             for _ in units_shown(kept.of(run), count, output.progress, openjd=openjd):
                 pass
@@ -226,13 +238,26 @@ def warm_command(
 @command.command("assemble")
 @_JOB
 @_PATH_MAP
+@click.option(
+    "--partial", is_flag=True, help="Leave out shots that are not done; the exit status is then 3."
+)
 @click.option("--clear", is_flag=True, help="Remove new faces and pieces when all is done.")
+@_OPENJD
 @output_options
 @click.pass_context
 def assemble_command(
-    ctx: click.Context, /, output: Output, job: Path, path_map: Path | None, clear: bool
+    ctx: click.Context,
+    /,
+    output: Output,
+    job: Path,
+    path_map: Path | None,
+    partial: bool,
+    clear: bool,
+    openjd: bool,
 ) -> None:
     """Join the pieces of a job to files; write the timeline that shows them, and run.json.
+
+    Shots that failed for good are named, and the others assembled; the exit status is then 3.
 
     \b
     Example:
@@ -240,9 +265,11 @@ def assemble_command(
     """
     from reenact_cli.run_text import exit_status, result_lines, result_table
 
-    result = _assemble(job, path_map, output)
+    result = _assemble(job, path_map, output, partial=partial)
     table = result_table(result)
     print_result(table, result_lines(table), as_json=output.as_json)
+    if openjd and result.failed:
+        tell_failure("; ".join(f"{one.shot.shot_id}: {one.error}" for one in result.failed))
     if clear and result.complete:
         from reenact_core.farm.assembly import clear as clear_job
         from reenact_core.farm.job_folder import JobFolder
@@ -316,7 +343,7 @@ def submit_command(
         print_result(table, [text], as_json=output.as_json)
         return
     run_workers(given, output.progress)
-    result = _assemble(job, path_map, output)
+    result = _assemble(job, path_map, output, partial=True)
     table = result_table(result)
     print_result(table, result_lines(table), as_json=output.as_json)
     ctx.exit(exit_status(result))
@@ -324,13 +351,24 @@ def submit_command(
 
 @command.command("status")
 @_JOB
+@click.argument("units", nargs=-1, metavar="[UNIT...]")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 though units have failed.")
+@_OPENJD
 @output_options
 @click.pass_context
-def status_command(ctx: click.Context, /, output: Output, job: Path, exit_zero: bool) -> None:
+def status_command(
+    ctx: click.Context,
+    /,
+    output: Output,
+    job: Path,
+    units: tuple[str, ...],
+    exit_zero: bool,
+    openjd: bool,
+) -> None:
     """How far a job is, from its files alone; names the log of what runs, failed or was killed.
 
-    The exit status is 3 where a unit has failed.
+    The exit status is 3 where a unit has failed. With ids, numbers, or FIRST-LAST: of those units
+    alone.
 
     \b
     Example:
@@ -341,10 +379,15 @@ def status_command(ctx: click.Context, /, output: Output, job: Path, exit_zero: 
     from reenact_core.farm.job_folder import JobFolder
     from reenact_core.farm.plan import read_plan
     from reenact_core.farm.survey import survey
+    from reenact_core.farm.unit_names import named_units
 
     plan = read_plan(job, any_version=True)
-    table = status_table(plan, survey(JobFolder(job.absolute()), plan).look())
+    wanted = {unit.id for unit in named_units(plan, units) if units} or set(plan.by_id)
+    looked = survey(JobFolder(job.absolute()), plan).look()
+    table = status_table(plan, [one for one in looked if one.unit.id in wanted])
     print_result(table, status_lines(table), as_json=output.as_json)
+    if openjd and table["failed"]:
+        tell_failure("; ".join(f"{one['unit']}: {one['message']}" for one in table["failed"]))
     if table["failed"] and not exit_zero:
         ctx.exit(SOME_FAILED)
 
@@ -424,10 +467,10 @@ class _Kept:
             self.status = self.status or table["exit"]
 
 
-def _assemble(job: Path, path_map: Path | None, output: Output) -> "RunResult":
+def _assemble(job: Path, path_map: Path | None, output: Output, *, partial: bool) -> "RunResult":
     from reenact_cli.farm_job import assembly_of
 
-    shots, events = assembly_of(job, path_map)
+    shots, events = assembly_of(job, path_map, partial=partial)
     results: list[RunResult] = []
 
     def passing() -> "Iterator[Event]":

@@ -138,7 +138,7 @@ def planned_models(plan: "FarmPlan", compute: "Compute") -> "Models":
 
 
 def assembly_of(
-    folder: Path, path_map: Path | None
+    folder: Path, path_map: Path | None, *, partial: bool = False
 ) -> "tuple[int, Generator[Event, None, RunResult]]":
     """The number of shots of a job, and its assembly.
 
@@ -170,7 +170,7 @@ def assembly_of(
     facts = JobFacts(
         table, lambda: checkpoint_facts(planned_models(desk.plan, compute)), compute, marking
     )
-    return len(desk.plan.shots), assemble(desk, edit, facts)
+    return len(desk.plan.shots), assemble(desk, edit, facts, partial=partial)
 
 
 class Stop:

@@ -116,8 +116,13 @@ def _openjd_lines(events: Iterable[Table]) -> Iterator[Table]:
             elif table["event"] == "unit_done":
                 _tell("status", f"{table['unit']} is done")
             else:
-                _tell("fail", f"{table['unit']}: {table['error']['message']}")
+                tell_failure(f"{table['unit']}: {table['error']['message']}")
         yield table
+
+
+def tell_failure(text: str) -> None:
+    """Why a task of Open Job Description fails."""
+    _tell("fail", text)
 
 
 def _tell(kind: str, text: str) -> None:

@@ -57,9 +57,11 @@ def status_table(plan: "FarmPlan", states: "Sequence[UnitState]") -> dict[str, A
 
 
 def _shots(plan: "FarmPlan", states: "Sequence[UnitState]") -> list[dict[str, Any]]:
+    there = {one.unit.shot for one in states}
     rows: dict[str, dict[str, Any]] = {
         shot.shot_id: {"shot": shot.shot_id, "clip": shot.clip_name, **dict.fromkeys(STATES, 0)}
         for shot in plan.shots
+        if shot.shot_id in there
     }
     for one in states:
         if one.unit.shot:

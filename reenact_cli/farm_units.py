@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from reenact_cli.farm_job import desk_at
 from reenact_cli.farm_show import event_table
-from reenact_cli.farm_warm import Tables, WarmError, ask, place_of
+from reenact_cli.farm_warm import Request, Tables, WarmError, ask, place_of
 
 if TYPE_CHECKING:
     from reenact_core.farm.worker import UnitEvent
@@ -23,6 +23,8 @@ class Asked:
     device: str
     path_map: Path | None
     steal_after: float
+    gives_up: bool
+    """Whether what is given up is on record only."""
 
 
 def tables_of(asked: Asked, stopped: Callable[[], bool]) -> tuple[int, Tables]:
@@ -48,7 +50,9 @@ def _warm_or_here(asked: Asked, stopped: Callable[[], bool]) -> Tables:
 
     try:
         place = place_of(asked.job, asked.device, asked.path_map)
-        status = yield from ask(place, list(asked.units), asked.steal_after, stopped)
+        status = yield from ask(
+            place, Request(asked.units, asked.steal_after, asked.gives_up), stopped
+        )
     except (WarmError, OSError):
         return (yield from _here(asked, stopped))
     if stopped():
@@ -57,11 +61,14 @@ def _warm_or_here(asked: Asked, stopped: Callable[[], bool]) -> Tables:
 
 
 def _here(asked: Asked, stopped: Callable[[], bool]) -> Tables:
-    from reenact_core.farm.worker import named_units, run_units
+    from reenact_core.farm.unit_names import named_units
+    from reenact_core.farm.worker import run_units
 
     desk = desk_at(asked.job, asked.device, asked.path_map)
     units = named_units(desk.plan, asked.units)
-    run = run_units(units, desk, stopped=stopped, steal_after=asked.steal_after)
+    run = run_units(
+        units, desk, stopped=stopped, steal_after=asked.steal_after, gives_up=asked.gives_up
+    )
     return (yield from _tables(run))
 
 

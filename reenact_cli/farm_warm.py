@@ -46,6 +46,16 @@ class Place:
     """What the rules file holds, wherever it lies."""
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a warm process is asked to do."""
+
+    units: tuple[str, ...]
+    steal_after: float = 60.0
+    gives_up: bool = False
+    """Whether what is given up is on record only."""
+
+
 def place_of(job: Path, device: str, path_map: Path | None) -> Place:
     """The place that a command line names.
 
@@ -90,7 +100,7 @@ def stop(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)  # of one that was killed
 
 
-def ask(place: Place, units: list[str], steal_after: float, stopped: Callable[[], bool]) -> Tables:
+def ask(place: Place, request: Request, stopped: Callable[[], bool]) -> Tables:
     """Let the warm process that the environment names do units.
 
     Raises:
@@ -99,10 +109,10 @@ def ask(place: Place, units: list[str], steal_after: float, stopped: Callable[[]
     folder = os.environ.get(VARIABLE)
     if not folder:
         raise WarmError("no warm process is named")
-    request = {"place": asdict(place), "units": units, "steal_after": steal_after}
+    table = {"place": asdict(place), **asdict(request)}
     try:
         with _connected(Path(folder)) as connection:
-            connection.send_bytes(json.dumps(request).encode())
+            connection.send_bytes(json.dumps(table).encode())
             return (yield from _heard(connection, stopped))
     except (OSError, EOFError, ValueError, AuthenticationError) as error:
         raise WarmError(f"the warm process is gone ({type(error).__name__})") from error
@@ -162,7 +172,8 @@ class _Warm:
         from reenact_cli.farm_show import event_table
         from reenact_core.errors import ReenactError
         from reenact_core.farm.job_folder import StoppedError
-        from reenact_core.farm.worker import named_units, run_units
+        from reenact_core.farm.unit_names import named_units
+        from reenact_core.farm.worker import run_units
 
         def tell(table: Mapping[str, Any]) -> None:
             connection.send_bytes(json.dumps(table).encode())
@@ -187,7 +198,13 @@ class _Warm:
         try:
             desk = self._current()
             units = named_units(desk.plan, request["units"])
-            run = run_units(units, desk, stopped=is_asked, steal_after=request["steal_after"])
+            run = run_units(
+                units,
+                desk,
+                stopped=is_asked,
+                steal_after=request["steal_after"],
+                gives_up=request["gives_up"],
+            )
             while True:
                 tell(event_table(next(run)))
         except StopIteration as end:

@@ -30,7 +30,7 @@ from tests.synthetic import (
     write_tracks,
 )
 
-LONGEST_SECONDS = 120
+LONGEST_SECONDS = 400
 LENGTH = 4
 PROGRAMS = Path(sys.executable).parent
 
@@ -111,12 +111,53 @@ def test_openjd_and_ray_give_the_same_files(tmp_path: Path) -> None:
     assert picture_hash(files[0]) == picture_hash(files[1])
 
 
-def planned(folder: Path) -> Path:
-    """A job of one shot of a drawn person, whose places are known; the job's folder."""
-    write_clip(folder / "a.mkv", LENGTH)
-    write_tracks(folder / "a.json", "a.mkv", LENGTH)
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["openjd", "local", "ray"])
+def test_one_bad_shot_does_not_stop_the_others(
+    engine: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Its media is gone; whatever engine does the job, the rest is assembled, and the bad named."""
+    job = planned(tmp_path, "sh010", "sh020")
+    (tmp_path / "sh010.mkv").unlink()
+    if engine == "ray":
+        request.getfixturevalue("cluster")
+    if engine == "openjd":
+        template = write_template(job, read_plan(job), OpenJdSettings("job"))
+        given = ["-p", f"JobDir={job}", "-p", f"Reenact={PROGRAMS / 'reenact'}"]
+        run = openjd(
+            "run", str(template), "--step", "Assemble", "--run-dependencies", *given
+        )  # fmt: skip
+        assert run.returncode == 1 and "'Assemble'" in run.stdout, run.stdout[-3000:]
+        assert "openjd_fail: sh010: " in run.stdout
+        for number, status in ((1, 1), (2, 0)):
+            shot = f"Check {number} sh0{number}0"
+            check = openjd(
+                "run", str(template), "--step", shot, "--no-run-dependencies", *given
+            )  # fmt: skip
+            assert check.returncode == status, check.stdout[-3000:]
+    else:
+        words = ("--engine", engine, "--workers", "1", "--json")
+        done = reenact("farm", "submit", str(job), *words)
+        assert done.returncode == 3, done.stderr
+    record = json.loads((job / "out" / "run.json").read_text("utf-8"))
+    shots = {shot["id"]: shot["status"] for shot in record["shots"]}
+    assert shots == {"sh010": "failed", "sh020": "rendered"}
+    assert next((job / "out").glob("sh020.*")).stat().st_size > 0
+    status = reenact("farm", "status", str(job), "--json")
+    assert status.returncode == 3
+    table = json.loads(status.stdout)
+    assert [one["unit"] for one in table["failed"]] == ["sh010.track"]
+    assert "sh010.mkv" in Path(table["failed"][0]["log"]).read_text("utf-8")
+
+
+def planned(folder: Path, *names: str) -> Path:
+    """A job of shots of a drawn person, whose places are known; the job's folder."""
     ask = {"version": 1, "mode": "recast", "source": str(write_portrait(folder / "face.png"))}
-    clips = [TimelineClip("sh010", folder / "a.mkv", 0, LENGTH, LENGTH, ask)]
+    clips = []
+    for name in names or ("sh010",):
+        write_clip(folder / f"{name}.mkv", LENGTH)
+        clips.append(TimelineClip(name, folder / f"{name}.mkv", 0, LENGTH, LENGTH, ask))
+    write_tracks(folder / "a.json", clips[-1].media.name, LENGTH)
     edit = write_timeline(folder / "cut.otio", clips)
     given = ["--checkpoint", str(write_chance(folder / "chance.safetensors")), "--codec", "ffv1"]
     given += ["--tracks", str(folder / "a.json"), "--frames-per-unit", "2"]

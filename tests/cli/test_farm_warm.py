@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reenact_cli.farm_warm import ADDRESS, VARIABLE, WarmError, ask, place_of, start, stop
+from reenact_cli.farm_warm import ADDRESS, VARIABLE, Request, WarmError, ask, place_of, start, stop
 from reenact_cli.main import run
 from reenact_core.farm.job_folder import JobFolder
 from reenact_core.farm.plan import read_plan
@@ -57,7 +57,7 @@ def test_units_are_done_by_the_process_that_stays_and_without_it_when_it_is_gone
     workers = processes_of(job)
     assert len(workers) == 1 and f"-{process}-" in workers.pop()
     with pytest.raises(WarmError, match="another job open"):
-        list(ask(place_of(job, "cuda", None), ["0"], 60, lambda: False))
+        list(ask(place_of(job, "cuda", None), Request(("0",)), lambda: False))
     os.kill(process, signal.SIGKILL)
     done = reenact("farm", "run-unit", job, "2-3", "--device", "cpu", "--json")
     assert done.returncode == 0, done.stderr

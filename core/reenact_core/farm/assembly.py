@@ -22,7 +22,6 @@ from reenact_core.engine.run_record import Outcome, RunFacts
 from reenact_core.engine.timeline_run import RunResult, conclude
 from reenact_core.errors import OutputError, ReenactError, SettingsError
 from reenact_core.farm.attempts import AttemptLog, attempted
-from reenact_core.farm.board import may_retry
 from reenact_core.farm.claims import Watcher, beating, try_claim
 from reenact_core.farm.desk import Desk
 from reenact_core.farm.job_folder import JobFolder, TemporaryError
@@ -33,6 +32,7 @@ from reenact_core.farm.records import (
     Failed,
     forget_done,
     forget_failure,
+    may_retry,
     read_done,
     read_failed,
     write_record,
@@ -89,7 +89,7 @@ def assemble(
     pieces = dict(pieces_of(desk.plan))
     missing = {shot_id: _missing(parts, desk) for shot_id, parts in pieces.items()}
     failed = {shot.shot_id: _failure_of(shot, pieces[shot.shot_id], desk) for shot in plan.shots}
-    lost = {shot_id: _loss(ids, failed[shot_id]) for shot_id, ids in missing.items()}
+    lost = {shot_id: _loss(ids, failed[shot_id], desk) for shot_id, ids in missing.items()}
     waiting = {shot_id: ids for shot_id, ids in missing.items() if ids and lost[shot_id] is None}
     if waiting and not partial:
         _refuse(waiting, desk)
@@ -183,9 +183,11 @@ def _missing(pieces: Pieces, desk: Desk) -> list[str]:
     return [unit.id for unit, _ in pieces if read_done(desk.folder, unit) is None]
 
 
-def _loss(missing: list[str], failed: Failed | None) -> str | None:
+def _loss(missing: list[str], failed: Failed | None, desk: Desk) -> str | None:
     """What keeps a shot from being done for good."""
-    return failed.message if missing and failed and not may_retry(failed) else None
+    if not missing or failed is None or may_retry(failed, desk.plan.limits):
+        return None
+    return failed.message
 
 
 def _undone(missing: list[str], failed: Failed | None) -> str:

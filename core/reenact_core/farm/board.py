@@ -11,12 +11,7 @@ from random import Random
 
 from reenact_core.farm.job_folder import JobFolder
 from reenact_core.farm.plan import KINDS, FarmPlan, Unit
-from reenact_core.farm.records import TEMPORARY, Failed, done_name, read_failed
-
-ATTEMPTS = 3
-"""What this machine could not do is tried again so often, by whoever looks for work."""
-PATIENCE = 30
-"""A full disk or a missing folder is waited for longer: half an hour with the pauses between."""
+from reenact_core.farm.records import Failed, done_name, may_retry, read_failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +46,7 @@ class Board:
     def __init__(self, plan: FarmPlan) -> None:
         units = [unit for unit in plan.units if unit.kind != "assemble"]
         self._units = sorted(units, key=_urgency)
+        self._limits = plan.limits
         self._place = {unit.id: place for place, unit in enumerate(self._units)}
         self._named = {done_name(unit): unit.id for unit in units}
         self._needed_by = _needed_by(units)
@@ -143,7 +139,7 @@ class Board:
         if unit_id in self.done or unit_id in self._names.held or self._missing[unit_id]:
             return False
         failure = self._failed.get(unit_id)
-        return failure is None or may_retry(failure)
+        return failure is None or may_retry(failure, self._limits)
 
     def tries(self, chance: Random) -> Iterator[Unit]:
         """Open units in the order in which one worker should try to take them.
@@ -155,12 +151,6 @@ class Board:
         while left:
             yield self._units[left.pop(chance.randrange(min(window, len(left))))]
             window *= 2
-
-
-def may_retry(failure: Failed) -> bool:
-    """Whether another attempt is worth while."""
-    most = PATIENCE if failure.exit == TEMPORARY else ATTEMPTS
-    return failure.temporary and failure.attempts < most
 
 
 def look(board: Board, folder: JobFolder) -> None:

@@ -12,14 +12,20 @@ from reenact_core.errors import OutOfMemoryError, SettingsError
 from reenact_core.farm.claims import Claim
 from reenact_core.farm.job_folder import JobFolder
 from reenact_core.farm.plan import FarmPlan, Unit
-from reenact_core.farm.records import MEMORY, TEMPORARY, Failed, read_failed, write_record
+from reenact_core.farm.records import (
+    CRASH,
+    KILLED,
+    MEMORY,
+    TEMPORARY,
+    Failed,
+    read_failed,
+    write_record,
+)
 
 DEADLY = 100
 """Blame at which a unit is given up, unless it went on between the deaths of its workers."""
 FRUITLESS = 200
 """Blame at which workers that die in a row without having taken a unit are the machine's fault."""
-CRASH = 1
-"""Exit code of a unit that kills its workers: a bug."""
 KERNEL_COUNTS = Path("/proc/vmstat")
 """Where Linux counts, among other things, the processes that it killed for want of memory."""
 _KILL = 9
@@ -50,7 +56,7 @@ def death_of(status: int, *, out_of_memory: bool = False) -> Death:
         return Death(_named(-status))
     if out_of_memory:
         return Death("the system, which was out of memory", OutOfMemoryError.code, MEMORY)
-    return Death("SIGKILL", "killed", TEMPORARY, blame=1)
+    return Death("SIGKILL", KILLED, TEMPORARY, blame=1)
 
 
 def killed_for_memory() -> int:

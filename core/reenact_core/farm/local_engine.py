@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from reenact_core.farm.board import Board, look
 from reenact_core.farm.claims import BEAT_SECONDS, holders
-from reenact_core.farm.deaths import CRASH, Deaths, death_of, killed_for_memory
+from reenact_core.farm.deaths import Deaths, death_of, killed_for_memory
 from reenact_core.farm.job_folder import JobFolder, host_name
 from reenact_core.farm.plan import FarmPlan
+from reenact_core.farm.records import CRASH
 
 _LOOK_SECONDS = 0.25
 

@@ -1,11 +1,15 @@
-"""A farm job as a script for OpenCue's pyoutline: a layer for each kind of unit, then assembly."""
+"""A farm job as a script for OpenCue's pyoutline: layers for each group of shots, then assembly.
+
+A layer begins when all frames of the one before have succeeded: so units that are given up are on
+record, and their frames succeed. What fails is shown by a layer of its own, for which none waits.
+"""
 
 import shlex
 from pathlib import Path
 from typing import Any
 
-from reenact_core.farm.plan import FarmPlan
-from reenact_core.farm.steps import USUAL, Needs, steps
+from reenact_core.farm.plan import FarmPlan, UnitKind
+from reenact_core.farm.steps import USUAL, Needs, groups
 from reenact_core.files import written_whole
 
 SCRIPT = "opencue-job.py"
@@ -35,14 +39,13 @@ parser.add_argument("--print", action="store_true", dest="printed")
 given = parser.parse_args()
 
 job = outline.Outline({job!r}, show=given.show, shot=given.shot, user=given.user)
-before = None
-for arguments in LAYERS:
-    layer = Shell(**arguments)
-    if before is not None:
-        layer.depend_all(before)
+layers = {{}}
+for after, arguments in LAYERS:
+    layer = layers[arguments["name"]] = Shell(**arguments)
+    for name in after:
+        layer.depend_all(layers[name])
     job.add_layer(layer)
-    before = layer
-names = {{"show": given.show, "shot": given.shot, "user": given.user, "maxretries": 3}}
+names = {{"show": given.show, "shot": given.shot, "user": given.user, "maxretries": {retries}}}
 if given.printed:
     print(outline.cuerun.OutlineLauncher(job, **names).serialize(use_pycuerun=False))
 else:
@@ -65,25 +68,46 @@ def write_outline(
     listed = "[\n" + "".join(f"    {layer!r},\n" for layer in layers) + "]"
     name = f"reenact-{plan.timeline.stem}"[:64]
     with written_whole(folder / SCRIPT) as partial:
-        partial.write_text(_TEXT.format(name=SCRIPT, layers=listed, job=name), "utf-8")
+        partial.write_text(
+            _TEXT.format(name=SCRIPT, layers=listed, job=name, retries=plan.limits.retries + 1),
+            "utf-8",
+        )
     return folder / SCRIPT
 
 
-def _layers(job: Path, plan: FarmPlan, device: str, needs: Needs) -> list[dict[str, Any]]:
+Layer = tuple[list[str], dict[str, Any]]
+"""Names of the layers that must be done before, and what it is made with."""
+
+
+def _layers(job: Path, plan: FarmPlan, device: str, needs: Needs) -> list[Layer]:
     """The arguments of every layer; words are quoted, for a shell reads them."""
     quoted = shlex.quote(str(job))
-    work = ["reenact", "farm", "run-unit", quoted, FRAME, "--device", shlex.quote(device)]
-    layers: list[dict[str, Any]] = []
-    for step in steps(plan):
-        layer: dict[str, Any] = {
-            "name": step.kind, "command": [*work, "--progress", "none"],
-            "range": f"{step.first}-{step.last}", "chunk": 1,
-        }  # fmt: skip
-        if needs.memory:
-            layer["memory"] = f"{needs.memory}m"
-        if gpu := needs.gpu_of(step.kind):
-            layer |= {"gpus": 1, "gpu_memory": f"{gpu}m"}
-        layers.append(layer)
-    assemble = ["reenact", "farm", "assemble", quoted]
-    last = len(plan.units) - 1
-    return [*layers, {"name": "assemble", "command": assemble, "range": f"{last}-{last}"}]
+    work = ["reenact", "farm", "run-unit", quoted, FRAME, "--record-failures"]
+    work += ["--device", shlex.quote(device), "--progress", "none"]
+    layers: list[Layer] = []
+    ends: list[str] = []
+    for group in groups(plan):
+        before: list[str] = []
+        for step in group.steps:
+            name = f"{step.kind}-{group.number}"
+            layer = {"name": name, "command": work, "range": step.units, "chunk": 1}
+            layers.append((before, layer | _hosts(needs, step.kind)))
+            before = [name]
+        check = ["reenact", "farm", "status", quoted, *(step.units for step in group.steps)]
+        layers.append((before, _single(f"check-{group.number}", check, group.steps[0].first)))
+        ends += before
+    assemble = ["reenact", "farm", "assemble", quoted, "--partial"]
+    return [*layers, (ends, _single("assemble", assemble, len(plan.units) - 1))]
+
+
+def _single(name: str, command: list[str], frame: int) -> dict[str, Any]:
+    """A layer of one frame."""
+    return {"name": name, "command": command, "range": f"{frame}-{frame}"}
+
+
+def _hosts(needs: Needs, kind: UnitKind) -> dict[str, Any]:
+    """What a layer asks of its hosts."""
+    asked: dict[str, Any] = {"memory": f"{needs.memory}m"} if needs.memory else {}
+    if gpu := needs.gpu_of(kind):
+        asked |= {"gpus": 1, "gpu_memory": f"{gpu}m"}
+    return asked

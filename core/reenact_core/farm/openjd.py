@@ -1,6 +1,9 @@
 """A farm job as an Open Job Description template: what AWS Deadline Cloud and `openjd run` take.
 
-Four steps, one for each kind of unit, each after the one before; tasks are ranges of unit numbers.
+For each group of shots four steps: one for each kind of unit, each after those before, whose tasks
+are ranges of unit numbers, and one that fails where one of the shots has. Nothing waits for that
+one, while whatever another step waits for must succeed: so units that are given up are on record,
+and their tasks succeed.
 """
 
 from dataclasses import dataclass
@@ -10,10 +13,14 @@ from typing import Any
 import yaml
 
 from reenact_core.farm.plan import FarmPlan, UnitKind
-from reenact_core.farm.steps import NOTICE_SECONDS, USUAL, Needs, Step, steps
+from reenact_core.farm.steps import NOTICE_SECONDS, USUAL, Group, Needs, Step, groups
 from reenact_core.files import written_whole
 
 TEMPLATE = "template.yaml"
+MAPPED = ["--path-map", "{{Session.PathMappingRulesFile}}"]
+"""The session's path mapping."""
+MOST_OF_A_NAME = 64
+"""Characters of a job's or a step's name."""
 TARGET_SECONDS = 60
 """Units are put together to tasks of about this length: a task that is lost costs no more."""
 
@@ -45,15 +52,19 @@ def write_template(folder: Path, plan: FarmPlan, settings: OpenJdSettings) -> Pa
 
 def template(plan: FarmPlan, settings: OpenJdSettings) -> dict[str, Any]:
     """The template's value, specification 2023-09 with TASK_CHUNKING."""
-    every = list(steps(plan))
+    every = groups(plan)
+    work = {group.number: _work(group, settings) for group in every}
+    names = [step["name"] for steps in work.values() for step in steps]
     return {
         "specificationVersion": "jobtemplate-2023-09",
         "extensions": ["TASK_CHUNKING"],
         "name": "{{Param.JobName}}",
         "parameterDefinitions": _parameters(settings),
+        "jobEnvironments": [_warm()],
         "steps": [
-            *(_step(step, settings) for step in every),
-            _assemble(every[-1].kind if every else None),
+            *(step for steps in work.values() for step in steps),
+            _assemble(names),
+            *(_check(group, work[group.number]) for group in every),
         ],
     }
 
@@ -61,7 +72,8 @@ def template(plan: FarmPlan, settings: OpenJdSettings) -> dict[str, Any]:
 def _parameters(settings: OpenJdSettings) -> list[dict[str, Any]]:
     folder = {"type": "PATH", "objectType": "DIRECTORY", "dataFlow": "INOUT"}
     return [
-        {"name": "JobName", "type": "STRING", "default": settings.name[:64], "maxLength": 64},
+        {"name": "JobName", "type": "STRING", "default": settings.name[:MOST_OF_A_NAME],
+         "maxLength": MOST_OF_A_NAME},
         {"name": "JobDir", **folder, "default": ".", "description": "The job folder."},
         {"name": "Reenact", "type": "STRING", "default": "reenact", "description": "The command."},
         {"name": "Device", "type": "STRING", "default": settings.device},
@@ -76,24 +88,40 @@ def _parameters(settings: OpenJdSettings) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def _work(group: Group, settings: OpenJdSettings) -> list[dict[str, Any]]:
+    """The steps of a group, each after all before: what those made is brought along, too."""
+    done: list[dict[str, Any]] = []
+    for step in group.steps:
+        name = _name(step.kind, group)
+        done.append({"name": name, **_after(done), **_step(step, settings)})
+    return done
+
+
+def _name(what: str, group: Group) -> str:
+    return f"{what.capitalize()} {group.number} {group.label}"[:MOST_OF_A_NAME]
+
+
 def _step(step: Step, settings: OpenJdSettings) -> dict[str, Any]:
     chunks = {
         "defaultTaskCount": "{{Param.UnitsPerTask}}",
         "targetRuntimeSeconds": "{{Param.TargetSeconds}}",
         "rangeConstraint": "CONTIGUOUS",
     }
-    numbers = {
-        "name": "Unit", "type": "CHUNK[INT]", "range": f"{step.first}-{step.last}",
-        "chunks": chunks,
-    }  # fmt: skip
-    table: dict[str, Any] = {"name": step.kind.capitalize(), **_after(step.after)}
+    numbers = {"name": "Unit", "type": "CHUNK[INT]", "range": step.units, "chunks": chunks}
+    table: dict[str, Any] = {}
     if amounts := _amounts(settings.needs, step.kind):
         table["hostRequirements"] = {"amounts": amounts}
-    table["stepEnvironments"] = [_warm()]
     table["parameterSpace"] = {"taskParameterDefinitions": [numbers]}
-    words = ["run-unit", "{{Param.JobDir}}", "{{Task.Param.Unit}}", "--openjd"]
-    table["script"] = _script([*words, "--device", "{{Param.Device}}"])
-    return table
+    words = ["run-unit", "{{Param.JobDir}}", "{{Task.Param.Unit}}", "--record-failures"]
+    device = ["--device", "{{Param.Device}}", *MAPPED]
+    return {**table, "script": _script([*words, *device])}
+
+
+def _check(group: Group, before: list[dict[str, Any]]) -> dict[str, Any]:
+    """Fails where a unit of the group has, and says which."""
+    units = [step.units for step in group.steps]
+    script = _script(["status", "{{Param.JobDir}}", *units])
+    return {"name": _name("check", group), **_after(before), "script": script}
 
 
 def _amounts(needs: Needs, kind: UnitKind) -> list[dict[str, Any]]:
@@ -108,34 +136,32 @@ def _amounts(needs: Needs, kind: UnitKind) -> list[dict[str, Any]]:
 
 def _warm() -> dict[str, Any]:
     """A process that keeps networks loaded from task to task, for as long as a session lasts."""
-    mapped = ["--path-map", "{{Session.PathMappingRulesFile}}"]
     start = ["farm", "warm", "{{Param.JobDir}}", "--openjd", "--device", "{{Param.Device}}"]
     actions = {
-        "onEnter": {"command": "{{Param.Reenact}}", "args": [*start, *mapped]},
+        "onEnter": {"command": "{{Param.Reenact}}", "args": [*start, *MAPPED]},
         "onExit": {"command": "{{Param.Reenact}}", "args": ["farm", "warm", "--stop"]},
     }
     return {"name": "Warm", "script": {"actions": actions}}
 
 
-def _assemble(before: UnitKind | None) -> dict[str, Any]:
-    return {
-        "name": "Assemble",
-        **_after(before),
-        "script": _script(["assemble", "{{Param.JobDir}}"]),
-    }
+def _assemble(names: list[str]) -> dict[str, Any]:
+    words = ["assemble", "{{Param.JobDir}}", "--partial", *MAPPED]
+    before = [{"name": name} for name in names]
+    return {"name": "Assemble", **_after(before), "script": _script(words)}
 
 
-def _after(before: UnitKind | None) -> dict[str, Any]:
-    return {"dependencies": [{"dependsOn": before.capitalize()}]} if before else {}
+def _after(before: list[dict[str, Any]]) -> dict[str, Any]:
+    if not before:
+        return {}
+    return {"dependencies": [{"dependsOn": step["name"]} for step in before]}
 
 
 def _script(words: list[str]) -> dict[str, Any]:
-    """`reenact farm ...` with the session's path mapping, asked to stop before it is killed."""
+    """`reenact farm ...`, asked to stop before it is killed."""
     stop = {"mode": "NOTIFY_THEN_TERMINATE", "notifyPeriodInSeconds": NOTICE_SECONDS}
-    mapped = ["--path-map", "{{Session.PathMappingRulesFile}}", "--progress", "none"]
     run = {
         "command": "{{Param.Reenact}}",
-        "args": ["farm", *words, *mapped],
+        "args": ["farm", *words, "--openjd", "--progress", "none"],
         "cancelation": stop,
     }
     return {"actions": {"onRun": run}}

@@ -90,6 +90,16 @@ class Options:
     """Frames a second that an EDL was read at; None for other timelines."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far workers go with a unit; of no weight for what it results in."""
+
+    retries: int = 2
+    """How often a unit is tried again whose cause may not be there at another time or place."""
+    unit_seconds: float | None = None
+    """Longest time that an attempt may take; None: any."""
+
+
 @dataclass(frozen=True)  # no slots: it keeps what it was asked for
 class FarmPlan:
     """A whole job."""
@@ -110,6 +120,7 @@ class FarmPlan:
     """All of one kind side by side, in the order of `KINDS`."""
     refused: tuple[Refused, ...] = ()
     notes: tuple[str, ...] = ()
+    limits: Limits = Limits()
 
     def span(self, kind: UnitKind) -> range:
         """The numbers of all units of a kind."""

@@ -17,10 +17,16 @@ from reenact_core.errors import (
 )
 from reenact_core.farm.job_folder import KEY_LENGTH, JobFolder, TemporaryError
 from reenact_core.farm.plain import from_plain, to_plain
-from reenact_core.farm.plan import Unit
+from reenact_core.farm.plan import Limits, Unit
 
 MEDIA, FACE, MODEL, MEMORY, TEMPORARY = 10, 11, 12, 13, 75
 """Exit codes of a unit by cause, beside those of every command."""
+CRASH = 1
+"""Exit code of a unit that kills its workers: a bug."""
+KILLED = "killed"
+"""Error code of a unit over which workers were killed."""
+PATIENCE = 30
+"""A full disk or a missing folder is waited for longer: half an hour with the pauses between."""
 ELSEWHERE = (DeviceError.exit_status, MODEL, MEMORY)
 """What this machine cannot do, another one may."""
 OF_THIS_HOST = (DeviceError.exit_status, MODEL)
@@ -60,6 +66,8 @@ class Failed:
     exit: int
     temporary: bool
     """Whether it is worth while to try again."""
+    refusals: int = 0
+    """Attempts that were none, since the machine had no networks or no device."""
 
 
 def exit_of(error: ReenactError) -> int:
@@ -74,6 +82,18 @@ def exit_of(error: ReenactError) -> int:
         (TemporaryError, TEMPORARY),
     )
     return next((status for kind, status in kinds if isinstance(error, kind)), error.exit_status)
+
+
+def may_retry(failure: Failed, limits: Limits) -> bool:
+    """Whether another attempt is worth while, of workers that look for work by themselves."""
+    most = PATIENCE if failure.exit == TEMPORARY else limits.retries + 1
+    return failure.temporary and failure.attempts < most
+
+
+def is_given_up(failure: Failed, limits: Limits) -> bool:
+    """Whether an engine that tries again at once has tried often enough."""
+    tried = failure.attempts + failure.refusals
+    return not failure.temporary or tried > limits.retries
 
 
 def done_name(unit: Unit) -> str:
@@ -128,11 +148,13 @@ def forget_failure(folder: JobFolder, unit: Unit) -> None:
 def forget_passing(folder: JobFolder) -> None:
     """Drop all failures that another try may mend; for a user who starts a job again.
 
-    A file that was missing or replaced may have been put back.
+    A file that was missing or replaced may have been put back, and who killed may have gone.
     """
     for path in folder.failed.glob("*.json"):
         record = _read(Failed, path)
-        if record is not None and (record.temporary or record.exit == MEDIA):
+        if record is not None and (
+            record.temporary or record.exit == MEDIA or record.code == KILLED
+        ):
             path.unlink(missing_ok=True)
 
 

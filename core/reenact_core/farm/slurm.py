@@ -1,7 +1,9 @@
-"""A farm job as Slurm scripts: one array for each kind of unit, each after the one before.
+"""A farm job as Slurm scripts: for each group of shots an array for each kind of unit.
 
-A preempted or failed task is requeued where its exit status says that another try may help, and
-goes on from what it left: units are idempotent.
+An array begins when the one before has ended, however it did: what needs a unit that failed says
+so and fails, too, and the assembly takes what is there. A preempted or failed task is requeued
+where its exit status says that another try may help, and goes on from what it left: units are
+idempotent.
 """
 
 import shlex
@@ -9,14 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reenact_core.farm.plan import FarmPlan
-from reenact_core.farm.steps import NOTICE_SECONDS, USUAL, Needs, steps
+from reenact_core.farm.records import MEMORY, TEMPORARY
+from reenact_core.farm.steps import NOTICE_SECONDS, USUAL, Needs, groups
 from reenact_core.files import written_whole
 
 UNIT, SUBMIT = "slurm-unit.sh", "slurm-submit.sh"
 MOST_TASKS = 1000
 """Of an array: what Slurm allows where nobody has raised `MaxArraySize`. A task does more units."""
-AGAIN = (75, 130, 143)
-"""Exit statuses of tasks that are requeued: temporary causes, and being stopped."""
+STOPPED = (130, 143)
+"""Exit statuses of tasks that were asked to stop: they are requeued, up to five times."""
 
 
 def write_scripts(
@@ -31,16 +34,17 @@ def write_scripts(
         OutputError: the folder cannot be written.
     """
     job = folder.absolute()
-    for name, text in ((UNIT, _unit(job, device)), (SUBMIT, _submit(job, plan, needs))):
+    for name, text in ((UNIT, _unit(job, plan, device)), (SUBMIT, _submit(job, plan, needs))):
         with written_whole(folder / name) as partial:
             partial.write_text(text, "utf-8")
     return folder / SUBMIT
 
 
-def _unit(job: Path, device: str) -> str:
+def _unit(job: Path, plan: FarmPlan, device: str) -> str:
     """The script of one task: the units from FIRST on, of which each task has COUNT, up to LAST."""
     run = f"reenact farm run-unit {shlex.quote(str(job))} "
-    again = "|".join(map(str, AGAIN))
+    stopped = "|".join(map(str, STOPPED))
+    again = "|".join(map(str, (MEMORY, TEMPORARY)))
     return f"""#!/bin/sh
 # Some units of a reenact job, by the number of the array's task.
 from=$((FIRST + SLURM_ARRAY_TASK_ID * COUNT))
@@ -53,11 +57,13 @@ wait $work
 status=$?
 while kill -0 $work 2>/dev/null; do wait $work; status=$?; done
 case $status in
-    {again})
-        if [ "${{SLURM_RESTART_COUNT:-0}}" -lt 5 ]; then
-            scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}"
-        fi;;
+    {stopped}) most=5;;
+    {again}) most={plan.limits.retries};;
+    *) most=0;;
 esac
+if [ "${{SLURM_RESTART_COUNT:-0}}" -lt "$most" ]; then
+    scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}"
+fi
 exit $status
 """
 
@@ -69,18 +75,23 @@ def _submit(job: Path, plan: FarmPlan, needs: Needs) -> str:
 
 def _lines(job: Path, plan: FarmPlan, needs: Needs) -> Iterator[str]:
     script, quoted = shlex.quote(str(job / UNIT)), shlex.quote(str(job))
-    last = None
     common = f"sbatch --parsable --requeue --signal=B:TERM@{NOTICE_SECONDS} --chdir={quoted}"
-    for step in steps(plan):
-        asked = f" --mem={needs.memory}M" if needs.memory else ""
-        asked += " --gres=gpu:1" if needs.gpu_of(step.kind) else ""
-        after = f" --dependency=afterok:${step.after}" if step.after else ""
-        units = step.last - step.first + 1
-        count = -(-units // MOST_TASKS)
-        array = f" --array=0-{-(-units // count) - 1} --job-name=reenact-{step.kind}"
-        given = f" --export=ALL,FIRST={step.first},LAST={step.last},COUNT={count}"
-        yield f"{step.kind}=$({common}{array}{given}{asked}{after} {script})"
-        last = step.kind
-    after = f" --dependency=afterany:${last}" if last else ""
-    assemble = shlex.quote(f"reenact farm assemble {quoted}")
+    ends: list[str] = []
+    for group in groups(plan):
+        before: str | None = None
+        yield f"# {' '.join(group.label.split())}"
+        for step in group.steps:
+            name = f"{step.kind}_{group.number}"
+            asked = f" --mem={needs.memory}M" if needs.memory else ""
+            asked += " --gres=gpu:1" if needs.gpu_of(step.kind) else ""
+            after = f" --dependency=afterany:${before}" if before else ""
+            units = step.last - step.first + 1
+            count = -(-units // MOST_TASKS)
+            array = f" --array=0-{-(-units // count) - 1} --job-name=reenact-{name}"
+            given = f" --export=ALL,FIRST={step.first},LAST={step.last},COUNT={count}"
+            yield f"{name}=$({common}{array}{given}{asked}{after} {script})"
+            before = name
+        ends.append(f"${before}")
+    after = f" --dependency=afterany:{':'.join(ends)}" if ends else ""
+    assemble = shlex.quote(f"reenact farm assemble {quoted} --partial")
     yield f"{common} --job-name=reenact-assemble{after} --wrap={assemble}"

@@ -7,10 +7,17 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from reenact_core.farm.attempts import Attempt, Outcome, read_attempts
-from reenact_core.farm.board import may_retry, read_names
+from reenact_core.farm.board import read_names
 from reenact_core.farm.job_folder import JobFolder
 from reenact_core.farm.plan import FarmPlan, Unit, UnitKind
-from reenact_core.farm.records import Done, Failed, done_name, read_done, read_failed
+from reenact_core.farm.records import (
+    Done,
+    Failed,
+    done_name,
+    may_retry,
+    read_done,
+    read_failed,
+)
 
 State = Literal["done", "running", "failed", "waiting", "ready"]
 
@@ -27,11 +34,8 @@ class UnitState:
     done: Done | None = None
     attempts: Sequence[Attempt] = ()
     """By this plan, in order."""
-
-    @property
-    def may_retry(self) -> bool:
-        """Whether another attempt is worth while."""
-        return self.failure is not None and may_retry(self.failure)
+    may_retry: bool = False
+    """Whether another attempt at what failed is worth while."""
 
     @property
     def log(self) -> Attempt | None:
@@ -89,7 +93,8 @@ class Survey:
         if unit.id in held:
             return UnitState(unit, "running", held[unit.id], failure)
         if failure is not None:
-            return UnitState(unit, "failed", failure.worker, failure)
+            again = may_retry(failure, self.plan.limits)
+            return UnitState(unit, "failed", failure.worker, failure, may_retry=again)
         if unit.kind == "assemble":
             ready = len(done) >= len(self.plan.units) - 1
         else:

@@ -1,26 +1,28 @@
 """Units done one after the other by one process: claimed, worked on, recorded."""
 
 import os
-import re
 import shutil
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
 from reenact_core.engine.events import Progress
 from reenact_core.engine.resume import FOLDER
 from reenact_core.errors import ReenactError
-from reenact_core.farm.attempts import AttemptLog, attempted
+from reenact_core.farm.attempts import AttemptLog, attempted, attempts_at
 from reenact_core.farm.claims import STEAL_SECONDS, Claim, Watcher, beating, try_claim
 from reenact_core.farm.desk import Desk
 from reenact_core.farm.job_folder import StoppedError, TemporaryError
-from reenact_core.farm.plan import ASSEMBLE, FarmPlan, Unit, UnitKind
+from reenact_core.farm.plan import FarmPlan, Unit, UnitKind
 from reenact_core.farm.records import (
+    CRASH,
     ELSEWHERE,
+    KILLED,
     OF_ONE_SHOT,
     OF_THIS_HOST,
     TEMPORARY,
@@ -29,6 +31,7 @@ from reenact_core.farm.records import (
     exit_of,
     forget_done,
     forget_failure,
+    is_given_up,
     read_done,
     read_failed,
     write_record,
@@ -44,11 +47,11 @@ _WORK: Mapping[UnitKind, Callable[[Unit, Desk, Path], UnitEvents]] = {
 _LOOK_SECONDS = 0.5
 
 
-class NoSuchUnitError(ReenactError):
-    """A name of no unit that a worker can do."""
+class KilledError(ReenactError):
+    """Workers died over a unit again and again."""
 
-    code = "usage"
-    exit_status = 2
+    code = KILLED
+    exit_status = CRASH
 
 
 class NeededError(TemporaryError):
@@ -89,59 +92,40 @@ class UnitProgress:
 UnitEvent = UnitProgress | UnitDone | UnitFailed
 
 
-def named_units(plan: FarmPlan, names: Sequence[str]) -> list[Unit]:
-    """The units that ids, numbers and ranges of numbers name, in that order, each once.
-
-    Raises:
-        NoSuchUnitError: there is no such unit, or it is the assembly.
-    """
-    known = plan.by_id
-    found: dict[str, Unit] = {}
-    for name in names:
-        for unit in _named(name, plan.units, known):
-            found[unit.id] = unit
-    if ASSEMBLE in found:
-        raise NoSuchUnitError(f"the unit {ASSEMBLE} is done by reenact farm assemble")
-    return list(found.values())
-
-
-def _named(name: str, units: Sequence[Unit], known: Mapping[str, Unit]) -> Sequence[Unit]:
-    if name in known:
-        return [known[name]]
-    numbers = re.fullmatch(r"([0-9]+)(?:-([0-9]+))?", name)
-    if numbers:
-        first, last = int(numbers[1]), int(numbers[2] or numbers[1])
-        if first <= last < len(units):
-            return units[first : last + 1]
-    raise NoSuchUnitError(
-        f"{name} names no unit of the plan: give an id as {units[0].id}, or a number "
-        f"from 0 to {len(units) - 2}, or FIRST-LAST"
-    )
-
-
 def run_units(
     units: Sequence[Unit],
     desk: Desk,
     *,
     stopped: Callable[[], bool] = lambda: False,
     steal_after: float = STEAL_SECONDS,
+    gives_up: bool = False,
 ) -> Generator[UnitEvent, None, int]:
     """Do units in their order; gives the exit code.
 
     What fails for one shot alone does not keep the others from being done. When `stopped` says so,
     the frame under way is finished and the unit given back.
 
+    Args:
+        gives_up: for an engine that tries again what fails, and stops at what fails for good: a
+            unit that no further attempt can do, or that had all that it may have, is not counted
+            as a failure here, but on record
+
     Raises:
         StoppedError: `stopped` said so.
     """
     watcher, status = Watcher(desk.folder, steal_after), 0
     for unit in units:
-        outcome = yield from run_unit(unit, desk, watcher, stopped)
+        outcome = yield from run_unit(unit, desk, watcher, stopped, gives_up=gives_up)
         yield outcome
-        if isinstance(outcome, UnitFailed):
-            status = status or outcome.failure.exit
-            if outcome.failure.exit not in OF_ONE_SHOT:
-                return outcome.failure.exit
+        if not isinstance(outcome, UnitFailed):
+            continue
+        failure = outcome.failure
+        if gives_up:
+            status = status or (0 if is_given_up(failure, desk.plan.limits) else failure.exit)
+            continue
+        status = status or failure.exit
+        if failure.exit not in OF_ONE_SHOT:
+            return failure.exit
     return status
 
 
@@ -150,6 +134,8 @@ def run_unit(
     desk: Desk,
     watcher: Watcher,
     stopped: Callable[[], bool],
+    *,
+    gives_up: bool = False,
 ) -> Generator[UnitProgress, None, UnitDone | UnitFailed]:
     """Do one unit, after others who have it; gives what became of it.
 
@@ -163,13 +149,18 @@ def run_unit(
             return _given_up(unit, desk, error)
         if claim is None:
             return UnitDone(unit, kept=True)
-        outcome = yield from run_claimed(unit, desk, claim, stopped)
+        outcome = yield from run_claimed(unit, desk, claim, stopped, gives_up=gives_up)
         if outcome is not None:
             return outcome
 
 
 def run_claimed(
-    unit: Unit, desk: Desk, claim: Claim, stopped: Callable[[], bool]
+    unit: Unit,
+    desk: Desk,
+    claim: Claim,
+    stopped: Callable[[], bool],
+    *,
+    gives_up: bool = False,
 ) -> Generator[UnitProgress, None, UnitDone | UnitFailed | None]:
     """Do one unit that is held, and let go of it; None where it was lost to another worker.
 
@@ -181,6 +172,8 @@ def run_claimed(
         return UnitDone(unit, kept=True)
     try:
         _check_needs(unit, desk)
+        if gives_up:
+            _check_killed(unit, desk)
     except ReenactError as error:
         claim.release(done=False)
         return _given_up(unit, desk, error)
@@ -273,6 +266,18 @@ def _check_needs(unit: Unit, desk: Desk) -> None:
         raise NeededError(replace(failed, unit=unit.id, key=unit.key, message=message))
 
 
+def _check_killed(unit: Unit, desk: Desk) -> None:
+    """See that the last attempts were not all killed; called by the holder of the claim."""
+    before = reversed(attempts_at(desk.folder, unit))
+    killed = sum(1 for _ in takewhile(lambda one: one.outcome in (None, "killed"), before))
+    if killed <= desk.plan.limits.retries:
+        return
+    sentence = f"{killed} attempts at this unit were killed, one after the other"
+    with attempted(desk.folder, unit, desk.worker, device_of(unit, desk)) as log:
+        log.end("failed", f"not tried: {sentence}")
+    raise KilledError(sentence)
+
+
 def _failure_at(unit: Unit, desk: Desk, known: Mapping[str, Unit]) -> Failed | None:
     """How a unit failed, or one that it needs."""
     failed = read_failed(desk.folder, unit)
@@ -358,8 +363,10 @@ def _failure(unit: Unit, desk: Desk, error: ReenactError) -> Failed:
     """The record of a failure, written where that can be done."""
     before = read_failed(desk.folder, unit)
     status = exit_of(error)
-    attempts = 0 if before is None else before.attempts
-    if status not in OF_THIS_HOST:  # which says nothing about the unit
+    attempts, refusals = (0, 0) if before is None else (before.attempts, before.refusals)
+    if status in OF_THIS_HOST:  # which says nothing about the unit
+        refusals += 1
+    else:
         attempts += 1
     failure = Failed(
         unit.id,
@@ -371,6 +378,7 @@ def _failure(unit: Unit, desk: Desk, error: ReenactError) -> Failed:
         " ".join(str(error).split()),
         status,
         status in (TEMPORARY, *ELSEWHERE),
+        refusals,
     )
     try:
         desk.folder.check()

@@ -80,10 +80,10 @@ def do_units(
             return stop.value, events
 
 
-def assembled(desk: Desk, marking: Marking | None = None) -> RunResult:
+def assembled(desk: Desk, marking: Marking | None = None, *, partial: bool = False) -> RunResult:
     """The job's last unit."""
     facts = JobFacts({}, lambda: {"file": "echo"}, Compute(), marking)
-    run = assemble(desk, read_timeline(desk.plan.timeline), facts)
+    run = assemble(desk, read_timeline(desk.plan.timeline), facts, partial=partial)
     while True:
         try:
             next(run)

@@ -30,8 +30,8 @@ def launch(job, **given): print(json.dumps({**job.table, "given": given}))
 """
 SHELL = """
 class Shell:
-    def __init__(self, **given): self.table = {**given, "after": None}
-    def depend_all(self, other): self.table["after"] = other.table["name"]
+    def __init__(self, **given): self.table = {**given, "after": []}
+    def depend_all(self, other): self.table["after"].append(other.table["name"])
 """
 
 
@@ -69,11 +69,19 @@ def test_every_unit_is_a_frame_of_a_layer_after_what_it_needs(
         write_outline(folder, plan, needs=Needs(gpu_memory=8192)), tmp_path / "modules"
     )
     layers = {layer["name"]: layer for layer in table["layers"]}
-    assert [layer["range"] for layer in layers.values()] == ["0-2", "3-5", "6-14", "15-15"]
-    assert [layer["after"] for layer in layers.values()] == [None, "track", "move", "render"]
-    assert [name for name, layer in layers.items() if layer.get("gpus")] == ["move"]
-    assert [layer.get("memory") for layer in layers.values()] == ["2048m"] * 3 + [None]
+    kinds = ("track", "move", "render", "check")
+    assert list(layers) == [f"{kind}-{n}" for n in (1, 2, 3) for kind in kinds] + ["assemble"]
+    work = [layers[f"{kind}-2"] for kind in kinds]
+    assert [layer["range"] for layer in work] == ["1-1", "4-4", "9-11", "1-1"]
+    assert [layer["after"] for layer in work] == [[], ["track-2"], ["move-2"], ["render-2"]]
+    assert [bool(layer.get("gpus")) for layer in work] == [False, True, False, False]
+    assert [layer.get("memory") for layer in work] == ["2048m"] * 3 + [None]
+    assert layers["assemble"]["after"] == ["render-1", "render-2", "render-3"]
+    assert ["--record-failures" in layer["command"] for layer in work] == [True] * 3 + [False]
+    assert layers["check-2"]["command"][-3:] == ["1-1", "4-4", "9-11"]
+    assert table["given"]["maxretries"] == 3
     assert table["show"] == table["given"]["show"] == "film"
-    words = shlex.split(" ".join(layers["render"]["command"]))
+    words = shlex.split(" ".join(layers["render-1"]["command"]))
     assert words[:5] == ["reenact", "farm", "run-unit", str(folder), "#IFRAME#"]
-    assert shlex.split(" ".join(layers["assemble"]["command"]))[-1] == str(folder)
+    words = shlex.split(" ".join(layers["assemble"]["command"]))
+    assert words == ["reenact", "farm", "assemble", str(folder), "--partial"]

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -31,18 +32,42 @@ def openjd(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(program), *words], capture_output=True, text=True, timeout=200)
 
 
+def units_of(step: dict[str, Any]) -> range:
+    (parameter,) = step["parameterSpace"]["taskParameterDefinitions"]
+    first, last = map(int, parameter["range"].split("-"))
+    return range(first, last + 1)
+
+
 def test_every_unit_is_in_one_task_and_after_what_it_needs(plan: FarmPlan) -> None:
-    value = template(plan, SETTINGS)
-    names = [step["name"] for step in value["steps"]]
-    assert names == ["Track", "Move", "Render", "Assemble"]
-    numbers: list[int] = []
-    for before, step in zip([None, *names], value["steps"], strict=False):
-        assert step.get("dependencies") == ([{"dependsOn": before}] if before else None)
-        if step["name"] != "Assemble":
-            (parameter,) = step["parameterSpace"]["taskParameterDefinitions"]
-            first, last = map(int, parameter["range"].split("-"))
-            numbers += range(first, last + 1)
-    assert numbers == list(range(len(plan.units) - 1))
+    steps = {step["name"]: step for step in template(plan, SETTINGS)["steps"]}
+    work = [name for name in steps if "parameterSpace" in steps[name]]
+    assert work == [f"{kind} {n + 1} s{n}" for n in (0, 1) for kind in ("Track", "Move", "Render")]
+    made_in = {number: name for name in work for number in units_of(steps[name])}
+    assert sorted(made_in) == list(range(len(plan.units) - 1))
+    for name in work:
+        before = after(steps[name])
+        for number in units_of(steps[name]):
+            needed = {made_in[plan.units.index(plan.by_id[id])] for id in plan.units[number].needs}
+            assert needed <= before
+        assert {other.split()[1] for other in before} <= {name.split()[1]}
+
+
+def after(step: dict[str, Any]) -> set[str]:
+    return {entry["dependsOn"] for entry in step.get("dependencies", [])}
+
+
+def test_nothing_waits_for_a_step_that_fails_for_a_shot(plan: FarmPlan) -> None:
+    steps = {step["name"]: step for step in template(plan, SETTINGS)["steps"]}
+    checks = {name for name in steps if name.startswith("Check")}
+    assert checks == {"Check 1 s0", "Check 2 s1"}
+    assert not any(checks & after(step) for step in steps.values())
+    assert after(steps["Assemble"]) == steps.keys() - checks - {"Assemble"}
+    for name, step in steps.items():
+        args = step["script"]["actions"]["onRun"]["args"]
+        assert ("--record-failures" in args) == (name not in (*checks, "Assemble"))
+        assert ("--partial" in args) == (name == "Assemble")
+    said = steps["Check 1 s0"]["script"]["actions"]["onRun"]["args"]
+    assert said[:6] == ["farm", "status", "{{Param.JobDir}}", "0-0", "2-2", "4-6"]
 
 
 def test_openjd_accepts_the_template(plan: FarmPlan, tmp_path: Path) -> None:
@@ -54,7 +79,7 @@ def test_openjd_accepts_the_template(plan: FarmPlan, tmp_path: Path) -> None:
 
 def test_hosts_have_the_memory_and_a_gpu_only_where_it_helps(plan: FarmPlan) -> None:
     value = template(plan, OpenJdSettings("job", needs=Needs(3000, gpu_memory=6000)))
-    asked = {step["name"]: step.get("hostRequirements") for step in value["steps"]}
+    asked = {step["name"].split()[0]: step.get("hostRequirements") for step in value["steps"]}
     memory = {"name": "amount.worker.memory", "min": 3000}
     gpu = [
         {"name": "amount.worker.gpu", "min": 1},
@@ -82,7 +107,7 @@ def test_openjd_runs_every_unit_and_assembles(plan: FarmPlan, tmp_path: Path) ->
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     said = words.read_text().splitlines()
     warm = [line for line in said if line.startswith("farm warm")]
-    assert [line.split()[2] for line in warm] == [str(job), "--stop"] * 3
+    assert [line.split()[2] for line in warm] == [str(job), "--stop"]
     lines = [line for line in said if line not in warm]
     assert lines[-1].startswith(f"farm assemble {job}")
     ranges = [line.split()[3] for line in lines[:-1]]
@@ -90,5 +115,6 @@ def test_openjd_runs_every_unit_and_assembles(plan: FarmPlan, tmp_path: Path) ->
     assert all("--path-map /" in line for line in lines)
     bounds = [tuple(map(int, text.split("-"))) for text in ranges]
     done_units = [number for first, last in bounds for number in range(first, last + 1)]
-    assert done_units == list(range(len(plan.units) - 1))
+    assert sorted(done_units) == list(range(len(plan.units) - 1))
+    assert [done_units.index(number) for number in (0, 2, 4)] == [0, 1, 2]
     assert yaml.safe_load(path.read_text("utf-8"))["specificationVersion"] == "jobtemplate-2023-09"

@@ -16,7 +16,7 @@ from reenact_core.farm.openjd import OpenJdSettings, template
 from reenact_core.farm.plan import KINDS, FarmPlan, read_plan, write_plan
 from reenact_core.farm.planner import even_ranges, recut
 from reenact_core.farm.slurm import write_scripts
-from reenact_core.farm.worker import NoSuchUnitError, named_units
+from reenact_core.farm.unit_names import NoSuchUnitError, named_units
 from reenact_core.timeline.plan import Cast, FaceChoice, Shot, Source
 from reenact_core.timing import FrameRange
 from tests.core.farm.jobs import make_job
@@ -154,9 +154,9 @@ def test_thousands_of_tiny_clips(tmp_path: Path) -> None:
     board = Board(plan)
     look(board, JobFolder(job))
     assert len(list(board.tries(Random(0)))) == 1001
-    assert template(plan, OpenJdSettings("tiny"))["steps"][0]["name"] == "Track"
-    assert "--array=0-500" in (write_scripts(job, plan)).read_text()
-    assert "'range': '2002-3002'" in write_outline(job, plan).read_text()
+    assert template(plan, OpenJdSettings("tiny"))["steps"][0]["name"] == "Track 1 s0 to s49"
+    assert "--array=0-49" in (write_scripts(job, plan)).read_text()
+    assert "'range': '0-49'" in write_outline(job, plan).read_text()
 
 
 def test_a_clip_of_three_hours(tmp_path: Path) -> None:

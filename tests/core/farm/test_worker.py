@@ -15,6 +15,7 @@ from reenact_core.farm.job_folder import JobFolder, StoppedError, TemporaryError
 from reenact_core.farm.plan import FarmPlan, Unit, read_plan
 from reenact_core.farm.records import (
     Failed,
+    done_name,
     forget_done,
     forget_passing,
     read_failed,
@@ -202,6 +203,58 @@ def test_a_result_whose_files_are_gone_is_made_again(job: Path) -> None:
     }
 
 
+def test_what_is_given_up_is_on_record_for_engines_that_stop_at_failures(
+    media: Path, tmp_path: Path
+) -> None:
+    job = tmp_path / "job"
+    make_job(job, *shots_of(media, "nobody.mkv", "clip.mkv"))
+    status, events = do_units(desk_in(job), gives_up=True)
+    assert status == 0
+    assert [event.failure.exit for event in failures(events)] == [11, 11, 11]
+    assert "needs s0.track, which failed" in failures(events)[1].failure.message
+    assert states(job)["s0.track"] == "failed"
+    result = assembled(desk_in(job), partial=True)
+    assert [shot.shot.shot_id for shot in result.rendered] == ["s1"]
+    assert "no face was found" in str(result.failed[0].error)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(CheckpointError("no"), 12), (OutOfMemoryError("no"), 13)]
+)
+def test_what_an_engine_tries_again_is_given_up_after_the_last_try(
+    job: Path, error: ReenactError, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Failing, "error", error)
+    units = list(read_plan(job).units[:3])
+    tried = [do_units(desk_in(job, Failing()), units, gives_up=True)[0] for _ in range(4)]
+    assert tried == [status, status, 0, 0]
+    (lost,) = assembled(desk_in(job), partial=True).failed
+    assert str(lost.error) == "no"
+    forget_passing(JobFolder(job))  # as `submit` does
+    with pytest.raises(TemporaryError, match="pieces are missing"):
+        assembled(desk_in(job))
+    assert do_units(desk_in(job))[0] == 0
+    assert assembled(desk_in(job)).complete
+
+
+def test_a_unit_that_kills_its_workers_is_given_up_by_the_engine_that_tries_again(
+    job: Path,
+) -> None:
+    desk, folder = desk_in(job), JobFolder(job)
+    track, move = desk.plan.units[:2]
+    folder.logs.mkdir()
+    for number in (1, 2, 3):
+        (folder.logs / f"{done_name(track)}.{number}.log").touch()
+    status, events = do_units(desk, [track, move], gives_up=True)
+    assert status == 0
+    assert [event.failure.code for event in failures(events)] == ["killed", "killed"]
+    assert "3 attempts at this unit were killed" in failures(events)[0].failure.message
+    assert states(job)[track.id] == "failed"
+    forget_passing(folder)
+    assert do_units(desk, gives_up=True)[0] == 0
+    assert set(states(job).values()) == {"done", "ready"}
+
+
 class FullAtFirst(EchoPerformer):
     """A performer whose disk is full when it is first asked."""
 
@@ -301,7 +354,7 @@ def _left_after(states: list[UnitState], *, temporary: bool, attempts: int) -> f
     """Seconds left, of a job of two like shots, the second one of which has failed to move."""
     failure = Failed("s0.move", "k", "w", "", attempts, "c", "m", 13, temporary)
     units = {one.unit.id: one for one in states}
-    failed = replace(units["s0.move"], state="failed", failure=failure)
+    failed = replace(units["s0.move"], state="failed", failure=failure, may_retry=temporary)
     other = [
         replace(one, unit=replace(one.unit, id=f"o{one.unit.id}", shot="other"))
         for one in states
