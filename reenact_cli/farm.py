@@ -46,6 +46,25 @@ _PATH_MAP = click.option(
     metavar="FILE",
     help="Paths of other machines as they are here: the rules file of Open Job Description.",
 )
+_SHOTS = click.option(
+    "--shot",
+    "shots",
+    multiple=True,
+    metavar="NAME",
+    help="The id of a shot, or the name of a clip.",
+)
+_RETRIES = click.option(
+    "--retries",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="How often a unit is tried again whose cause may pass.  [default: 2]",
+)
+_TIME_LIMIT = click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Longest time that an attempt at a unit may take; 0: any.  [default: any]",
+)
 _OPENJD = click.option(
     "--openjd", is_flag=True, help="Speak Open Job Description's messages on stdout."
 )
@@ -80,6 +99,8 @@ def command() -> None:
     metavar="N",
     help="Longest range that is encoded in one piece.  [default: 240]",
 )
+@_RETRIES
+@_TIME_LIMIT
 @_PATH_MAP
 @codec_option
 @checkpoint_option
@@ -94,6 +115,8 @@ def plan_command(
     folder: Path,
     results: Path,
     frames_per_unit: int | None,
+    retries: int | None,
+    time_limit: float | None,
     path_map: Path | None,
     **given: Any,
 ) -> None:
@@ -107,7 +130,14 @@ def plan_command(
     """
     from reenact_cli.farm_job import plan_job
 
-    plan = plan_job(Job(out=results, **given), folder, frames_per_unit, path_map)
+    plan = plan_job(
+        Job(out=results, **given),
+        folder,
+        frames_per_unit,
+        path_map,
+        retries=retries,
+        time_limit=time_limit,
+    )
     spans = {kind: plan.span(kind) for kind in ("track", "move", "render", "assemble")}
     table = {
         "plan": str(folder / "plan.json"),
@@ -123,7 +153,8 @@ def plan_command(
 
 @command.command("run-unit")
 @_JOB
-@click.argument("units", nargs=-1, metavar="UNIT")
+@click.argument("units", nargs=-1, metavar="[UNIT]")
+@_SHOTS
 @click.option("--all", "every", is_flag=True, help="Whatever is ready, until nothing is left.")
 @_DEVICE
 @_PATH_MAP
@@ -151,6 +182,7 @@ def run_unit_command(
     output: Output,
     job: Path,
     units: tuple[str, ...],
+    shots: tuple[str, ...],
     every: bool,
     device: str,
     path_map: Path | None,
@@ -159,10 +191,10 @@ def run_unit_command(
     openjd: bool,
     until_input_ends: bool,
 ) -> None:
-    """Do units of a job: by their ids, numbers, or FIRST-LAST.
+    """Do units of a job: by their ids, numbers, or FIRST-LAST; or all of a shot.
 
-    Exit status by cause: 10 media, 11 no such face, 12 networks, 13 out of memory, 75 try again
-    later; docs/reference/farm-plan.md lists all.
+    Exit status by cause: 10 media, 11 no such face, 12 networks, 13 out of memory, 14 took too
+    long, 75 try again later; docs/reference/farm-plan.md lists all.
 
     \b
     Example:
@@ -175,8 +207,8 @@ def run_unit_command(
     from reenact_core.farm.job_folder import StoppedError
     from reenact_core.farm.records import exit_of
 
-    if bool(units) == every:
-        raise click.UsageError("give units, or --all")
+    if (every and units) or not (every or units or shots):
+        raise click.UsageError("give units, or --shot, or --all")
     if record_failures and every:
         raise click.UsageError("--record-failures is for units that are named")
     kept = _Kept()
@@ -184,12 +216,12 @@ def run_unit_command(
         if until_input_ends:
             stop.with_input()
         try:
-            asked = Asked(job, units, device, path_map, steal_after, record_failures)
+            asked = Asked(job, units, shots, every, device, path_map, steal_after, record_failures)
             count, run = tables_of(asked, stop)
             for _ in units_shown(kept.of(run), count, output.progress, openjd=openjd):
                 pass
             if every and not until_input_ends and kept.status == 0:
-                kept.add(failures_of(job))
+                kept.add(failures_of(job, shots))
         except StoppedError:
             kept.status = INTERRUPTED
         except ReenactError as error:
@@ -307,6 +339,28 @@ def assemble_command(
     metavar="MIB",
     help="GPU memory that hosts of a farm need for the networks.  [default: no GPU]",
 )
+@click.option(
+    "--priority",
+    type=int,
+    metavar="N",
+    help="In the numbers of openjd (Deadline Cloud: 0 to 100), slurm or opencue.",
+)
+@click.option(
+    "--queue",
+    metavar="NAME",
+    help="Deadline Cloud's queue id, Slurm's partition, OpenCue's facility.",
+)
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    metavar="TAG",
+    help="What hosts must be marked with: Slurm's features, OpenCue's tags, and for openjd "
+    "NAME=VALUE, an attribute, or VALUE, one of attr.tags.",
+)
+@_RETRIES
+@_TIME_LIMIT
+@_SHOTS
 @_DEVICE
 @_PATH_MAP
 @click.option("--dry-run", is_flag=True, help="Say what would be run and run nothing.")
@@ -321,23 +375,45 @@ def submit_command(
     workers: int | None,
     memory: int | None,
     gpu_memory: int,
+    priority: int | None,
+    queue: str | None,
+    tags: tuple[str, ...],
+    retries: int | None,
+    time_limit: float | None,
+    shots: tuple[str, ...],
     device: str,
     path_map: Path | None,
     dry_run: bool,
 ) -> None:
     """Hand a job to an engine; `local` and `ray` do all of it and assemble it here.
 
+    What failed and may have been mended is tried again. --shot does everything of some shots
+    again, and nothing of others. --retries and --time-limit stay with the job.
+
     \b
     Example:
       reenact farm submit /mnt/jobs/cut --engine local --workers 4
       reenact farm submit /mnt/jobs/cut --engine openjd --gpu-memory 8192
+      reenact farm submit /mnt/jobs/cut --engine slurm --queue gpu --time-limit 3600
+      reenact farm submit /mnt/jobs/cut --shot sh010
     """
-    from reenact_cli.farm_submit import RUNNING, Submission, handed_over, run_workers
+    from reenact_cli.farm_submit import RUNNING, Submission, handed_over, prepare, run_workers
     from reenact_cli.run_text import exit_status, result_lines, result_table
-    from reenact_core.farm.steps import MEMORY_MIB, Needs
+    from reenact_core.farm.plan import read_plan
+    from reenact_core.farm.steps import MEMORY_MIB, Needs, Terms
+    from reenact_core.farm.unit_names import units_of_shots
 
-    needs = Needs(MEMORY_MIB if memory is None else memory, gpu_memory)
-    given = Submission(job, engine, workers, needs, device, path_map)
+    for name, asked in (("--priority", priority), ("--queue", queue), ("--tag", tags or None)):
+        if engine in RUNNING and asked is not None:
+            raise click.UsageError(f"{name} is for openjd, slurm and opencue, which have queues")
+    if dry_run:
+        units = units_of_shots(read_plan(job), shots)
+        wanted = frozenset(unit.shot for unit in units) if shots else None
+    else:
+        wanted = prepare(job, retries, time_limit, shots)
+    needs = Needs(MEMORY_MIB if memory is None else memory, gpu_memory, tags)
+    terms = Terms(device, needs, priority, queue, wanted)
+    given = Submission(job, engine, workers, terms, path_map, shots)
     if dry_run or engine not in RUNNING:
         table, text = handed_over(given, dry_run=dry_run)
         print_result(table, [text], as_json=output.as_json)
@@ -351,7 +427,8 @@ def submit_command(
 
 @command.command("status")
 @_JOB
-@click.argument("units", nargs=-1, metavar="[UNIT...]")
+@click.argument("units", nargs=-1, metavar="[UNIT]")
+@_SHOTS
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 though units have failed.")
 @_OPENJD
 @output_options
@@ -362,13 +439,14 @@ def status_command(
     output: Output,
     job: Path,
     units: tuple[str, ...],
+    shots: tuple[str, ...],
     exit_zero: bool,
     openjd: bool,
 ) -> None:
     """How far a job is, from its files alone; names the log of what runs, failed or was killed.
 
-    The exit status is 3 where a unit has failed. With ids, numbers, or FIRST-LAST: of those units
-    alone.
+    The exit status is 3 where a unit has failed. With ids, numbers, FIRST-LAST, or shots: of those
+    units alone.
 
     \b
     Example:
@@ -379,10 +457,11 @@ def status_command(
     from reenact_core.farm.job_folder import JobFolder
     from reenact_core.farm.plan import read_plan
     from reenact_core.farm.survey import survey
-    from reenact_core.farm.unit_names import named_units
+    from reenact_core.farm.unit_names import named_units, units_of_shots
 
     plan = read_plan(job, any_version=True)
-    wanted = {unit.id for unit in named_units(plan, units) if units} or set(plan.by_id)
+    named = [*named_units(plan, units), *units_of_shots(plan, shots)]
+    wanted = {unit.id for unit in named or plan.units}
     looked = survey(JobFolder(job.absolute()), plan).look()
     table = status_table(plan, [one for one in looked if one.unit.id in wanted])
     print_result(table, status_lines(table), as_json=output.as_json)

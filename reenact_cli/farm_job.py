@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 
 
 def plan_job(
-    job: Job, folder: Path, frames_per_unit: int | None, path_map: Path | None
+    job: Job,
+    folder: Path,
+    frames_per_unit: int | None,
+    path_map: Path | None,
+    *,
+    retries: int | None = None,
+    time_limit: float | None = None,
 ) -> "FarmPlan":
     """Write `plan.json` and a claim for every unit; an old plan of the folder gives way.
 
@@ -43,7 +49,7 @@ def plan_job(
     from reenact_core.farm.claims import lay_out
     from reenact_core.farm.job_folder import JobFolder
     from reenact_core.farm.path_map import read_path_map
-    from reenact_core.farm.plan import write_plan
+    from reenact_core.farm.plan import with_limits, write_plan
     from reenact_core.farm.planner import FRAMES_PER_UNIT, make_farm_plan
     from reenact_core.farm.timeline_paths import with_mapped_paths
     from reenact_core.provenance.mark import unmarked_here
@@ -58,6 +64,7 @@ def plan_job(
         plan_for(job, edit), job.out, options, digests, frames_per_unit or FRAMES_PER_UNIT
     )
     spare_inputs(plan_for(job, edit), out_folder(there, plan))
+    plan = with_limits(plan, retries, time_limit)
     write_plan(there.path, plan)
     digests.save()
     shutil.rmtree(there.failed, ignore_errors=True)

@@ -16,7 +16,7 @@ from reenact_cli.show import ProgressStyle, ticking
 if TYPE_CHECKING:
     from reenact_core.farm.board import Board
     from reenact_core.farm.plan import FarmPlan
-    from reenact_core.farm.steps import Needs
+    from reenact_core.farm.steps import Terms
 
 Engine = Literal["local", "ray", "openjd", "slurm", "opencue"]
 
@@ -31,9 +31,10 @@ class Submission:
     job: Path
     engine: Engine
     workers: int | None
-    needs: "Needs"
-    device: str
+    terms: "Terms"
     path_map: Path | None
+    shots: tuple[str, ...] = ()
+    """What the user calls the shots that are to be done again; empty: whatever is not done."""
 
     @property
     def worker_count(self) -> int:
@@ -44,8 +45,39 @@ class Submission:
     def worker_command(self) -> list[str]:
         """What a worker process of this machine is started with."""
         line = [sys.executable, "-m", "reenact_cli", "farm", "run-unit", str(self.job.absolute())]
-        line += ["--all", "--device", self.device, "--progress", "none", "--until-input-ends"]
+        line += [word for shot in self.shots for word in ("--shot", shot)]
+        line += ["--all", "--device", self.terms.device, "--progress", "none", "--until-input-ends"]
         return line if self.path_map is None else [*line, "--path-map", _name(self.path_map)]
+
+
+def prepare(
+    job: Path, retries: int | None, time_limit: float | None, shots: tuple[str, ...]
+) -> "frozenset[str] | None":
+    """Get a job ready to be done: its limits set, and what may pass or is wanted again forgotten.
+
+    Gives the ids of the shots that are wanted again; None: whatever is not done.
+
+    Raises:
+        SettingsError: there is no plan.
+        NoSuchUnitError: there is no such shot.
+    """
+    from reenact_core.farm.claims import lay_out
+    from reenact_core.farm.job_folder import JobFolder
+    from reenact_core.farm.plan import read_plan, with_limits, write_plan
+    from reenact_core.farm.records import forget_passing, forget_shots
+    from reenact_core.farm.unit_names import units_of_shots
+
+    plan, folder = read_plan(job), JobFolder(job.absolute())
+    units = units_of_shots(plan, shots)
+    limited = with_limits(plan, retries, time_limit)
+    if limited != plan:
+        write_plan(folder.path, limited)
+    forget_passing(folder)
+    if not shots:
+        return None
+    forget_shots(folder, plan, units)
+    lay_out(folder, [unit.id for unit in units])
+    return frozenset(unit.shot for unit in units)
 
 
 def run_workers(given: Submission, style: ProgressStyle) -> None:
@@ -55,12 +87,9 @@ def run_workers(given: Submission, style: ProgressStyle) -> None:
         KeyboardInterrupt: asked to stop; the workers have ended.
         SettingsError: there is no plan, or no worker can take a unit.
     """
-    from reenact_core.farm.job_folder import JobFolder
     from reenact_core.farm.plan import read_plan
-    from reenact_core.farm.records import forget_passing
 
     plan = read_plan(given.job)
-    forget_passing(JobFolder(given.job.absolute()))
     with Stop().listening() as stop, ticking("units", style) as tell:
         run = _local(given, plan, stop) if given.engine == "local" else _ray(given, plan, stop)
         most = 0  # a unit whose files are gone is taken back, and progress is not
@@ -79,7 +108,8 @@ def _local(given: Submission, plan: "FarmPlan", stop: Stop) -> "Generator[Board,
     share = max(1, (os.cpu_count() or 1) // given.worker_count)
     os.environ.setdefault("OMP_NUM_THREADS", str(share))
     folder = JobFolder(given.job.absolute())
-    return run_local(folder, plan, given.worker_command, given.worker_count, stopped=stop)
+    command, count = given.worker_command, given.worker_count
+    return run_local(folder, plan, command, count, stopped=stop, shots=given.terms.shots)
 
 
 def _ray(given: Submission, plan: "FarmPlan", stop: Stop) -> "Generator[Board, None, None]":
@@ -87,9 +117,12 @@ def _ray(given: Submission, plan: "FarmPlan", stop: Stop) -> "Generator[Board, N
     from reenact_core.farm.ray_engine import run_ray
 
     folder = JobFolder(given.job.absolute())
-    make_desk = partial(desk_at, folder.path, given.device, given.path_map)
-    gpus = 1.0 if given.device.startswith("cuda") else 0.0
-    return run_ray(folder, plan, make_desk, given.workers, gpus=gpus, stopped=stop)
+    make_desk = partial(desk_at, folder.path, given.terms.device, given.path_map)
+    gpus = 1.0 if given.terms.device.startswith("cuda") else 0.0
+    return run_ray(
+        folder, plan, make_desk, given.workers,
+        gpus=gpus, stopped=stop, shots=given.terms.shots,
+    )  # fmt: skip
 
 
 def handed_over(given: Submission, *, dry_run: bool) -> tuple[dict[str, Any], str]:
@@ -101,33 +134,41 @@ def handed_over(given: Submission, *, dry_run: bool) -> tuple[dict[str, Any], st
     if given.engine == "ray":
         where = os.environ.get("RAY_ADDRESS", "this machine")
         return {**table, "cluster": where}, f"would be run by Ray on {where}"
-    path, line = _written(given, dry_run=dry_run)
+    path, line, cloud = _written(given, dry_run=dry_run)
     said = "would be written" if dry_run else "wrote"
     text = f"{said} {path}; hand it over with: {shlex.join(line)}"
-    return {**table, "file": str(path), "command": line}, text
+    table |= {"file": str(path), "command": line}
+    if cloud:
+        table["deadline"] = cloud
+        text += f"\nto AWS Deadline Cloud with: {shlex.join(cloud)}"
+    return table, text
 
 
-def _written(given: Submission, *, dry_run: bool) -> tuple[Path, list[str]]:
-    """The file that another engine reads, and how to hand it over."""
+def _written(given: Submission, *, dry_run: bool) -> tuple[Path, list[str], list[str]]:
+    """The file that another engine reads, how to hand it over, and how to AWS Deadline Cloud."""
     from reenact_core.farm import opencue, openjd, slurm
     from reenact_core.farm.plan import read_plan
 
-    plan, job = read_plan(given.job), given.job
+    plan, job, terms = read_plan(given.job), given.job, given.terms
     if given.engine == "openjd":
-        name = f"reenact {plan.timeline.stem}"
-        if not dry_run:
-            settings = openjd.OpenJdSettings(name, given.device, given.needs)
-            openjd.write_template(job, plan, settings)
-        path = job / openjd.TEMPLATE
-        line = ["openjd", "run", str(path), "--step", "Assemble", "--run-dependencies"]
-        return path, [*line, "-p", f"JobDir={job.absolute()}"]
+        if dry_run:
+            openjd.template(plan, terms)
+        else:
+            openjd.write_template(job, plan, terms)
+        path, where = job / openjd.TEMPLATE, ["-p", f"JobDir={job.absolute()}"]
+        line = ["openjd", "run", str(path), "--step", "Assemble", "--run-dependencies", *where]
+        cloud = ["deadline", "bundle", "submit", str(job), *where]
+        cloud += ["--max-retries-per-task", str(plan.limits.retries + 1)]
+        cloud += [] if terms.priority is None else ["--priority", str(terms.priority)]
+        cloud += [] if terms.queue is None else ["--queue-id", terms.queue]
+        return path, line, cloud
     if given.engine == "opencue":
         if not dry_run:
-            opencue.write_outline(job, plan, device=given.device, needs=given.needs)
-        return job / opencue.SCRIPT, ["python", str(job / opencue.SCRIPT)]
+            opencue.write_outline(job, plan, terms)
+        return job / opencue.SCRIPT, ["python", str(job / opencue.SCRIPT)], []
     if not dry_run:
-        slurm.write_scripts(job, plan, device=given.device, needs=given.needs)
-    return job / slurm.SUBMIT, ["sh", str(job / slurm.SUBMIT)]
+        slurm.write_scripts(job, plan, terms)
+    return job / slurm.SUBMIT, ["sh", str(job / slurm.SUBMIT)], []
 
 
 def _name(path: Path) -> str:

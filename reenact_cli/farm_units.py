@@ -1,7 +1,7 @@
 """`reenact farm run-unit`: by a warm process where there is one, else by this one."""
 
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,10 @@ class Asked:
 
     job: Path
     units: tuple[str, ...]
-    """Empty: whatever is ready."""
+    shots: tuple[str, ...]
+    """Of which all units are meant, or of which whatever is ready."""
+    every: bool
+    """Whatever is ready."""
     device: str
     path_map: Path | None
     steal_after: float
@@ -33,16 +36,30 @@ def tables_of(asked: Asked, stopped: Callable[[], bool]) -> tuple[int, Tables]:
     Raises:
         ReenactError: as `desk_at`, here or when the events are asked for.
     """
-    if asked.units:
+    if not asked.every:
+        asked = replace(asked, units=(*asked.units, *_ids_of(asked)))
         return sum(map(_count, asked.units)), _warm_or_here(asked, stopped)
     from reenact_core.farm.all_units import run_all
     from reenact_core.farm.board import Board, look
+    from reenact_core.farm.unit_names import units_of_shots
 
     desk = desk_at(asked.job, asked.device, asked.path_map)
-    board = Board(desk.plan)
+    units = units_of_shots(desk.plan, asked.shots)
+    shots = {unit.shot for unit in units} if asked.shots else None
+    board = Board(desk.plan, shots)
     look(board, desk.folder)
-    run = run_all(desk, stopped=stopped, steal_after=asked.steal_after)
+    run = run_all(desk, stopped=stopped, steal_after=asked.steal_after, shots=shots)
     return board.total - len(board.done), _tables(run)
+
+
+def _ids_of(asked: Asked) -> list[str]:
+    """The units of the shots that were named."""
+    if not asked.shots:
+        return []
+    from reenact_core.farm.plan import read_plan
+    from reenact_core.farm.unit_names import units_of_shots
+
+    return [unit.id for unit in units_of_shots(read_plan(asked.job), asked.shots)]
 
 
 def _warm_or_here(asked: Asked, stopped: Callable[[], bool]) -> Tables:
@@ -81,15 +98,18 @@ def _tables(run: "Generator[UnitEvent, None, int]") -> Tables:
         yield event_table(event)
 
 
-def failures_of(job: Path) -> Iterator[dict[str, Any]]:
-    """The units of a job that have failed, whoever did them, as events."""
+def failures_of(job: Path, shots: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+    """The units of a job, or of some shots, that have failed, whoever did them, as events."""
     from reenact_core.farm.job_folder import JobFolder
     from reenact_core.farm.plan import read_plan
     from reenact_core.farm.survey import survey
+    from reenact_core.farm.unit_names import units_of_shots
     from reenact_core.farm.worker import UnitFailed
 
-    for one in survey(JobFolder(job.absolute()), read_plan(job)).look():
-        if one.state == "failed" and one.failure is not None:
+    plan = read_plan(job)
+    wanted = {unit.id for unit in units_of_shots(plan, shots)} if shots else set(plan.by_id)
+    for one in survey(JobFolder(job.absolute()), plan).look():
+        if one.unit.id in wanted and one.state == "failed" and one.failure is not None:
             yield event_table(UnitFailed(one.unit, one.failure))
 
 

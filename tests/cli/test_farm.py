@@ -160,6 +160,50 @@ def test_files_for_other_engines_are_written_on_demand(
     assert (tmp_path / "job" / file).is_file()
 
 
+def test_what_farms_can_be_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip, job = write_clip(tmp_path / "clip.mkv", 6), str(tmp_path / "job")
+    face = recast(write_portrait(tmp_path / "face.png"))
+    make_job(tmp_path / "job", shot_of(clip, 0, 6, face, name="sh010"))
+    given = ["--priority", "80", "--queue", "q-1", "--tag", "pool=night", "--shot", "sh010"]
+    given += ["--retries", "4", "--time-limit", "600"]
+    told = printed(capsys, 0, "farm", "submit", job, "--engine", "openjd", *given)
+    cloud = ["deadline", "bundle", "submit", job, "-p", f"JobDir={job}"]
+    assert told["deadline"] == [
+        *cloud, "--max-retries-per-task", "5", "--priority", "80", "--queue-id", "q-1",
+    ]  # fmt: skip
+    limits = json.loads((tmp_path / "job" / "plan.json").read_text("utf-8"))["limits"]
+    assert limits == {"retries": 4, "unit_seconds": 600.0}
+    text = (tmp_path / "job" / "template.yaml").read_text("utf-8")
+    assert "attr.pool" in text and "timeout: 750" in text
+    told = printed(capsys, 0, "farm", "submit", job, "--engine", "slurm", *given[:6])
+    assert "--partition=q-1" in Path(told["file"]).read_text("utf-8")
+    for option in ("--priority", "--queue", "--tag"):
+        wrong = printed(capsys, 2, "farm", "submit", job, option, "1")
+        assert f"{option} is for openjd, slurm and opencue" in wrong["error"]["message"]
+    wrong = printed(capsys, 2, "farm", "submit", job, "--engine", "slurm", "--shot", "sh999")
+    assert "sh999 names no shot of the plan; it has sh010" in wrong["error"]["message"]
+    wrong = printed(capsys, 2, "farm", "status", job, "--shot", "sh999")
+    assert "sh999" in wrong["error"]["message"]
+    assert printed(capsys, 0, "farm", "status", job, "sh010.move")["units"]["waiting"] == 1
+    assert printed(capsys, 0, "farm", "status", job, "--shot", "sh010")["units"]["ready"] == 1
+    printed(capsys, 2, "farm", "run-unit", job)
+
+
+def test_a_shot_is_named_in_the_place_of_its_units(
+    edit: Path, asked: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = str(tmp_path / "job")
+    limits = ["--retries", "0", "--time-limit", "1000"]
+    printed(capsys, 0, "farm", "plan", *asked, "-o", job, *limits)
+    edit.with_name("a.mkv").unlink()
+    told = printed(capsys, 10, "farm", "run-unit", job, "--shot", "sh010")
+    assert [one["unit"].split(".")[1] for one in told["units"]] == ["track", "move", "render"]
+    given_up = printed(capsys, 0, "farm", "run-unit", job, "--shot", "sh010", "--record-failures")
+    assert [one["exit"] for one in given_up["units"]] == [10, 10, 10]
+    result = printed(capsys, 3, "farm", "assemble", job)
+    assert "a.mkv" in result["shots"][0]["error"]["message"]
+
+
 def test_what_failed_before_is_told_again(
     edit: Path, asked: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

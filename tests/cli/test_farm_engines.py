@@ -16,7 +16,7 @@ import pytest
 
 from reenact_core.farm.board import Board, look
 from reenact_core.farm.job_folder import JobFolder
-from reenact_core.farm.openjd import OpenJdSettings, write_template
+from reenact_core.farm.openjd import write_template
 from reenact_core.farm.plan import FarmPlan, read_plan
 from tests.chance import write_chance
 from tests.cli.process import reenact
@@ -88,7 +88,7 @@ def test_openjd_and_ray_give_the_same_files(tmp_path: Path) -> None:
     """The whole way of a user, with networks whose weights are drawn by chance."""
     jobs = [planned(tmp_path), tmp_path / "other"]
     shutil.copytree(jobs[0], jobs[1])
-    template = write_template(jobs[0], read_plan(jobs[0]), OpenJdSettings("job"))
+    template = write_template(jobs[0], read_plan(jobs[0]))
     run = openjd(
         "run", str(template), "--step", "Assemble", "--run-dependencies",
         "-p", f"JobDir={jobs[0]}", "-p", f"Reenact={PROGRAMS / 'reenact'}", "-p", "UnitsPerTask=4",
@@ -122,7 +122,7 @@ def test_one_bad_shot_does_not_stop_the_others(
     if engine == "ray":
         request.getfixturevalue("cluster")
     if engine == "openjd":
-        template = write_template(job, read_plan(job), OpenJdSettings("job"))
+        template = write_template(job, read_plan(job))
         given = ["-p", f"JobDir={job}", "-p", f"Reenact={PROGRAMS / 'reenact'}"]
         run = openjd(
             "run", str(template), "--step", "Assemble", "--run-dependencies", *given
@@ -143,9 +143,9 @@ def test_one_bad_shot_does_not_stop_the_others(
     shots = {shot["id"]: shot["status"] for shot in record["shots"]}
     assert shots == {"sh010": "failed", "sh020": "rendered"}
     assert next((job / "out").glob("sh020.*")).stat().st_size > 0
-    status = reenact("farm", "status", str(job), "--json")
-    assert status.returncode == 3
-    table = json.loads(status.stdout)
+    told = reenact("farm", "status", str(job), "--json")
+    assert told.returncode == 3
+    table = json.loads(told.stdout)
     assert [one["unit"] for one in table["failed"]] == ["sh010.track"]
     assert "sh010.mkv" in Path(table["failed"][0]["log"]).read_text("utf-8")
 

@@ -100,11 +100,20 @@ class RunFolder:
                 old.unlink(missing_ok=True)
 
     def _entry(self, shot: Shot) -> Path:
-        return self.work / "shots" / f"{shot.shot_id}.json"
+        return _entry_in(self.out, shot.shot_id)
 
     def _file(self, path: Path) -> dict[str, Any]:
         name = path.relative_to(self.out).as_posix()
         return {"path": name, "bytes": path.stat().st_size, "sha256": sha256(path)}
+
+
+def _entry_in(out: Path, shot_id: str) -> Path:
+    return out / FOLDER / "shots" / f"{shot_id}.json"
+
+
+def forget_finished(out: Path, shot_id: str) -> None:
+    """Let the next run in an output folder make a shot's file again."""
+    _entry_in(out, shot_id).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 
 from reenact_core.farm.board import Board, look
 from reenact_core.farm.claims import STEAL_SECONDS, Claim, Watcher, lay_out, try_claim
@@ -58,17 +58,21 @@ def run_all(
     *,
     stopped: Callable[[], bool] = lambda: False,
     steal_after: float = STEAL_SECONDS,
+    shots: Collection[str] | None = None,
 ) -> Generator[UnitEvent, None, int]:
     """Do units that are ready until all are done or given up; gives the exit code.
 
     Units that others hold are watched, and taken over from the dead.
+
+    Args:
+        shots: ids of those whose units are done; None: all
 
     Raises:
         StoppedError: `stopped` said so.
         TemporaryError: the job folder is gone.
     """
     watcher, status = Watcher(desk.folder, steal_after), 0
-    looks = _Looks(Board(desk.plan), desk)
+    looks = _Looks(Board(desk.plan, shots), desk)
     while not looks.take().is_over:
         found = False
         for unit in looks.board.tries(random.Random()):

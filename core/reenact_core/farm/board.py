@@ -3,7 +3,7 @@
 import os
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +43,13 @@ class Board:
     kind the longest.
     """
 
-    def __init__(self, plan: FarmPlan) -> None:
-        units = [unit for unit in plan.units if unit.kind != "assemble"]
+    def __init__(self, plan: FarmPlan, shots: Collection[str] | None = None) -> None:
+        """Look at the units of shots with these ids; None: of all."""
+        units = [
+            unit
+            for unit in plan.units
+            if unit.kind != "assemble" and (shots is None or unit.shot in shots)
+        ]
         self._units = sorted(units, key=_urgency)
         self._limits = plan.limits
         self._place = {unit.id: place for place, unit in enumerate(self._units)}

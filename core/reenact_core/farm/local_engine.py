@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from reenact_core.farm.claims import BEAT_SECONDS, holders
 from reenact_core.farm.deaths import Deaths, death_of, killed_for_memory
 from reenact_core.farm.job_folder import JobFolder, host_name
 from reenact_core.farm.plan import FarmPlan
-from reenact_core.farm.records import CRASH
+from reenact_core.farm.records import CRASH, TIME
 
 _LOOK_SECONDS = 0.25
 
@@ -46,7 +46,7 @@ class _Crew:
             _let_go(process)
             if status < 0 or status == CRASH:
                 self._mourn(process.pid, status)
-            else:
+            elif status != TIME:  # which is told of the unit, and freed it
                 self.size -= 1
 
     def _mourn(self, number: int, status: int) -> None:
@@ -68,6 +68,7 @@ def run_local(
     workers: int,
     *,
     stopped: Callable[[], bool] = lambda: False,
+    shots: Collection[str] | None = None,
 ) -> Generator[Board, None, None]:
     """Run workers until no unit is left that can be done; yields how the job stands, now and then.
 
@@ -76,12 +77,13 @@ def run_local(
     Args:
         command: what a worker is started with; it is to end when its standard input does, so that
             none is left behind should this process be killed.
+        shots: ids of those that the command does; None: all
 
     Raises:
         SettingsError: workers die before they can take a unit.
     """
     crew = _Crew(command, workers, folder, Deaths(folder, plan), [], killed_for_memory())
-    board = Board(plan)
+    board = Board(plan, shots)
     with _ended(crew):
         crew.fill()
         while crew.running and not stopped():

@@ -6,7 +6,7 @@ docs/reference/farm-plan.md is the authority on the file.
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -163,6 +163,13 @@ class FarmPlan:
             for shot_id in entry.shots:
                 found[shot_id].append(entry)
         return found
+
+
+def with_limits(plan: FarmPlan, retries: int | None, unit_seconds: float | None) -> FarmPlan:
+    """The same job with other limits; None keeps one, and 0 seconds mean none."""
+    old = plan.limits
+    seconds = old.unit_seconds if unit_seconds is None else unit_seconds or None
+    return replace(plan, limits=Limits(old.retries if retries is None else retries, seconds))
 
 
 def write_plan(folder: Path, plan: FarmPlan) -> Path:

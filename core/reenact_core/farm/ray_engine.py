@@ -8,7 +8,7 @@ import logging
 import os
 import random
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -94,6 +94,7 @@ def run_ray(
     gpus: float = 0.0,
     stopped: Callable[[], bool] = lambda: False,
     steal_after: float = STEAL_SECONDS,
+    shots: Collection[str] | None = None,
 ) -> Generator[Board, None, None]:
     """Run workers until no unit is left that can be done; yields how the job stands, now and then.
 
@@ -102,13 +103,14 @@ def run_ray(
     Args:
         workers: None: one for two cores of the cluster, or one a GPU
         gpus: of each worker; a fraction lets several share one
+        shots: ids of those that are done; None: all
 
     Raises:
         SettingsError: Ray is not installed, its cluster not there, or no worker can do anything.
     """
     with _cluster() as ray:
         count = workers or _fitting(ray, gpus)
-        crew = _Crew(ray, folder, plan, Watcher(folder, steal_after))
+        crew = _Crew(ray, folder, plan, Watcher(folder, steal_after), shots)
         remote = ray.remote(
             num_cpus=1, num_gpus=gpus, max_restarts=-1, max_task_retries=0, max_concurrency=2
         )(_Worker)
@@ -127,9 +129,16 @@ def run_ray(
 class _Crew:
     """The actors of a job; each has one thing to do at a time."""
 
-    def __init__(self, ray: Any, folder: JobFolder, plan: FarmPlan, watcher: Watcher) -> None:
+    def __init__(
+        self,
+        ray: Any,
+        folder: JobFolder,
+        plan: FarmPlan,
+        watcher: Watcher,
+        shots: Collection[str] | None,
+    ) -> None:
         self._ray, self._folder, self._watcher = ray, folder, watcher
-        self.board = Board(plan)
+        self.board = Board(plan, shots)
         self._deaths = Deaths(folder, plan)
         self.members: list[_Member] = []
         self._pending: dict[Any, _Member] = {}

@@ -2,10 +2,13 @@
 
 import json
 import os
+import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from reenact_core.engine.resume import forget_finished
 from reenact_core.errors import (
     CheckpointError,
     DeviceError,
@@ -17,9 +20,9 @@ from reenact_core.errors import (
 )
 from reenact_core.farm.job_folder import KEY_LENGTH, JobFolder, TemporaryError
 from reenact_core.farm.plain import from_plain, to_plain
-from reenact_core.farm.plan import Limits, Unit
+from reenact_core.farm.plan import ASSEMBLE, FarmPlan, Limits, Unit
 
-MEDIA, FACE, MODEL, MEMORY, TEMPORARY = 10, 11, 12, 13, 75
+MEDIA, FACE, MODEL, MEMORY, TIME, TEMPORARY = 10, 11, 12, 13, 14, 75
 """Exit codes of a unit by cause, beside those of every command."""
 CRASH = 1
 """Exit code of a unit that kills its workers: a bug."""
@@ -27,11 +30,11 @@ KILLED = "killed"
 """Error code of a unit over which workers were killed."""
 PATIENCE = 30
 """A full disk or a missing folder is waited for longer: half an hour with the pauses between."""
-ELSEWHERE = (DeviceError.exit_status, MODEL, MEMORY)
+ELSEWHERE = (DeviceError.exit_status, MODEL, MEMORY, TIME)
 """What this machine cannot do, another one may."""
 OF_THIS_HOST = (DeviceError.exit_status, MODEL)
 """What is missing here; no attempt at the unit was made."""
-OF_ONE_SHOT = (MEDIA, FACE)
+OF_ONE_SHOT = (MEDIA, FACE, TIME)
 """After these, other shots may well succeed on the same machine."""
 
 Record = TypeVar("Record")
@@ -143,6 +146,21 @@ def forget_done(folder: JobFolder, unit: Unit) -> None:
 def forget_failure(folder: JobFolder, unit: Unit) -> None:
     """Drop what is known of a failure."""
     (folder.failed / f"{unit.id}.json").unlink(missing_ok=True)
+
+
+def forget_shots(folder: JobFolder, plan: FarmPlan, units: Iterable[Unit]) -> None:
+    """Drop all that is known of the units of some shots, so that they are done again.
+
+    Faces that were found in a file stay, for other shots read them, too.
+    """
+    for unit in units:
+        forget_done(folder, unit)
+        forget_failure(folder, unit)
+        if unit.kind == "move":
+            for made in (folder.moved(unit), folder.pieces(unit)):
+                shutil.rmtree(made, ignore_errors=True)
+            forget_finished(folder.path / plan.out, unit.shot)
+    forget_done(folder, plan.by_id[ASSEMBLE])
 
 
 def forget_passing(folder: JobFolder) -> None:

@@ -8,11 +8,13 @@ idempotent.
 
 import shlex
 from collections.abc import Iterator
+from math import ceil
 from pathlib import Path
 
+from reenact_core.farm.limit import GRACE_SECONDS
 from reenact_core.farm.plan import FarmPlan
-from reenact_core.farm.records import MEMORY, TEMPORARY
-from reenact_core.farm.steps import NOTICE_SECONDS, USUAL, Needs, groups
+from reenact_core.farm.records import MEMORY, TEMPORARY, TIME
+from reenact_core.farm.steps import NOTICE_SECONDS, USUAL, Terms, groups
 from reenact_core.files import written_whole
 
 UNIT, SUBMIT = "slurm-unit.sh", "slurm-submit.sh"
@@ -22,19 +24,17 @@ STOPPED = (130, 143)
 """Exit statuses of tasks that were asked to stop: they are requeued, up to five times."""
 
 
-def write_scripts(
-    folder: Path, plan: FarmPlan, *, device: str = "auto", needs: Needs = USUAL
-) -> Path:
+def write_scripts(folder: Path, plan: FarmPlan, terms: Terms = USUAL) -> Path:
     """Write the two scripts into a job folder; the one to run with `sh` is given.
 
     Args:
-        needs: of the nodes; of a GPU only whether it is there is asked for
+        terms: of a GPU only whether it is there is asked for
 
     Raises:
         OutputError: the folder cannot be written.
     """
     job = folder.absolute()
-    for name, text in ((UNIT, _unit(job, plan, device)), (SUBMIT, _submit(job, plan, needs))):
+    for name, text in ((UNIT, _unit(job, plan, terms.device)), (SUBMIT, _submit(job, plan, terms))):
         with written_whole(folder / name) as partial:
             partial.write_text(text, "utf-8")
     return folder / SUBMIT
@@ -44,7 +44,7 @@ def _unit(job: Path, plan: FarmPlan, device: str) -> str:
     """The script of one task: the units from FIRST on, of which each task has COUNT, up to LAST."""
     run = f"reenact farm run-unit {shlex.quote(str(job))} "
     stopped = "|".join(map(str, STOPPED))
-    again = "|".join(map(str, (MEMORY, TEMPORARY)))
+    again = "|".join(map(str, (MEMORY, TIME, TEMPORARY)))
     return f"""#!/bin/sh
 # Some units of a reenact job, by the number of the array's task.
 from=$((FIRST + SLURM_ARRAY_TASK_ID * COUNT))
@@ -68,25 +68,30 @@ exit $status
 """
 
 
-def _submit(job: Path, plan: FarmPlan, needs: Needs) -> str:
+def _submit(job: Path, plan: FarmPlan, terms: Terms) -> str:
     head = ("#!/bin/sh", "# Hands a reenact job to Slurm.", "set -eu")
-    return "\n".join([*head, *_lines(job, plan, needs), ""])
+    return "\n".join([*head, *_lines(job, plan, terms), ""])
 
 
-def _lines(job: Path, plan: FarmPlan, needs: Needs) -> Iterator[str]:
+def _lines(job: Path, plan: FarmPlan, terms: Terms) -> Iterator[str]:
     script, quoted = shlex.quote(str(job / UNIT)), shlex.quote(str(job))
     common = f"sbatch --parsable --requeue --signal=B:TERM@{NOTICE_SECONDS} --chdir={quoted}"
+    common += "" if terms.queue is None else f" --partition={shlex.quote(terms.queue)}"
+    common += "" if terms.priority is None else f" --priority={terms.priority}"
+    needs, limit = terms.needs, plan.limits.unit_seconds
+    hosts = f" --constraint={shlex.quote('&'.join(needs.tags))}" if needs.tags else ""
     ends: list[str] = []
-    for group in groups(plan):
+    for group in groups(plan, terms.shots):
         before: str | None = None
         yield f"# {' '.join(group.label.split())}"
         for step in group.steps:
             name = f"{step.kind}_{group.number}"
-            asked = f" --mem={needs.memory}M" if needs.memory else ""
-            asked += " --gres=gpu:1" if needs.gpu_of(step.kind) else ""
-            after = f" --dependency=afterany:${before}" if before else ""
             units = step.last - step.first + 1
             count = -(-units // MOST_TASKS)
+            asked = hosts + (f" --mem={needs.memory}M" if needs.memory else "")
+            asked += " --gres=gpu:1" if needs.gpu_of(step.kind) else ""
+            asked += "" if limit is None else f" --time={_minutes(count * limit)}"
+            after = f" --dependency=afterany:${before}" if before else ""
             array = f" --array=0-{-(-units // count) - 1} --job-name=reenact-{name}"
             given = f" --export=ALL,FIRST={step.first},LAST={step.last},COUNT={count}"
             yield f"{name}=$({common}{array}{given}{asked}{after} {script})"
@@ -95,3 +100,8 @@ def _lines(job: Path, plan: FarmPlan, needs: Needs) -> Iterator[str]:
     after = f" --dependency=afterany:{':'.join(ends)}" if ends else ""
     assemble = shlex.quote(f"reenact farm assemble {quoted} --partial")
     yield f"{common} --job-name=reenact-assemble{after} --wrap={assemble}"
+
+
+def _minutes(seconds: float) -> int:
+    """Of a task: what its units may take, with the time in which they stop by themselves."""
+    return ceil((seconds + GRACE_SECONDS + NOTICE_SECONDS) / 60)

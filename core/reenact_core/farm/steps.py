@@ -26,13 +26,30 @@ class Needs:
     """MiB of its own memory; 0: is not asked for."""
     gpu_memory: int = 0
     """MiB of a GPU's memory, for `move` units alone; 0: they need no GPU."""
+    tags: tuple[str, ...] = ()
+    """What its hosts are marked with, in the words of the engine."""
 
     def gpu_of(self, kind: UnitKind) -> int:
         """MiB of GPU memory that units of a kind need."""
         return self.gpu_memory if kind == "move" else 0
 
 
-USUAL = Needs()
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a farm is told beside the plan."""
+
+    device: str = "auto"
+    """Where the networks run on a worker."""
+    needs: Needs = Needs()
+    priority: int | None = None
+    """In the numbers of the engine; None: what is usual there."""
+    queue: str | None = None
+    """A queue, partition or facility; None: the usual one."""
+    shots: frozenset[str] | None = None
+    """Ids of the shots that are to be done; None: all."""
+
+
+USUAL = Terms()
 """Where nobody says anything else: no GPU."""
 
 

@@ -18,6 +18,7 @@ from reenact_core.farm.attempts import AttemptLog, attempted, attempts_at
 from reenact_core.farm.claims import STEAL_SECONDS, Claim, Watcher, beating, try_claim
 from reenact_core.farm.desk import Desk
 from reenact_core.farm.job_folder import StoppedError, TemporaryError
+from reenact_core.farm.limit import Limit
 from reenact_core.farm.plan import FarmPlan, Unit, UnitKind
 from reenact_core.farm.records import (
     CRASH,
@@ -26,6 +27,7 @@ from reenact_core.farm.records import (
     OF_ONE_SHOT,
     OF_THIS_HOST,
     TEMPORARY,
+    TIME,
     Done,
     Failed,
     exit_of,
@@ -198,8 +200,16 @@ def _with_claim(
     done = False
     try:
         device = device_of(unit, desk)
+        limit = Limit(unit, desk.plan.limits)
         with beating(claim), attempted(desk.folder, unit, desk.worker, device) as log:
-            wrong = yield from _work(unit, desk, stopped, log)
+
+            def tell() -> None:
+                _failure(unit, desk, limit.error)
+                log.end("failed", f"failed with status {TIME}, and hangs: {limit.error}")
+                claim.release(done=False)
+
+            with limit.enforced(tell):
+                wrong = yield from _work(unit, desk, stopped, log, limit)
             if wrong is None:
                 log.end("done", "done")
             else:
@@ -286,13 +296,13 @@ def _failure_at(unit: Unit, desk: Desk, known: Mapping[str, Unit]) -> Failed | N
 
 
 def _work(
-    unit: Unit, desk: Desk, stopped: Callable[[], bool], log: AttemptLog
+    unit: Unit, desk: Desk, stopped: Callable[[], bool], log: AttemptLog, limit: Limit
 ) -> Generator[UnitProgress, None, ReenactError | None]:
     began, started = time.monotonic(), _now()
     try:
         desk.check_inputs(desk.plan.shot(unit.shot))
         scratch = _inherited(unit, desk)
-        made = yield from _watched(unit, _WORK[unit.kind](unit, desk, scratch), stopped, log)
+        made = yield from _watched(unit, _WORK[unit.kind](unit, desk, scratch), stopped, log, limit)
         record = Done(
             unit.id,
             unit.key,
@@ -331,7 +341,7 @@ def _inherited(unit: Unit, desk: Desk) -> Path:
 
 
 def _watched(
-    unit: Unit, events: UnitEvents, stopped: Callable[[], bool], log: AttemptLog
+    unit: Unit, events: UnitEvents, stopped: Callable[[], bool], log: AttemptLog, limit: Limit
 ) -> Generator[UnitProgress, None, list[Path]]:
     """A unit's progress; closes it between two frames when it is to stop."""
     with closing(events):
@@ -345,6 +355,7 @@ def _watched(
             yield UnitProgress(unit, event.stage, event.done, event.total)
             if stopped():
                 raise StoppedError
+            limit.check()
 
 
 def _as_ours(error: Exception) -> ReenactError:

@@ -7,14 +7,15 @@ import json
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reenact_core.farm.opencue import write_outline
-from reenact_core.farm.plan import FarmPlan
-from reenact_core.farm.steps import Needs
+from reenact_core.farm.plan import FarmPlan, with_limits
+from reenact_core.farm.steps import Needs, Terms
 from tests.core.farm.jobs import make_job
 from tests.core.farm.test_plan import blank_shots
 
@@ -66,7 +67,7 @@ def test_every_unit_is_a_frame_of_a_layer_after_what_it_needs(
     plan: FarmPlan, folder: Path, tmp_path: Path
 ) -> None:
     table = launched(
-        write_outline(folder, plan, needs=Needs(gpu_memory=8192)), tmp_path / "modules"
+        write_outline(folder, plan, Terms(needs=Needs(gpu_memory=8192))), tmp_path / "modules"
     )
     layers = {layer["name"]: layer for layer in table["layers"]}
     kinds = ("track", "move", "render", "check")
@@ -85,3 +86,18 @@ def test_every_unit_is_a_frame_of_a_layer_after_what_it_needs(
     assert words[:5] == ["reenact", "farm", "run-unit", str(folder), "#IFRAME#"]
     words = shlex.split(" ".join(layers["assemble"]["command"]))
     assert words == ["reenact", "farm", "assemble", str(folder), "--partial"]
+
+
+def test_facility_priority_tags_and_retries_are_asked_for(
+    plan: FarmPlan, folder: Path, tmp_path: Path
+) -> None:
+    asked = Terms(needs=Needs(tags=("general", "night")), priority=90, queue="cloud")
+    chosen = replace(asked, shots=frozenset({"s1"}))
+    script = write_outline(folder, with_limits(plan, 5, None), chosen)
+    table = launched(script, tmp_path / "modules")
+    names = ["track-1", "move-1", "render-1", "check-1", "assemble"]
+    assert [layer["name"] for layer in table["layers"]] == names
+    tags = [layer.get("tags") for layer in table["layers"]]
+    assert tags == [["general", "night"]] * 3 + [None] * 2
+    assert table["facility"] == "cloud"
+    assert (table["given"]["priority"], table["given"]["maxretries"]) == (90, 6)

@@ -12,8 +12,8 @@ from reenact_core.errors import SettingsError
 from reenact_core.farm.board import Board, look
 from reenact_core.farm.job_folder import JobFolder
 from reenact_core.farm.opencue import write_outline
-from reenact_core.farm.openjd import OpenJdSettings, template
-from reenact_core.farm.plan import KINDS, FarmPlan, read_plan, write_plan
+from reenact_core.farm.openjd import template
+from reenact_core.farm.plan import KINDS, FarmPlan, Limits, read_plan, write_plan
 from reenact_core.farm.planner import even_ranges, recut
 from reenact_core.farm.slurm import write_scripts
 from reenact_core.farm.unit_names import NoSuchUnitError, named_units
@@ -111,9 +111,9 @@ def test_what_is_no_plan_is_refused(text: str, tmp_path: Path) -> None:
 def test_a_plan_of_before_a_field_is_opened(job: Path) -> None:
     """What has a default may be missing; the rest may not."""
     table = json.loads((job / "plan.json").read_text())
-    del table["options"]["provenance"]
+    del table["options"]["provenance"], table["limits"]
     (job / "plan.json").write_text(json.dumps(table))
-    assert read_plan(job).options.provenance
+    assert read_plan(job).options.provenance and read_plan(job).limits == Limits()
     del table["options"]["codec"]
     (job / "plan.json").write_text(json.dumps(table))
     with pytest.raises(SettingsError, match=r"plan\.options has no codec; plan the job again"):
@@ -154,7 +154,7 @@ def test_thousands_of_tiny_clips(tmp_path: Path) -> None:
     board = Board(plan)
     look(board, JobFolder(job))
     assert len(list(board.tries(Random(0)))) == 1001
-    assert template(plan, OpenJdSettings("tiny"))["steps"][0]["name"] == "Track 1 s0 to s49"
+    assert template(plan)["steps"][0]["name"] == "Track 1 s0 to s49"
     assert "--array=0-49" in (write_scripts(job, plan)).read_text()
     assert "'range': '0-49'" in write_outline(job, plan).read_text()
 

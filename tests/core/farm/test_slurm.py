@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reenact_core.farm.plan import FarmPlan
+from reenact_core.farm.plan import FarmPlan, with_limits
 from reenact_core.farm.slurm import UNIT, write_scripts
-from reenact_core.farm.steps import Needs
+from reenact_core.farm.steps import Needs, Terms
 from tests.core.engine.shots import recast, shot_of
 from tests.core.farm.jobs import make_job, placed_at
 from tests.core.farm.test_plan import blank_shots
@@ -73,7 +73,7 @@ def test_every_unit_is_asked_for_once_and_assembly_comes_last(
     plan: FarmPlan, job: Path, shell: dict[str, str], most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reenact_core.farm.slurm.MOST_TASKS", most)
-    script = write_scripts(job, plan, needs=Needs(gpu_memory=1))
+    script = write_scripts(job, plan, Terms(needs=Needs(gpu_memory=1)))
     subprocess.run(["sh", str(script)], check=True, env=shell, timeout=60)
     units = Path(shell["SLURM_LOG"] + ".units").read_text().splitlines()
     assert len(plan.units) == 6
@@ -127,8 +127,23 @@ def test_a_shot_that_fails_holds_up_no_other_and_not_the_assembly(
     assert waits["reenact-assemble"] == "afterany:2:5:8"
 
 
+def test_partition_priority_features_and_time_are_asked_for(
+    plan: FarmPlan, job: Path, shell: dict[str, str]
+) -> None:
+    asked = Terms(needs=Needs(tags=("a100", "night shift")), priority=7, queue="gpu&co")
+    limited = with_limits(plan, 4, 600)
+    subprocess.run(
+        ["sh", str(write_scripts(job, limited, asked))], check=True, env=shell, timeout=60
+    )
+    calls = Path(shell["SLURM_LOG"]).read_text().splitlines()
+    assert all("--partition=gpu&co --priority=7 " in call for call in calls)
+    assert ["--constraint=a100&night shift" in call for call in calls] == [True] * 3 + [False]
+    assert ["--time=13 " in call for call in calls] == [True] * 3 + [False]
+    assert "most=4" in (job / UNIT).read_text()
+
+
 @pytest.mark.parametrize(
-    ("status", "again"), [(0, False), (10, False), (13, True), (75, True), (130, True)]
+    ("status", "again"), [(0, False), (10, False), (13, True), (14, True), (75, True), (130, True)]
 )
 def test_a_task_is_requeued_where_another_try_may_help(
     plan: FarmPlan, job: Path, shell: dict[str, str], status: int, again: bool

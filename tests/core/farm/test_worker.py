@@ -12,16 +12,18 @@ from reenact_core.errors import CheckpointError, OutOfMemoryError, ReenactError
 from reenact_core.farm.all_units import run_all
 from reenact_core.farm.claims import try_claim
 from reenact_core.farm.job_folder import JobFolder, StoppedError, TemporaryError
-from reenact_core.farm.plan import FarmPlan, Unit, read_plan
+from reenact_core.farm.plan import FarmPlan, Unit, read_plan, with_limits, write_plan
 from reenact_core.farm.records import (
     Failed,
     done_name,
     forget_done,
     forget_passing,
+    forget_shots,
     read_failed,
     write_record,
 )
 from reenact_core.farm.survey import UnitState, summarise, survey
+from reenact_core.farm.unit_names import NoSuchUnitError, units_of_shots
 from reenact_core.farm.worker import (
     UnitDone,
     UnitEvent,
@@ -253,6 +255,51 @@ def test_a_unit_that_kills_its_workers_is_given_up_by_the_engine_that_tries_agai
     forget_passing(folder)
     assert do_units(desk, gives_up=True)[0] == 0
     assert set(states(job).values()) == {"done", "ready"}
+
+
+def test_a_unit_is_tried_again_as_often_as_the_job_says(
+    job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Failing, "error", OutOfMemoryError("no"))
+    write_plan(job, with_limits(read_plan(job), 0, None))
+    do_units(desk_in(job, Failing()), list(read_plan(job).units[:2]))
+    failed = survey(JobFolder(job), read_plan(job)).look()[1]
+    assert (failed.state, failed.may_retry) == ("failed", False)
+    assert not [event for event in run_all(desk_in(job)) if event.unit.kind == "move"]
+    write_plan(job, with_limits(read_plan(job), 1, None))
+    assert states(job)["s0.move"] == "failed"
+    assert [event for event in run_all(desk_in(job)) if event.unit.kind == "move"]
+
+
+def test_one_shot_is_done_again_and_no_other(media: Path, tmp_path: Path) -> None:
+    job = tmp_path / "job"
+    plan = make_job(job, *shots_of(media, "clip.mkv", "clip.mkv"), frames_per_unit=3)
+    do_units(desk_in(job))
+    first = assembled(desk_in(job))
+    before = {shot.shot.shot_id: shot.output.path.stat().st_mtime_ns for shot in first.rendered}
+    again = units_of_shots(plan, ["s1"])
+    assert [unit.id for unit in again][:2] == ["s1.track", "s1.move"]
+    forget_shots(JobFolder(job), plan, again)
+    waiting = {unit for unit, state in states(job).items() if state != "done"}
+    assert waiting == {unit.id for unit in again} | {"assemble"}
+    events = list(run_all(desk_in(job), shots={"s1"}))
+    assert {event.unit.id for event in events if isinstance(event, UnitDone)} == {
+        unit.id for unit in again
+    }
+    second = assembled(desk_in(job))
+    after = {shot.shot.shot_id: shot.output.path.stat().st_mtime_ns for shot in second.rendered}
+    assert second.complete and after["s0"] == before["s0"] and after["s1"] > before["s1"]
+    with pytest.raises(NoSuchUnitError, match="s9 names no shot of the plan; it has s0, s1"):
+        units_of_shots(plan, ["s9"])
+
+
+def test_a_worker_of_one_shot_leaves_the_others(media: Path, tmp_path: Path) -> None:
+    job = tmp_path / "job"
+    make_job(job, *shots_of(media, "clip.mkv", "clip.mkv"))
+    list(run_all(desk_in(job), shots={"s0"}))
+    assert {unit: state for unit, state in states(job).items() if state == "done"}.keys() == {
+        "s0.track", "s0.move", "s0.render.000000-000005"
+    }  # fmt: skip
 
 
 class FullAtFirst(EchoPerformer):
