@@ -1,6 +1,7 @@
 """What a timeline holds, for `reenact inspect`."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from reenact_core.errors import MediaError, TimelineError
@@ -58,7 +59,7 @@ def _lines(described: dict[str, Any]) -> Iterator[str]:
         for clip in track["clips"]:
             asked = f", asks: {clip['asks']}" if clip["asks"] else ""
             state = "" if clip["enabled"] else ", disabled"
-            media = clip["media"] if clip["file"] else f"{clip['media']} (not found)"
+            media = f"{clip['media']}{_found(clip['media'], clip['file'])}"
             yield f"    {clip['name']}  {_when(clip['record'])}  {media}{state}{asked}"
     for shot in described["shots"]:
         faces = "; ".join(f"{cast['mode']} with {cast['with']}" for cast in shot["faces"])
@@ -68,6 +69,16 @@ def _lines(described: dict[str, Any]) -> Iterator[str]:
     yield from (f"  note: {note}" for note in described["notes"])
     if described["problem"]:
         yield f"  {described['problem']}"
+
+
+def _found(media: str, file: str | None) -> str:
+    """Where the media are, where that is not as they are written."""
+    if file is None:
+        return " (not found)"
+    written = media in (file, Path(file).absolute().as_uri()) or file.endswith(
+        media.removeprefix("./")
+    )
+    return "" if written else f" ({file})"
 
 
 def _when(record: list[float] | None) -> str:

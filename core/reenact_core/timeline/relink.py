@@ -77,10 +77,10 @@ def _ways(written: str | None, clip: Any) -> Iterator[tuple[str, Match]]:
     for name in (*urls, *spoken):
         yield "its name", partial(_named, name)
     for name in (*urls, *spoken):
-        yield "its name without suffix", partial(_stemmed, _stem(name))
+        yield "its name without suffix", partial(_stemmed, *_parts(name))
     reel = _reel(clip) if named else None
     if reel:
-        yield "its reel", partial(_stemmed, reel)
+        yield "its reel", partial(_stemmed, reel, "")
         yield "its reel, with which its name begins", lambda shelf: _media(shelf.beginning(reel))
 
 
@@ -108,13 +108,17 @@ def _named(name: str, shelf: Shelf) -> list[Path]:
     return exact or hits or (matching(name, shelf.names) if patterns_of(name) else [])
 
 
-def _stem(name: str) -> str:
+def _parts(name: str) -> tuple[str, str]:
+    """A name without suffix and the suffix, in lower case; empty where it is none of media."""
     stem, dot, suffix = name.casefold().rpartition(".")
-    return stem if dot and suffix in FILMS | PICTURES else name.casefold()
+    return (stem, suffix) if dot and suffix in FILMS | PICTURES else (name.casefold(), "")
 
 
-def _stemmed(stem: str, shelf: Shelf) -> list[Path]:
-    return _media(shelf.stems.get(stem, []))
+def _stemmed(stem: str, suffix: str, shelf: Shelf) -> list[Path]:
+    """Files of that name and any suffix of its kind: a film's still is not the film."""
+    kind = FILMS if suffix in FILMS else PICTURES if suffix else FILMS | PICTURES
+    paths = shelf.stems.get(stem, [])
+    return _media(path for path in paths if path.suffix[1:].lower() in kind)
 
 
 def _media(paths: Iterable[Path]) -> list[Path]:

@@ -157,6 +157,12 @@ def test_media_are_found_by_name_and_reel(
     assert [f"{by}" in note for note in said] == ([True] if by else [])
 
 
+def test_a_picture_of_a_films_name_is_not_the_film(tmp_path: Path) -> None:
+    put(tmp_path / "a.jpg")
+    found = planned(read_timeline(edl(tmp_path, event(CODES))), THIRTY)
+    assert "a.mov is missing" in found.refused[0].reason
+
+
 def test_media_are_found_below_a_root(tmp_path: Path) -> None:
     film = put(tmp_path / "store" / "cards" / "a.mov")
     put(tmp_path / "cut" / "x")
