@@ -5,10 +5,9 @@ import json
 import os
 import re
 import stat
-import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -16,7 +15,7 @@ from typing import IO, Any
 import zmq
 
 from reenact_core.errors import OutputError, SettingsError
-from reenact_core.files import lock_for_life
+from reenact_core.files import lock_for_life, passing_folder
 
 SOCKETS = ("request", "control", "events")
 LONGEST_IPC = 100
@@ -58,11 +57,11 @@ def read_bind(endpoint: str | None, folder: Path) -> Bind:
     return Bind(places[0], places[1], places[2], _is_loopback(host))
 
 
-def default_folder() -> Path:
+def default_folder() -> AbstractContextManager[Path]:
     """Where a server without `--bind` puts its sockets: a new folder of this user alone."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     base = runtime if runtime and os.access(runtime, os.W_OK) and len(runtime) < 60 else None
-    return Path(tempfile.mkdtemp(prefix="reenact-", dir=base))
+    return passing_folder(None if base is None else Path(base))
 
 
 def bind(socket: Any, endpoint: str) -> str:

@@ -17,14 +17,17 @@ from reenact_bridge.roots import Roots
 from reenact_bridge.warm import Warm
 from reenact_core.engine.digest import sequence_files
 from reenact_core.engine.events import ShotDone, ShotFailed
+from reenact_core.engine.forecast import Forecast
 from reenact_core.engine.render import render_plan
 from reenact_core.engine.run_record import Outcome, RunFacts
 from reenact_core.engine.timeline_run import RunResult, checkpoint_facts, conclude
 from reenact_core.errors import MediaError, TimelineError
+from reenact_core.files import passing_folder
 from reenact_core.media.probe import probe
-from reenact_core.media.sequence import first_image
+from reenact_core.media.sequence import first_image, is_pattern, numbers_there
 from reenact_core.provenance.mark import open_marking
 from reenact_core.settings import Settings, settings_for, to_table, with_table
+from reenact_core.timeline.bundles import filled
 from reenact_core.timeline.clip_media import Probe
 from reenact_core.timeline.describe import shot_table
 from reenact_core.timeline.plan import FaceChoice, Plan, Refused, Shot
@@ -72,7 +75,8 @@ def render(work: Work, warm: Warm, listener: Listener) -> dict[str, Any]:
     listener.check()
     listener.state("running")
     tracker, codec = options.get("tracker", "embedded"), options.get("codec", "match")
-    reporter = Reporter(listener.progress, len(plan.shots), compute.device)
+    forecast = Forecast(plan.shots, warm.pace)
+    reporter = Reporter(listener.progress, forecast, len(plan.shots), compute.device)
     outcomes: list[Outcome] = []
     run = render_plan(
         plan,
@@ -108,12 +112,29 @@ def describe(work: Work, warm: Warm) -> dict[str, Any]:
     Raises:
         ReenactError, ProtocolError: nothing could be done.
     """
-    _, _, plan = _planned(work, warm.roots)
+    if Path(work["timeline"]).suffix.lower() != ".otioz":
+        return _told(_planned(work, warm.roots)[2])
+    with passing_folder() as folder:
+        plan = _planned(work, warm.roots.with_folder(folder), laid_out=folder)[2]
+        told: Work = _renamed(_told(plan), str(folder), work["timeline"])
+        return told
+
+
+def _told(plan: Plan) -> Work:
     return {
         "shots": [shot_table(shot) for shot in plan.shots],
         "refused": [{"clip": item.clip_name, "reason": item.reason} for item in plan.refused],
         "notes": list(plan.notes),
     }
+
+
+def _renamed(value: Any, old: str, new: str) -> Any:
+    """JSON values with one path in the place of another."""
+    if isinstance(value, dict):
+        return {key: _renamed(item, old, new) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item, old, new) for item in value]
+    return value.replace(old, new) if isinstance(value, str) else value
 
 
 def settings_of(options: dict[str, Any], timeline: dict[str, Any]) -> Settings:
@@ -147,23 +168,30 @@ def _scheme(scheme: str) -> dict[str, Any]:
     return {"motion": {"scheme": scheme}}
 
 
-def _planned(work: Work, roots: Roots) -> tuple[Edit, Settings, Plan]:
+def _planned(
+    work: Work, roots: Roots, *, laid_out: Path | None = None
+) -> tuple[Edit, Settings, Plan]:
+    """The plan of a job; with `laid_out` the media of its bundle are there by name alone."""
     timeline, out = Path(work["timeline"]), work["out"]
     if not roots.hold(timeline):  # it may be another file than when it was submitted
         raise ProtocolError("E_PATH", f"{timeline} is outside the folders that may be used")
     options = work["options"]
+    look = _inside(roots)
+    if laid_out is not None:
+        look = _filling(look, timeline, laid_out)
     edit = read_timeline(
         timeline,
-        work=None if out is None else Path(out),
+        work=laid_out or (None if out is None else Path(out)),
+        bundle="unpacked" if laid_out is None else "laid out",
         allowed=roots.hold,
         rate=_rate(options.get("rate")),
         roots=roots.folders,
         search=_searched(options, roots),
-        probe=_inside(roots),
+        probe=look,
     )
     settings = settings_of(options, edit.settings)
     request = _request(options, settings, roots)
-    plan = make_plan(edit, request, probe=_inside(roots))
+    plan = make_plan(edit, request, probe=look)
     return edit, settings, _without_outsiders(plan, roots)
 
 
@@ -215,6 +243,22 @@ def _inside(roots: Roots) -> Probe:
         return probe(path, first_number=first_number, number_step=number_step)
 
     return look
+
+
+def _filling(look: Probe, bundle: Path, folder: Path) -> Probe:
+    """A look at media of a bundle that is laid out in a folder: one file at a time is unpacked."""
+
+    def fill_and_look(path: Path, *, first_number: int | None = None, number_step: int = 1) -> Any:
+        file = path
+        if is_pattern(path) and not path.is_file():
+            first = (
+                first_number if first_number is not None else min(numbers_there(path), default=0)
+            )
+            file = first_image(path, first, number_step)
+        with filled(bundle, folder, file):
+            return look(path, first_number=first_number, number_step=number_step)
+
+    return fill_and_look
 
 
 def _without_outsiders(plan: Plan, roots: Roots) -> Plan:

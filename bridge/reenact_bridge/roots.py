@@ -50,6 +50,10 @@ class Roots:
         _check_kind(real, written, what)
         return real
 
+    def with_folder(self, folder: Path) -> "Roots":
+        """These, and one more."""
+        return Roots.of([*self.folders, folder])
+
     def hold(self, path: Path) -> bool:
         """Whether a path, links resolved, lies in one of the folders."""
         return self.resolved(path) is not None

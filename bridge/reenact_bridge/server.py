@@ -6,7 +6,6 @@ writer, the clerk, who also has the workers that render.
 """
 
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -48,6 +47,7 @@ from reenact_bridge.wire import Header, Message, pack, read_header, read_message
 from reenact_bridge.worker_process import WorkerProcess
 from reenact_bridge.zap import Doorkeeper
 from reenact_core.errors import SettingsError
+from reenact_core.files import sweep_passing
 
 TICK_MS = 200
 BURST = 64
@@ -152,6 +152,7 @@ class Server:
         """
         keys, allowed = _security(settings)
         sweep()
+        sweep_passing()
         with ExitStack() as stack:
             folder = _socket_folder(settings, stack)
             bound = read_bind(settings.bind, folder)
@@ -421,6 +422,4 @@ def _socket_folder(settings: ServeSettings, stack: ExitStack) -> Path:
     """A folder for sockets where none was named; removed at the end."""
     if settings.bind is not None or os.name == "nt":
         return Path()
-    folder = default_folder()
-    stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    return stack.enter_context(default_folder())

@@ -53,6 +53,8 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, owner);
 """
 _VERSION = 1
+WHOLE = {"fraction": 1.0, "eta_s": 0.0}
+"""How far a job is that is done."""
 _OPEN = "state NOT IN ('done', 'failed', 'cancelled')"
 _COLUMNS = (
     "id, owner, work, priority, created, state, cancelling, attempts, seq, progress, result, "
@@ -230,14 +232,18 @@ class Store:
             if job is None or job.is_final:
                 return False
             ended = time.time() if state in FINAL else None
-            values = (state, _json(facts.get("result")), _json(facts.get("error")), ended, job_id)
+            progress = _ended(job.progress, state) if state in FINAL else job.progress
+            texts = map(_json, (progress, facts.get("result"), facts.get("error")))
             writer.execute(
-                "UPDATE jobs SET state = ?, result = ?, error = ?, finished = ? WHERE id = ?",
-                values,
+                "UPDATE jobs SET state = ?, progress = ?, result = ?, error = ?, finished = ? "
+                "WHERE id = ?",
+                (state, *texts, ended, job_id),
             )
             told: dict[str, Any] = {
                 key: facts[key] for key in ("error", "message", "device") if key in facts
             }
+            if state == "done":
+                told |= WHOLE
             event = self._append(writer, job_id, "state", {"state": state, **told})
             if state in FINAL:
                 writer.execute("DELETE FROM events WHERE job = ? AND kind = 'progress'", (job_id,))
@@ -257,8 +263,9 @@ class Store:
                 writer.execute("UPDATE jobs SET cancelling = 1 WHERE id = ?", (job_id,))
                 if job.state == "queued":
                     writer.execute(
-                        "UPDATE jobs SET state = 'cancelled', finished = ? WHERE id = ?",
-                        (time.time(), job_id),
+                        "UPDATE jobs SET state = 'cancelled', progress = ?, finished = ? "
+                        "WHERE id = ?",
+                        (_json(_ended(job.progress, "cancelled")), time.time(), job_id),
                     )
                     event = self._append(writer, job_id, "state", {"state": "cancelled"})
             job = _required(_one(writer, job_id), job_id)
@@ -374,6 +381,15 @@ class Store:
             found.execute("PRAGMA query_only=1")
             self._readers.append(found)
         return found
+
+
+def _ended(progress: dict[str, Any] | None, state: State) -> dict[str, Any] | None:
+    """The progress of a job that has ended: whole where it is done, else as far as it came."""
+    if state == "done":
+        shots = (progress or {}).get("shots")
+        all_done = {} if shots is None else {"shots_done": shots}
+        return {**(progress or {}), "state": state, **all_done, **WHOLE}
+    return None if progress is None else {**progress, "state": state, "eta_s": None}
 
 
 def _one(connection: sqlite3.Connection, job_id: str) -> Job | None:

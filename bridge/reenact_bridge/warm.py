@@ -10,6 +10,7 @@ from reenact_bridge.errors import ProtocolError
 from reenact_bridge.roots import Roots
 from reenact_bridge.work import names_checkpoint
 from reenact_core.devices import Compute, choose_compute
+from reenact_core.engine.forecast import Pace
 from reenact_core.errors import DeviceError
 from reenact_core.models.catalogue import CATALOGUE, DEFAULT, user_models_folder
 from reenact_core.models.chosen_integrator import choose_integrator
@@ -26,6 +27,8 @@ class Warm:
 
     device: str
     roots: Roots
+    pace: Pace = field(default_factory=Pace)
+    """What jobs on this device have taught of their speed."""
     _models: dict[tuple[str, str, Any], Models] = field(default_factory=dict)
     _detectors: dict[str, Detector] = field(default_factory=dict)
 

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from reenact_bridge.bounds import held_bytes
 from reenact_bridge.pipes import read_messages, write_message
+from reenact_core.files import sweep_passing
 
 LOG_BYTES = 8 * 1024 * 1024
 """A log that is longer is begun anew when its worker is started."""
@@ -80,6 +81,7 @@ class WorkerProcess:
             self.kill()  # what it says is no message
         status = self._process.wait()
         self._kill_group()  # what it had started does not outlive it
+        sweep_passing()
         for pipe in (self._process.stdin, self._process.stdout):
             try:
                 _pipe(pipe).close()

@@ -4,8 +4,13 @@ import errno
 import hashlib
 import json
 import os
+import re
+import secrets
+import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -70,6 +75,66 @@ else:
         import fcntl
 
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+PASSING = re.compile(r"reenact-[0-9a-f]{12}\.lock")
+"""Names of the locks of passing folders; a folder lies beside its lock, under the same stem."""
+
+
+@contextmanager
+def passing_folder(base: Path | None = None) -> Iterator[Path]:
+    """A folder of this user alone, for as long as the block lasts.
+
+    Its lock goes with this process, however that ends: what a process that was killed left is
+    removed by the next one that makes such a folder in `base` (None: where temporary files are),
+    or by `sweep_passing`.
+    """
+    base = Path(os.path.realpath(base or tempfile.gettempdir()))
+    sweep_passing(base)
+    with ExitStack() as stack:
+        lock = _new_lock(base, stack)
+        folder = lock.with_suffix("")
+        folder.mkdir(mode=0o700)
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        yield folder
+
+
+def sweep_passing(base: Path | None = None) -> None:
+    """Remove the passing folders of processes that are no more."""
+    base = Path(os.path.realpath(base or tempfile.gettempdir()))
+    with suppress(OSError):
+        for lock in [base / name for name in os.listdir(base) if PASSING.fullmatch(name)]:
+            with suppress(OSError), _own_file(lock) as stream:
+                lock_for_life(stream)  # fails while its process lives
+                shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+                lock.unlink(missing_ok=True)
+
+
+def _new_lock(base: Path, stack: ExitStack) -> Path:
+    """A new lock that is held until `stack` ends."""
+    while True:
+        lock = base / f"reenact-{secrets.token_hex(6)}.lock"
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+        stream = stack.enter_context(os.fdopen(os.open(lock, flags, 0o600), "a+"))
+        stack.callback(lock.unlink, missing_ok=True)
+        with suppress(OSError):  # somebody swept it in the very moment
+            lock_for_life(stream)
+            if os.path.samestat(lock.stat(), os.fstat(stream.fileno())):
+                return lock
+
+
+def _own_file(path: Path) -> IO[str]:
+    """A file of this user, open.
+
+    Raises:
+        OSError: it is another's, a link, or gone.
+    """
+    stream = os.fdopen(os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)), "a+")
+    status = os.fstat(stream.fileno())
+    if not stat.S_ISREG(status.st_mode) or (os.name != "nt" and status.st_uid != os.getuid()):
+        stream.close()
+        raise PermissionError(errno.EPERM, "another user's", str(path))
+    return stream
 
 
 def _sentence(path: Path, error: OSError) -> str:

@@ -77,6 +77,8 @@ def test_a_render_from_submit_to_result(server: Served, edit: Path, checkpoint: 
         assert raw.refused("submit", changed)["code"] == "E_CONFLICT"
         states = _wait(raw, job)
         result = raw.ok("result", {"job": job}, control=True)
+        progress = raw.ok("status", {"job": job})["progress"]
+    assert (progress["state"], progress["fraction"], progress["eta_s"]) == ("done", 1.0, 0.0)
     assert states[-1] == "done" and result["complete"]
     assert [shot["status"] for shot in result["shots"]] == ["rendered"]
     assert probe(Path(result["shots"][0]["file"])).frame_count == LENGTH - 2

@@ -183,3 +183,21 @@ def test_a_store_of_another_version_or_none_at_all_is_named(tmp_path: Path) -> N
     (tmp_path / "broken" / FILE).write_bytes(b"no database" * 200)
     with pytest.raises(OutputError, match="cannot keep jobs"):
         Store(tmp_path / "broken")
+
+
+def test_a_job_that_is_done_says_that_it_is_whole(store: Store) -> None:
+    told = {"kind": "progress", "fraction": 0.4, "eta_s": 9.0, "shots": 2, "shots_done": 1}
+    done, failed, kept = (entered(store, key) for key in ("done", "failed", "kept"))
+    for job in (done, failed):
+        store.move(job.id, "running")
+        store.progress(job.id, told)
+    store.move(done.id, "done", result={})
+    store.move(failed.id, "failed", error={"code": "E_MEDIA"})
+    store.move(kept.id, "done", result={})
+    whole = {"state": "done", "fraction": 1.0, "eta_s": 0.0}
+    found = [store.job(job.id) for job in (done, failed, kept)]
+    progress = [job.progress or {} for job in found if job is not None]
+    assert progress[0] == progress[0] | whole | {"shots_done": 2}
+    assert progress[1] == progress[1] | {"state": "failed", "fraction": 0.4, "eta_s": None}
+    assert progress[2] == whole
+    assert store.events(done.id, 0, 99)[-1]["fraction"] == 1.0

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reenact_core.errors import OutputError, ReenactError, SettingsError
-from reenact_core.files import written_whole
+from reenact_core.files import passing_folder, written_whole
 from reenact_core.provenance.identity import Identity
 from reenact_core.provenance.manifest import (
     Deed,
@@ -90,10 +90,8 @@ def check_identity(identity: Identity, tsa: str | None) -> None:
     Raises:
         SettingsError: it cannot; says why.
     """
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="reenact-") as folder:
-        word, sidecar = Path(folder) / "word", Path(folder) / "word.c2pa"
+    with passing_folder() as folder:
+        word, sidecar = folder / "word", folder / "word.c2pa"
         word.write_bytes(b"reenact")
         try:
             sign_beside(word, word.name, sidecar, Deed(None), identity, tsa)

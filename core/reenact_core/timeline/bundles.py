@@ -4,10 +4,11 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from reenact_core.errors import OutputError, TimelineError
+from reenact_core.errors import MediaError, OutputError, TimelineError
 from reenact_core.files import written_whole
 
 CONTENT = "content.otio"
@@ -39,6 +40,52 @@ def read_bundle(path: Path, folder: Path | None) -> bytes:
             return bundle.read(CONTENT)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise TimelineError(f"{path}: the bundle is damaged ({error}); export it again") from error
+
+
+def lay_out(path: Path, folder: Path) -> bytes:
+    """The timeline in an `.otioz` file; its media stand under `folder` as files of their names and
+    sizes that hold nothing and take no room. `filled` gives one of them its content.
+
+    Raises: as `read_bundle`.
+    """
+    try:
+        with zipfile.ZipFile(path) as bundle:
+            members = [member for member in bundle.infolist() if not member.is_dir()]
+            _check(path, members)
+            for member in members:
+                if "/" in member.filename:
+                    _empty(folder / member.filename, member.file_size)
+            return bundle.read(CONTENT)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise TimelineError(f"{path}: the bundle is damaged ({error}); export it again") from error
+
+
+@contextmanager
+def filled(path: Path, folder: Path, file: Path) -> Iterator[None]:
+    """Within, a file that `lay_out` made holds what the bundle has under its name.
+
+    Raises:
+        MediaError: that is damaged.
+    """
+    name = file.relative_to(folder).as_posix() if file.is_relative_to(folder) else ""
+    if not name or not file.is_file():
+        yield
+        return
+    try:
+        with zipfile.ZipFile(path) as bundle, bundle.open(name) as packed, file.open("wb") as out:
+            shutil.copyfileobj(packed, out, CHUNK)
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError) as error:
+        raise MediaError(f"{path}: {name} in it is damaged ({error})") from error
+    try:
+        yield
+    finally:
+        _empty(file, file.stat().st_size)
+
+
+def _empty(file: Path, size: int) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("wb") as stream:
+        stream.truncate(size)
 
 
 def _check(path: Path, members: list[zipfile.ZipInfo]) -> None:

@@ -1,20 +1,20 @@
 """A timeline file read, and the work planned that it asks for."""
 
 import atexit
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from xml.etree.ElementTree import Element
 
 import opentimelineio as otio
 
 from reenact_core.errors import MediaError, ReenactError, TimelineError
+from reenact_core.files import passing_folder
 from reenact_core.media.sequence import is_pattern
-from reenact_core.timeline.bundles import CONTENT, read_bundle
+from reenact_core.timeline.bundles import CONTENT, lay_out, read_bundle
 from reenact_core.timeline.carried import schema_carried
 from reenact_core.timeline.cast import casts_of
 from reenact_core.timeline.clip_media import ClipMedia, Probe, find_media, media_of
@@ -74,11 +74,13 @@ def read_timeline(
     roots: tuple[Path, ...] = (),
     search: tuple[Path, ...] | None = None,
     probe: Probe | None = None,
+    bundle: Literal["unpacked", "laid out"] = "unpacked",
 ) -> Edit:
     """Read a timeline of any format that is known here, or that OpenTimelineIO has an adapter for.
 
     The media of an `.otioz` bundle are unpacked under `work` (`work/media/...`; None: a folder
-    that is removed when the program ends). A collection that holds one timeline is that timeline.
+    that is removed when the program ends); "laid out", they are there by name alone, and the caller
+    fills what is looked at. A collection that holds one timeline is that timeline.
     An EDL, which says no frame rate, is read at `rate`; without one by its drop frame mark, and by
     the rate of its media, which are looked for as `make_plan` does. `allowed` says which files may
     be looked at, now and when the plan is made; None: any.
@@ -98,7 +100,9 @@ def read_timeline(
             places = Places(path.parent, roots, search, allowed)
             read = read_edl(path, rate, lambda found: _rates(found, places, probe or _real_probe()))
             return Edit(read.timeline, path, path.parent, read.notes, allowed, read.rate)
-        found, folder, notes = _open(path, suffix, work, Places(path.parent, allowed=allowed))
+        unpack = read_bundle if bundle == "unpacked" else lay_out
+        places = Places(path.parent, allowed=allowed)
+        found, folder, notes = _open(path, suffix, work, places, unpack)
     except OSError as error:
         raise TimelineError(f"{path}: cannot be read ({error.strerror})") from error
     timeline = _only_timeline(found, path)
@@ -223,7 +227,11 @@ def _without_hidden_twins(chosen: list[Chosen]) -> Iterator[Chosen]:
 
 
 def _open(
-    path: Path, suffix: str, work: Path | None, places: Places
+    path: Path,
+    suffix: str,
+    work: Path | None,
+    places: Places,
+    unpack: Callable[[Path, Path], bytes],
 ) -> tuple[Any, Path, tuple[str, ...]]:
     if suffix == "otiod" and path.is_dir():
         return parse(_content(path, places), path), path, ()
@@ -235,7 +243,7 @@ def _open(
         return parse(path.read_bytes(), path), path.parent, ()
     if suffix == "otioz":
         folder = work or _passing_folder()
-        return parse(read_bundle(path, folder), path), folder, ()
+        return parse(unpack(path, folder), path), folder, ()
     if suffix in ("xml", "fcpxml"):
         return _open_xml(path, read_tree(path), path.parent)
     if suffix == "aaf":
@@ -267,16 +275,15 @@ def _document(bundle: Path, places: Places) -> Path:
 def _content(bundle: Path, places: Places) -> bytes:
     content = bundle / CONTENT
     places.check(content, str(content))
-    places.check(content, str(content))
     if not content.is_file():
         raise TimelineError(f"{bundle}: no timeline bundle, it holds no {CONTENT}")
     return content.read_bytes()
 
 
 def _passing_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="reenact-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(passing_folder())
 
 
 def _only_timeline(found: Any, path: Path) -> Any:
