@@ -81,7 +81,7 @@ def test_a_pattern_with_billions_of_digits_is_no_file(server: Served) -> None:
 
 def test_numbers_that_lie_billions_apart_are_no_sequence(server: Served) -> None:
     told = attacked(server, *numbered(server.root / "numbered", 4, 4_000_000_000))
-    assert told.get("code") == "E_LIMIT" or "4000000000" in told["refused"][0]["reason"]
+    assert "4000000000" in told["refused"][0]["reason"]
 
 
 @pytest.mark.parametrize("side", [25_000, 40_000])

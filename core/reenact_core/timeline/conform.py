@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from reenact_core.errors import TimelineError
-from reenact_core.media.sequence import frame_path
+from reenact_core.media.sequence import MOST_FRAMES, frame_path
 from reenact_core.timeline.clip_media import ClipMedia
 from reenact_core.timeline.spans import Span, exact_rate, to_frames
 from reenact_core.timeline.walk import Place
@@ -58,6 +58,10 @@ def _still(place: Place, seen: Span) -> Fit:
         raise TimelineError("it is a picture without a length; give the clip a source range")
     rate = exact_rate(written.duration.rate)
     frames = FrameRange(*to_frames(seen, seen.start, rate), rate)
+    if len(frames) > MOST_FRAMES:
+        raise TimelineError(
+            f"it is a picture that is seen for {len(frames)} frames; trim it to {MOST_FRAMES}"
+        )
     frozen = (
         "it is a picture under a freeze: one frame is rendered; remove the freeze to see motion"
     )

@@ -282,6 +282,13 @@ def test_a_still_picture_is_as_long_as_it_is_seen(tmp_path: Path) -> None:
     assert found.casts[0].mode == "redirect"
 
 
+def test_a_still_picture_is_not_seen_for_years(tmp_path: Path) -> None:
+    put(tmp_path / "act.mp4")
+    endless = clip("her", times(0, 4e9), url="her.png", effects=[ask(driving="act.mp4")])
+    probe = Prober(her=Facts(Fraction(25), 1, still=True))
+    assert "4000000000" in refusal(timeline(track(endless)), tmp_path, probe)
+
+
 def test_an_image_sequence(tmp_path: Path) -> None:
     reference = otio.schema.ImageSequenceReference(
         target_url_base="frames/",
