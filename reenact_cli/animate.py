@@ -18,6 +18,7 @@ from reenact_cli.options import (
     device_options,
     integrator_option,
     output_options,
+    overwrite_option,
     provenance_option,
     settings_option,
     tracker_option,
@@ -48,6 +49,7 @@ class Job:
     device: str
     precision: Precision
     settings_file: Path | None
+    overwrite: bool
     no_provenance: bool
 
 
@@ -69,6 +71,7 @@ class Job:
     help="none: both inputs are face crops already; frames in are frames out.",
 )
 @click.option("--paste-back", is_flag=True, help="Show the whole source picture, the face in it.")
+@overwrite_option
 @codec_option
 @checkpoint_option
 @integrator_option
@@ -115,6 +118,7 @@ def _animate(job: Job, output: Output) -> RenderedShot:
         crop=job.crop,
         codec=job.codec,
         paste_back=job.paste_back,
+        overwrite=job.overwrite,
         marking=marking,
     )
     with closing(run) as events:

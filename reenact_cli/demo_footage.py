@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from reenact_cli.demo_sound import RATE, voice
-from reenact_core.files import written_whole
+from reenact_core.files import Admit, written_whole
 from reenact_training.synthetic.plate import PlateFace, render_plate
 
 Pixels = NDArray[np.uint8]
@@ -61,8 +61,10 @@ def draw_take(take: Take) -> Iterator[Pixels]:
     return render_plate(take.room, WIDTH, HEIGHT, FRAMES, [face], rate=float(FRAME_RATE))
 
 
-def write_portrait(path: Path) -> None:
+def write_portrait(path: Path, *, admit: Admit | None = None) -> None:
     """A picture of the person who is to act in the first shot.
+
+    `admit` guards the name, as in `files.written_whole`.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -70,7 +72,7 @@ def write_portrait(path: Path) -> None:
     size = PORTRAIT_SIZE
     face = PlateFace(size / 2, 0.51 * size, 0.46 * size, PORTRAIT.person, PORTRAIT.acting)
     picture = next(iter(render_plate(PORTRAIT.room, size, size, 1, [face])))
-    with written_whole(path) as partial:
+    with written_whole(path, admit=admit) as partial:
         Image.fromarray(picture).save(partial)
 
 

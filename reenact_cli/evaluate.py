@@ -17,6 +17,7 @@ from reenact_cli.options import (
     checkpoint_option,
     device_options,
     output_options,
+    overwrite_option,
     tracker_option,
 )
 from reenact_cli.show import print_result, ticking
@@ -52,6 +53,7 @@ class Job:
     estimators: tuple[str, ...]
     skip_at_most: float
     save_videos: bool
+    overwrite: bool
     checkpoint: str | None
     tracker: str
     device: str
@@ -131,6 +133,7 @@ class Job:
     help="The share of clips that may be unusable.",
 )
 @click.option("--save-videos", is_flag=True, help="Keep the faces of all methods as videos.")
+@overwrite_option
 @checkpoint_option
 @tracker_option
 @device_options
@@ -145,7 +148,15 @@ def command(output: Output, **given: Any) -> None:
     Example:
       reenact evaluate heads -o measured --clips 4 --frames 20
     """
-    done = _evaluated(Job(**given), output)
+    from reenact_core.engine.out_folder import user_journal
+    from reenact_training.evaluate.run import FILES
+
+    job = Job(**given)
+    journal = user_journal(job.out, "evaluate", overwrite=job.overwrite)
+    journal.require(job.out / name for name in FILES)
+    done = _evaluated(job, output)
+    for path in done.files:
+        journal.note(path, path)
     table = {**done.metrics, "files": [str(path) for path in done.files]}
     print_result(table, _lines(done), as_json=output.as_json)
 

@@ -15,6 +15,7 @@ from reenact_cli.options import (
     codec_option,
     integrator_option,
     output_options,
+    overwrite_option,
     precision_option,
     provenance_option,
     settings_option,
@@ -102,6 +103,7 @@ def command() -> None:
 @_RETRIES
 @_TIME_LIMIT
 @_PATH_MAP
+@overwrite_option
 @codec_option
 @checkpoint_option
 @integrator_option
@@ -130,7 +132,7 @@ def plan_command(
     """
     from reenact_cli.farm_job import plan_job
 
-    plan = plan_job(
+    plan, said = plan_job(
         Job(out=results, **given),
         folder,
         frames_per_unit,
@@ -146,7 +148,7 @@ def plan_command(
         "units": {kind: [span.start, span.stop] for kind, span in spans.items()},
         "cost_seconds": round(sum(unit.cost for unit in plan.units), 1),
         "refused": [{"clip": item.clip_name, "reason": item.reason} for item in plan.refused],
-        "notes": list(plan.notes),
+        "notes": [*plan.notes, *said],
     }
     print_result(table, _plan_lines(table), as_json=output.as_json)
 

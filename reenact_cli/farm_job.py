@@ -12,7 +12,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, cast
 
 from reenact_cli.networks import detector_named, models_folder, models_named
-from reenact_cli.render import Job, edit_of, plan_for, settings_of
+from reenact_cli.render import Job, edit_of, fitted_plan, settings_of
 from reenact_core.devices import Precision
 
 if TYPE_CHECKING:
@@ -35,8 +35,10 @@ def plan_job(
     *,
     retries: int | None = None,
     time_limit: float | None = None,
-) -> "FarmPlan":
+) -> "tuple[FarmPlan, tuple[str, ...]]":
     """Write `plan.json` and a claim for every unit; an old plan of the folder gives way.
+
+    Gives the plan, and what the new files will not be or hold, a sentence each.
 
     What failed before may be tried again; what is done stays done.
 
@@ -44,12 +46,10 @@ def plan_job(
         ReenactError: the timeline, the networks, or the folder cannot be used.
     """
     from reenact_core.engine.digest import Digests
-    from reenact_core.engine.out_folder import spare_inputs
-    from reenact_core.farm.assembly import out_folder
     from reenact_core.farm.claims import lay_out
     from reenact_core.farm.job_folder import JobFolder
     from reenact_core.farm.path_map import read_path_map
-    from reenact_core.farm.plan import with_limits, write_plan
+    from reenact_core.farm.plan import spare_plan, with_limits, write_plan
     from reenact_core.farm.planner import FRAMES_PER_UNIT, make_farm_plan
     from reenact_core.farm.timeline_paths import with_mapped_paths
     from reenact_core.provenance.mark import unmarked_here
@@ -57,19 +57,18 @@ def plan_job(
     if job.no_provenance:
         unmarked_here()
     there = JobFolder(folder.absolute())
+    spare_plan(there.path, overwrite=job.overwrite)
     edit = with_mapped_paths(edit_of(job, there.path), read_path_map(path_map))
     digests = Digests(there.hashes)
     options = _options(job, settings_of(job, edit), edit.rate)
-    plan = make_farm_plan(
-        plan_for(job, edit), job.out, options, digests, frames_per_unit or FRAMES_PER_UNIT
-    )
-    spare_inputs(plan_for(job, edit), out_folder(there, plan))
+    shots, said = fitted_plan(job, edit, there.path / job.out)
+    plan = make_farm_plan(shots, job.out, options, digests, frames_per_unit or FRAMES_PER_UNIT)
     plan = with_limits(plan, retries, time_limit)
     write_plan(there.path, plan)
     digests.save()
     shutil.rmtree(there.failed, ignore_errors=True)
     lay_out(there, [unit.id for unit in plan.units if unit.kind != "assemble"])
-    return plan
+    return plan, said
 
 
 def _options(job: Job, settings: "Settings", rate: Fraction | None) -> "Options":
@@ -91,6 +90,7 @@ def _options(job: Job, settings: "Settings", rate: Fraction | None) -> "Options"
         to_table(settings),
         not job.no_provenance,
         rate,
+        job.overwrite,
     )
 
 

@@ -29,7 +29,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="viewer: sees how far jobs are; submit: has jobs of its own; admin: may do everything.",
 )
-@click.option("--force", is_flag=True, help="Take the place of a key that is there already.")
+@click.option(
+    "--force",
+    "--overwrite",
+    "force",
+    is_flag=True,
+    help="Take the place of a key that is there already.",
+)
 @output_options
 def command(output: Output, out: Path, name: str, role: str, force: bool) -> None:
     """Make a key pair for a server or for a client of the bridge.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reenact_cli.networks import models_folder
-from reenact_cli.options import FILE, Output, output_options
+from reenact_cli.options import FILE, Output, output_options, overwrite_option
 from reenact_cli.show import print_result, ticking
 from reenact_core.errors import CheckpointError
 
@@ -126,6 +126,7 @@ def _verified(found: "Verified") -> dict[str, Any]:
 @click.option("--config", type=FILE, metavar="YAML", help="Upstream's configuration.")
 @click.option("--licence", metavar="SPDX", help="Of weights that are in no catalogue.")
 @click.option("-o", "--out", type=FILE, metavar="FILE", help="[default: the models folder]")
+@overwrite_option
 @accept_option
 @output_options
 def import_(
@@ -137,6 +138,7 @@ def import_(
     licence: str | None,
     out: Path | None,
     accept_licence: str | None,
+    overwrite: bool,
     output: Output,
 ) -> None:
     """Write an official upstream FILE, or a folder of them, as one safetensors file.
@@ -145,6 +147,7 @@ def import_(
     Example:
       reenact models import vox-cpk.pth.tar --id fomm-vox --precision fp16
     """
+    from reenact_core.engine.out_folder import user_journal
     from reenact_core.models import importing, licences
     from reenact_core.models.catalogue import known_checkpoint
 
@@ -163,7 +166,10 @@ def import_(
     target = out or folder / (entry.file if entry else f"{found.id}.safetensors")
     if target.resolve() in {source.resolve() for source in found.sources}:
         raise CheckpointError(f"{file} would be overwritten; choose another name with -o")
+    journal = user_journal(target.parent, "models import", overwrite=overwrite)
+    journal.require([target])
     written = importing.write(found, target, precision=precision)
+    journal.note(target, target)
     size = target.stat().st_size
     result = {"path": str(target), "bytes": size, "metadata": dict(written.metadata)}
     allowed = COMMERCIAL[found.commercial]

@@ -161,6 +161,15 @@ def provenance_option(command: Command) -> Command:
     )(command)
 
 
+def overwrite_option(command: Command) -> Command:
+    """`--overwrite`."""
+    return click.option(
+        "--overwrite",
+        is_flag=True,
+        help="Let files be replaced that this job did not make; without it they never are.",
+    )(command)
+
+
 def tracker_option(command: Command) -> Command:
     """`--tracker`."""
     return click.option(

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reenact_cli.networks import detector_named
-from reenact_cli.options import FILE, Output, output_options, settings_option, tracker_option
+from reenact_cli.options import (
+    FILE,
+    Output,
+    output_options,
+    overwrite_option,
+    settings_option,
+    tracker_option,
+)
 from reenact_cli.show import print_result, say, ticking
 
 if TYPE_CHECKING:
@@ -53,6 +60,7 @@ SOME_FAILED = 3
     metavar="S",
     help="Longer stretches become several clips.",
 )
+@overwrite_option
 @tracker_option
 @settings_option
 @output_options
@@ -63,6 +71,7 @@ def command(
     least_face: float,
     least_seconds: float,
     longest_seconds: float,
+    overwrite: bool,
     tracker: str,
     settings_file: Path | None,
     output: Output,
@@ -88,7 +97,8 @@ def command(
     track = settings_for(file=settings_file).track
     done: list[Prepared] = []
     with ticking("prepare", output.progress) as tick:
-        for event in prepare(footage, out, settings, detector_named(tracker), track):
+        detector = detector_named(tracker)
+        for event in prepare(footage, out, settings, detector, track, overwrite=overwrite):
             if isinstance(event, Stage):
                 half = event.total if event.stage == "cut" else 0
                 tick(event.done + half, 2 * event.total)

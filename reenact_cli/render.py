@@ -24,6 +24,7 @@ from reenact_cli.options import (
     device_options,
     integrator_option,
     output_options,
+    overwrite_option,
     provenance_option,
     reading_options,
     settings_option,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from reenact_core.models.load import Models
     from reenact_core.provenance.mark import Marking
     from reenact_core.settings import Settings
+    from reenact_core.timeline.clip_media import Probe
     from reenact_core.timeline.plan import Plan
     from reenact_core.timeline.read import Edit
     from reenact_core.timeline.request import Request
@@ -67,6 +69,7 @@ class Job:
     root: tuple[Path, ...] = ()
     rate: Fraction | None = None
     restart: bool = False
+    overwrite: bool = False
     dry_run: bool = False
     codec: "Codec" = "match"
     checkpoint: str | None = None
@@ -143,6 +146,7 @@ def asking_options(command: Command) -> Command:
     "--restart", is_flag=True, help="Render all anew rather than go on where a run stopped."
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
+@overwrite_option
 @codec_option
 @checkpoint_option
 @integrator_option
@@ -167,7 +171,8 @@ def command(ctx: click.Context, /, output: Output, **given: Any) -> None:
 
     job = Job(**given)
     if job.dry_run:
-        table = plan_table(plan_for(job, edit_of(job)))
+        plan, notes = fitted_plan(job, edit_of(job), job.out)
+        table = plan_table(replace(plan, notes=(*plan.notes, *notes)))
         print_result(table, plan_lines(table), as_json=output.as_json)
         return
     result = render_job(job, output)
@@ -191,14 +196,14 @@ def render_job(job: Job, output: Output) -> "RunResult":
     began, started = time.monotonic(), datetime.now(UTC)
     marking = UNMARKED if job.no_provenance else open_marking()
     edit = edit_of(job, job.out)
-    settings, plan = settings_of(job, edit), plan_for(job, edit)
+    settings, (plan, _) = settings_of(job, edit), fitted_plan(job, edit, job.out)
     compute = choose_compute(job.device, job.precision)
     models = models_named(job.checkpoint, compute, job.integrator)
     outcomes = _run(job, plan, models, settings, compute, marking, output)
     table = {**to_table(settings), "codec": job.codec, "relink": job.relink, "tracker": job.tracker}
     seconds = time.monotonic() - began
     facts = RunFacts(started, seconds, table, checkpoint_facts(models), compute, marking)
-    return conclude(edit, plan, job.out, outcomes, facts, job.relink)
+    return conclude(edit, plan, job.out, outcomes, facts, job.relink, overwrite=job.overwrite)
 
 
 def _run(
@@ -225,6 +230,7 @@ def _run(
         tracks=job.tracks,
         installed=models_folder(),
         restart=job.restart,
+        overwrite=job.overwrite,
         marking=marking,
     )
     with closing(run) as events:
@@ -234,15 +240,29 @@ def _run(
 
 def edit_of(job: Job, work: Path | None = None) -> "Edit":
     """The timeline; media of a bundle are unpacked under `work`."""
+    from reenact_core.engine.out_folder import render_journal
     from reenact_core.timeline.read import read_timeline
 
-    return read_timeline(job.timeline, work=work, rate=job.rate, roots=job.root)
+    journal = None
+    if work is not None:
+        journal = render_journal(job.timeline, work, overwrite=job.overwrite)
+    return read_timeline(job.timeline, work=work, journal=journal, rate=job.rate, roots=job.root)
 
 
-def plan_for(job: Job, edit: "Edit") -> "Plan":
+def fitted_plan(job: Job, edit: "Edit", out: Path) -> "tuple[Plan, tuple[str, ...]]":
+    """The plan as it can be written into a folder, and what its files will not be or hold."""
+    from reenact_core.engine.out_folder import fit_plan
+    from reenact_core.timeline.read import look_once
+
+    probe = look_once()
+    plan = plan_for(job, edit, probe)
+    return fit_plan(plan, out, job.codec, overwrite=job.overwrite, probe=probe)
+
+
+def plan_for(job: Job, edit: "Edit", probe: "Probe | None" = None) -> "Plan":
     from reenact_core.timeline.read import make_plan
 
-    return make_plan(edit, _request(job, settings_of(job, edit)))
+    return make_plan(edit, _request(job, settings_of(job, edit)), probe=probe)
 
 
 def settings_of(job: Job, edit: "Edit") -> "Settings":

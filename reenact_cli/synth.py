@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from reenact_cli.options import FILE, Output, output_options
+from reenact_cli.options import FILE, Output, output_options, overwrite_option
 from reenact_cli.show import print_result, ticking
 
 
@@ -42,8 +42,11 @@ from reenact_cli.show import print_result, ticking
     metavar="N",
     help="Width and height of the frames.",
 )
+@overwrite_option
 @output_options
-def command(out: Path, seed: int, clips: int, frames: int, size: int, output: Output) -> None:
+def command(
+    out: Path, seed: int, clips: int, frames: int, size: int, overwrite: bool, output: Output
+) -> None:
     """Draw talking heads with their pose, expression, landmarks and masks.
 
     The same seed gives the same heads; a folder that was left half done is completed.
@@ -56,7 +59,13 @@ def command(out: Path, seed: int, clips: int, frames: int, size: int, output: Ou
 
     with ticking("synth", output.progress) as tick:
         manifest = write_synth(
-            out, seed=seed, clips=clips, frames=frames, size=size, on_progress=tick
+            out,
+            seed=seed,
+            clips=clips,
+            frames=frames,
+            size=size,
+            on_progress=tick,
+            overwrite=overwrite,
         )
     table = {"folder": str(out), **manifest}
     print_result(table, [f"wrote {out}: {clips} clips of {frames} frames"], as_json=output.as_json)

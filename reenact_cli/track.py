@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reenact_cli.networks import detector_named
-from reenact_cli.options import FILE, Output, output_options, settings_option, tracker_option
+from reenact_cli.options import (
+    FILE,
+    Output,
+    output_options,
+    overwrite_option,
+    settings_option,
+    tracker_option,
+)
 from reenact_cli.show import counted, print_result
 
 if TYPE_CHECKING:
+    from reenact_core.files import Admit
     from reenact_core.media.codecs import EncodeSettings
     from reenact_core.media.probe import MediaInfo
     from reenact_core.settings import Settings
@@ -26,6 +34,7 @@ if TYPE_CHECKING:
 @click.option(
     "--overlay", type=FILE, metavar="OUT.mp4", help="Also write the video with its faces drawn in."
 )
+@overwrite_option
 @tracker_option
 @settings_option
 @output_options
@@ -33,6 +42,7 @@ def command(
     video: Path,
     out: Path,
     overlay: Path | None,
+    overwrite: bool,
     tracker: str,
     settings_file: Path | None,
     output: Output,
@@ -46,17 +56,21 @@ def command(
       reenact track close_up.mov -o tracks.json --overlay look.mp4
     """
     from reenact_core.engine.animate_output import encode_settings
+    from reenact_core.engine.out_folder import user_journal
     from reenact_core.media.probe import probe
     from reenact_core.settings import settings_for
     from reenact_core.tracking.tracks_file import TracksFile, write_tracks
 
     settings = settings_for(file=settings_file)
+    journal = user_journal(out.parent, "track", overwrite=overwrite)
+    journal.require([out] if overlay is None else [out, overlay])
     info = probe(video)
     encode = None if overlay is None else encode_settings(info, overlay, "h264")[0]
     tracks = _find(info, settings, tracker, output)
-    write_tracks(out, TracksFile(_beside(video, out), info.rate, tuple(tracks)))
+    held = TracksFile(_beside(video, out), info.rate, tuple(tracks))
+    write_tracks(out, held, admit=journal.admit)
     if overlay is not None and encode is not None:
-        _write_overlay(overlay, info, tracks, encode, output)
+        _write_overlay(overlay, info, tracks, encode, journal.admit, output)
     result = {
         "tracks_file": str(out),
         "overlay": overlay and str(overlay),
@@ -92,6 +106,7 @@ def _write_overlay(
     info: "MediaInfo",
     tracks: "Sequence[FaceTrack]",
     settings: "EncodeSettings",
+    admit: "Admit",
     output: Output,
 ) -> None:
     from reenact_core.media.decode import decode
@@ -102,7 +117,7 @@ def _write_overlay(
     frames = FrameRange(0, info.frame_count, info.rate)
     with (
         closing(decode(info, frames)) as pictures,
-        open_encoder(path, info, frames, settings) as encoder,
+        open_encoder(path, info, frames, settings, admit=admit) as encoder,
     ):
         for picture in counted(pictures, len(frames), "overlay", output.progress):
             encoder.write(draw_tracks(picture, tracks))

@@ -96,6 +96,10 @@ def connection_file(
         "pid": os.getpid(),
         "instance": instance,
     }
+    if os.path.lexists(path) and _instance_in(path) is None:
+        raise OutputError(
+            f"{path}: is there already and is no connection file; choose another name"
+        )
     _write_private(path, json.dumps(table, indent=2) + "\n")
     try:
         yield

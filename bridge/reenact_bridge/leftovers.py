@@ -4,7 +4,8 @@ import shutil
 import threading
 from pathlib import Path
 
-from reenact_core.engine.resume import FOLDER, clear_partial
+from reenact_core.engine.resume import clear_partial
+from reenact_core.journal import FOLDER
 
 
 def clear_leftovers(out: Path, seconds: float) -> None:

@@ -18,6 +18,7 @@ from reenact_bridge.warm import Warm
 from reenact_core.engine.digest import sequence_files
 from reenact_core.engine.events import ShotDone, ShotFailed
 from reenact_core.engine.forecast import Forecast
+from reenact_core.engine.out_folder import fit_plan, render_journal
 from reenact_core.engine.render import render_plan
 from reenact_core.engine.run_record import Outcome, RunFacts
 from reenact_core.engine.timeline_run import RunResult, checkpoint_facts, conclude
@@ -31,7 +32,7 @@ from reenact_core.timeline.bundles import filled
 from reenact_core.timeline.clip_media import Probe
 from reenact_core.timeline.describe import shot_table
 from reenact_core.timeline.plan import FaceChoice, Plan, Refused, Shot
-from reenact_core.timeline.read import Edit, make_plan, read_timeline
+from reenact_core.timeline.read import Edit, look_once, make_plan, read_timeline
 from reenact_core.timeline.request import Request
 from reenact_core.timing import parse_rate
 
@@ -66,9 +67,10 @@ def render(work: Work, warm: Warm, listener: Listener) -> dict[str, Any]:
     """
     began, started = time.monotonic(), datetime.now(UTC)
     options, out = work["options"], _out_folder(work, warm.roots)
+    overwrite = options.get("overwrite", False)
     listener.state("planning")
     marking = open_marking()
-    edit, settings, plan = _planned(work, warm.roots)
+    edit, settings, plan, _ = _planned(work, warm.roots)
     listener.check()
     compute = warm.compute(options.get("precision", "auto"))
     models = warm.models_with(options.get("checkpoint"), options.get("integrator"), compute)
@@ -90,6 +92,7 @@ def render(work: Work, warm: Warm, listener: Listener) -> dict[str, Any]:
         tracks=[Path(path) for path in options.get("tracks", [])],
         installed=warm.installed,
         restart=options.get("restart", False),
+        overwrite=overwrite,
         marking=marking,
     )
     with closing(run) as events:
@@ -103,7 +106,8 @@ def render(work: Work, warm: Warm, listener: Listener) -> dict[str, Any]:
     table = {**to_table(settings), "codec": codec, "relink": relink, "tracker": tracker}
     seconds = time.monotonic() - began
     facts = RunFacts(started, seconds, table, checkpoint_facts(models), compute, marking)
-    return _result(conclude(edit, plan, out, outcomes, facts, relink), out)
+    result = conclude(edit, plan, out, outcomes, facts, relink, overwrite=overwrite)
+    return _result(result, out)
 
 
 def describe(work: Work, warm: Warm) -> dict[str, Any]:
@@ -113,18 +117,18 @@ def describe(work: Work, warm: Warm) -> dict[str, Any]:
         ReenactError, ProtocolError: nothing could be done.
     """
     if Path(work["timeline"]).suffix.lower() != ".otioz":
-        return _told(_planned(work, warm.roots)[2])
+        return _told(*_planned(work, warm.roots)[2:])
     with passing_folder() as folder:
-        plan = _planned(work, warm.roots.with_folder(folder), laid_out=folder)[2]
-        told: Work = _renamed(_told(plan), str(folder), work["timeline"])
+        planned = _planned(work, warm.roots.with_folder(folder), laid_out=folder)
+        told: Work = _renamed(_told(*planned[2:]), str(folder), work["timeline"])
         return told
 
 
-def _told(plan: Plan) -> Work:
+def _told(plan: Plan, said: tuple[str, ...]) -> Work:
     return {
         "shots": [shot_table(shot) for shot in plan.shots],
         "refused": [{"clip": item.clip_name, "reason": item.reason} for item in plan.refused],
-        "notes": list(plan.notes),
+        "notes": [*plan.notes, *said],
     }
 
 
@@ -170,19 +174,29 @@ def _scheme(scheme: str) -> dict[str, Any]:
 
 def _planned(
     work: Work, roots: Roots, *, laid_out: Path | None = None
-) -> tuple[Edit, Settings, Plan]:
-    """The plan of a job; with `laid_out` the media of its bundle are there by name alone."""
+) -> tuple[Edit, Settings, Plan, tuple[str, ...]]:
+    """The job's plan as it can be written, and what its files will not be or hold.
+
+    With `laid_out` the media of its bundle are there by name alone.
+    """
     timeline, out = Path(work["timeline"]), work["out"]
     if not roots.hold(timeline):  # it may be another file than when it was submitted
         raise ProtocolError("E_PATH", f"{timeline} is outside the folders that may be used")
     options = work["options"]
+    overwrite = options.get("overwrite", False)
+    folder = None if out is None else Path(out)
+    journal = None
+    if folder is not None and laid_out is None:
+        journal = render_journal(timeline, folder, overwrite=overwrite)
     look = _inside(roots)
     if laid_out is not None:
         look = _filling(look, timeline, laid_out)
+    look = look_once(look)
     edit = read_timeline(
         timeline,
-        work=laid_out or (None if out is None else Path(out)),
+        work=laid_out or folder,
         bundle="unpacked" if laid_out is None else "laid out",
+        journal=journal,
         allowed=roots.hold,
         rate=_rate(options.get("rate")),
         roots=roots.folders,
@@ -191,8 +205,10 @@ def _planned(
     )
     settings = settings_of(options, edit.settings)
     request = _request(options, settings, roots)
-    plan = make_plan(edit, request, probe=look)
-    return edit, settings, _without_outsiders(plan, roots)
+    plan = _without_outsiders(make_plan(edit, request, probe=look), roots)
+    codec = options.get("codec", "match")
+    plan, said = fit_plan(plan, folder, codec, overwrite=overwrite, probe=look)
+    return edit, settings, plan, said
 
 
 def _request(options: dict[str, Any], settings: Settings, roots: Roots) -> Request:

@@ -9,27 +9,35 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from reenact_core.errors import OutputError
 
+Admit = Callable[[Path, Path], object]
+"""Called with a whole file and the name that it is about to get, which it may refuse."""
+
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def written_whole(path: Path, *, admit: Admit | None = None) -> Iterator[Path]:
     """A temporary name beside `path`, renamed to it on success and removed on any failure.
 
     The temporary name keeps the suffix, as `.partial-1234-shot.mov`, since muxers go by it.
 
+    Args:
+        admit: `Journal.admit`, so that nobody else's file is replaced; None: whatever is there is.
+
     Raises:
-        OutputError: the folder cannot be written or is full.
+        OutputError: the folder cannot be written or is full, or the name is refused.
     """
     partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
+        if admit is not None:
+            admit(partial, path)
         os.replace(partial, path)
     except OSError as error:
         raise OutputError(_sentence(path, error)) from error
@@ -38,9 +46,9 @@ def written_whole(path: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, *, admit: Admit | None = None) -> None:
     """Write JSON atomically, indented, in UTF-8."""
-    with written_whole(path) as partial:
+    with written_whole(path, admit=admit) as partial:
         partial.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 

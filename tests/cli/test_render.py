@@ -233,3 +233,37 @@ def test_animate_with_crops_gives_as_many_frames_as_it_is_given(
         assert run(arguments) == 0, capsys.readouterr().err
         made = probe(out)
         assert (made.frame_count, made.width, made.height) == (5, 256, 256)
+
+
+def test_a_file_that_the_job_did_not_make_is_not_replaced(
+    edit: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stranger = edit.parent / "out" / "sh010.mkv"
+    stranger.parent.mkdir()
+    stranger.write_bytes(b"precious")
+    arguments = _arguments(edit, checkpoint, "--clips", "sh010", "--json")
+    assert run([*arguments, "--dry-run"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert not plan["shots"] and "sh010.mkv" in plan["refused"][0]["reason"]
+    assert run(arguments) == 4
+    result = json.loads(capsys.readouterr().out)
+    assert not result["complete"] and "--overwrite" in result["refused"][0]["reason"]
+    assert stranger.read_bytes() == b"precious"
+    assert run([*arguments, "--overwrite"]) == 0
+    assert probe(stranger).frame_count == LENGTH
+
+
+def test_animate_replaces_its_own_file_and_no_other(
+    tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    form = ClipFormat(width=256, height=256)
+    video = write_clip(tmp_path / "acting.mkv", 2, form=form)
+    out = tmp_path / "face.mkv"
+    arguments = ["animate", str(write_portrait(tmp_path / "face.png")), str(video), "-o", str(out)]
+    arguments += ["--crop", "none", "--codec", "ffv1", "--checkpoint", str(checkpoint), "--json"]
+    out.write_bytes(b"precious")
+    assert run(arguments) == 4
+    assert "--overwrite" in json.loads(capsys.readouterr().out)["error"]["message"]
+    assert out.read_bytes() == b"precious"
+    out.unlink()
+    assert [run(arguments) for _ in range(2)] == [0, 0]

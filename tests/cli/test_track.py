@@ -68,3 +68,14 @@ def test_an_interrupt_leaves_nothing_half_made(
     assert printed == "" and "Traceback" not in said and "Interrupted" in said
     left = {path.name for path in out.iterdir()} if out.exists() else set()
     assert left == (set() if stage == "track" else {"t.json"})
+
+
+def test_tracks_that_were_corrected_by_hand_are_not_replaced(tmp_path: Path) -> None:
+    video = write_clip(tmp_path / "a.mkv", 3, lambda _: [])
+    tracks = tmp_path / "t.json"
+    for _ in range(2):  # its own file may be replaced
+        assert reenact("track", video, "-o", tracks).returncode == 0
+    tracks.write_text(tracks.read_text() + " ")
+    error = error_of(reenact("track", video, "-o", tracks, "--json"), 4)
+    assert error["code"] == "output" and "has been changed since" in error["message"]
+    assert reenact("track", video, "-o", tracks, "--overwrite").returncode == 0

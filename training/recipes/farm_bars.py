@@ -308,7 +308,7 @@ def plain(out: Path, job: Job, models: Models, compute: Compute) -> None:
 
 def farm(folder: Path, job: Job, models: Models, compute: Compute) -> None:
     """The same by a plan, its units, and the assembly."""
-    plan = plan_job(job, folder, None, None)
+    plan, _ = plan_job(job, folder, None, None)
     settings = settings_of(job, read_timeline(job.timeline))
     performer = cache(lambda: performer_of(models, settings, compute))
     tools = Tools(lambda: detector_named("embedded", "cpu"), performer)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from reenact_core.crop.align import CropSettings, align
 from reenact_core.crop.cut import cut, inside_frame
 from reenact_core.engine.watch import Ticker, watched
-from reenact_core.errors import MediaError, SettingsError
+from reenact_core.errors import MediaError, OutputError, SettingsError
 from reenact_core.files import sha256, write_json, written_whole
 from reenact_core.frames import Picture
 from reenact_core.media.decode import decode
@@ -101,11 +101,12 @@ class Stretch:
 
 def prepare(
     footage: Sequence[Path], out: Path, settings: PrepareSettings, detector: Detector,
-    track: TrackSettings | None = None,
+    track: TrackSettings | None = None, *, overwrite: bool = False,
 ) -> Iterator[Stage | Prepared]:  # fmt: skip
     """Write a data set; footage whose clips are in the folder already is kept.
 
     Args:
+        overwrite: clips in the folder that are of no data set may be replaced.
         footage: video files, and folders of them.
 
     Raises:
@@ -114,12 +115,19 @@ def prepare(
         OutputError: the folder cannot be written.
     """
     entries = _begun(out / MANIFEST, settings)
+    if not overwrite and not (out / MANIFEST).is_file() and (out / "clips").exists():
+        raise OutputError(
+            f"{out / 'clips'}: is there already and of no data set; choose another folder with -o, "
+            "or let its files be replaced with --overwrite"
+        )
     for path in _files(footage):
         try:
             digest = sha256(path)
             if digest in entries and _whole(out, entries[digest]):
                 yield _prepared(path, entries[digest])
                 continue
+            if not (out / MANIFEST).is_file():  # before the first clip: it says whose they are
+                _write_manifest(out / MANIFEST, settings, entries)
             entries[digest] = yield from _one(path, digest, out, settings, detector, track)
         except (MediaError, OSError) as error:
             why = str(error).removeprefix(f"{path}: ")

@@ -80,6 +80,10 @@ class RunFolder:
                 f"{self.path}: holds a run of {facts['step']} steps already; go on with --resume, "
                 "or give another `out`"
             )
+        if self.checkpoint.exists():
+            raise SettingsError(
+                f"{self.checkpoint}: is there already and of no run; give another `out`"
+            )
         self.log.write_text("", "utf-8")
 
     def rewind(self, step: int) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reenact_core.errors import MediaError
+from reenact_core.errors import MediaError, OutputError
 from reenact_core.files import write_json, written_whole
 from reenact_core.models.face_points import EXPRESSIONS
 from reenact_training.synthetic.heads import sample_identity
@@ -117,22 +117,27 @@ def synth_clip(seed: int, index: int, frames: int, size: int) -> HeadClip:
 
 def write_synth(
     out: Path, *, seed: int, clips: int, frames: int, size: int,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None, overwrite: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """Write a folder of synthetic clips; clips that are whole there already are kept.
 
     Args:
+        overwrite: files that are no synthetic clips may be replaced
         on_progress: called with the clips that are done and all of them
 
     Returns:
         the manifest, as written
 
     Raises:
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written, or holds files of others under the same names.
     """
     out.mkdir(parents=True, exist_ok=True)
+    if not overwrite:
+        _spare_others(out)
     wanted = {"version": VERSION, "seed": seed, "size": size, "frames": frames}
     kept = _same_run(out / MANIFEST, wanted)
+    if not kept:  # before the first clip, so that whose they are is known
+        write_json(out / MANIFEST, {**_described(wanted), "clips": []})
     entries = []
     for index in range(clips):
         folder = Path("clips") / f"{index:04d}"
@@ -151,6 +156,27 @@ def write_synth(
         if on_progress is not None:
             on_progress(index + 1, clips)
     return {**_described(wanted), "clips": entries}
+
+
+def _spare_others(out: Path) -> None:
+    """See that a folder is empty as far as clips go, or one of ours.
+
+    Raises:
+        OutputError: it holds other files of these names.
+    """
+    try:
+        found = json.loads((out / MANIFEST).read_text("utf-8"))
+    except FileNotFoundError:
+        ours = not (out / "clips").exists()
+    except (OSError, ValueError):
+        ours = False
+    else:
+        ours = isinstance(found, dict) and {"version", "seed", "expressions"} <= set(found)
+    if not ours:
+        raise OutputError(
+            f"{out}: holds a {MANIFEST} or clips that `reenact synth` did not make; choose another "
+            "folder, or let them be replaced with --overwrite"
+        )
 
 
 def _described(wanted: dict[str, Any]) -> dict[str, Any]:

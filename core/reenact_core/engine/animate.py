@@ -30,6 +30,7 @@ from reenact_core.engine.driving import nearest_index
 from reenact_core.engine.edges import TrackEdges
 from reenact_core.engine.events import Event, Progress, ShotDone
 from reenact_core.engine.footage import Footage
+from reenact_core.engine.out_folder import files_of, user_journal
 from reenact_core.engine.performer import Crops, Performer, Take
 from reenact_core.engine.placement import crop_mask
 from reenact_core.engine.portrait import Portrait, find_portrait, whole_frame, whole_portrait
@@ -40,6 +41,7 @@ from reenact_core.engine.workshop import Workshop
 from reenact_core.errors import MediaError, OutputError
 from reenact_core.frames import Picture
 from reenact_core.geometry import Affine
+from reenact_core.journal import Journal
 from reenact_core.media.codecs import Codec
 from reenact_core.media.decode import decode
 from reenact_core.media.encode import open_encoder
@@ -76,6 +78,8 @@ class Animation:
     codec: Codec = "match"
     marking: Marking | None = None
     """How the file is marked as synthetic; None: not at all."""
+    overwrite: bool = False
+    """A file that this tool did not make may be replaced."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +106,7 @@ def animate(
     crop: CropMode = "auto",
     codec: Codec = "match",
     paste_back: bool = False,
+    overwrite: bool = False,
     marking: Marking | None = None,
 ) -> Generator[Event, None, None]:
     """Give the motion of a driving video to the face of a picture; the last event is `ShotDone`.
@@ -113,6 +118,7 @@ def animate(
         models: None: the checkpoint that comes with reenact.
         compute: None: the best that this machine has.
         detector: finds the faces; None: the embedded one.
+        overwrite: a file that this tool did not make may be replaced; without it it never is.
         marking: how the file is marked as synthetic; None: as this user's settings say.
 
     Raises:
@@ -122,7 +128,7 @@ def animate(
 
     marking = marking or open_marking()
     paths = Path(source), Path(driving), Path(out)
-    job = Animation(*paths, scheme, crop, paste_back, codec, marking)
+    job = Animation(*paths, scheme, crop, paste_back, codec, marking, overwrite)
     settings = settings or Settings()
     compute = compute or choose_compute()
     models = models or load_models(compute=compute)
@@ -142,20 +148,25 @@ def perform_animation(
         portrait = _portrait(job, workshop)
         canvas = _canvas(job, clip.info, portrait, settings)
         encode, notes = encode_settings(canvas.info, job.out, job.codec)
+        path = output_path(encode, job.out)
+        journal = user_journal(job.out.parent, "animate", overwrite=job.overwrite)
+        output = Source(path, clip.frames, 1 if encode.is_sequence else None)
+        journal.require(files_of(output))
         deed = animation_deed(job.source, shot.casts[0], pasted_back=job.paste_back)
-        encode, seal = sealed(encode, job.marking, deed)
+        encode, seal = sealed(encode, job.marking, deed, journal)
         require_space(folder.out, 2 * crop_bytes(clip, len(clip.frames), workshop), "the animation")
         acting = yield from _act(job, clip, workshop, stack)
         faces = _spool(f"{shot.shot_id}.faces", clip, workshop, stack)
         yield from _move(shot, job, portrait, acting, faces, workshop)
-        path = output_path(encode, job.out)
-        with open_encoder(path, canvas.info, clip.frames, encode, seal=seal) as encoder:
+        opened = open_encoder(
+            path, canvas.info, clip.frames, encode, seal=seal, admit=journal.admit
+        )
+        with opened as encoder:
             for frame in range(len(clip.frames)):
                 encoder.write(_painted(job, canvas, frame, portrait, faces, settings))
                 yield Progress(shot.shot_id, "paste", frame + 1, len(clip.frames))
         notes += [*_notes(acting, clip), *seal.notes, *(job.marking.notes if job.marking else ())]
     seconds = round(time.monotonic() - began, 3)
-    output = Source(path, clip.frames, 1 if encode.is_sequence else None)
     marks = seal.all_marks(encode)
     yield ShotDone(RenderedShot(shot, output, seconds, 1, tuple(notes), marks))
 
@@ -301,6 +312,6 @@ def _scratch(out: Path) -> Iterator[RunFolder]:
         ) from error
     clear_partial(out.parent)
     try:
-        yield RunFolder(folder, Digests(folder / "hashes.json"))
+        yield RunFolder(folder, Digests(folder / "hashes.json"), Journal(folder, ""))
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -13,8 +13,9 @@ from reenact_core.engine.performer import Floats
 from reenact_core.engine.portrait import Portrait
 from reenact_core.errors import SettingsError
 from reenact_core.frames import ColourSpec, Picture
-from reenact_core.media.codecs import Codec, EncodeSettings, choose_codec
+from reenact_core.media.codecs import Codec, EncodeSettings
 from reenact_core.media.colour import from_rgb
+from reenact_core.media.fitting import fit_codec, refusal
 from reenact_core.media.layouts import packing_of, plane_size
 from reenact_core.media.probe import MediaInfo
 
@@ -76,8 +77,9 @@ def encode_settings(info: MediaInfo, out: Path, codec: Codec) -> tuple[EncodeSet
 
     Raises:
         SettingsError: a container of that name does not hold the codec.
+        MediaError: the encoder refuses; names the codecs that work.
     """
-    settings, notes = choose_codec(info, codec)
+    settings, notes = fit_codec(info, codec)
     if settings.is_sequence or out.suffix.lower() == settings.suffix:
         return settings, list(notes)
     muxer = _MUXERS.get(out.suffix.lower())
@@ -92,7 +94,10 @@ def encode_settings(info: MediaInfo, out: Path, codec: Codec) -> tuple[EncodeSet
             f"{out}: the driving video's sound ({', '.join(info.sound_codecs)}) does not go into "
             f"that kind of file; name the output {out.stem}{settings.suffix}"
         )
-    return replace(settings, muxer=muxer, suffix=out.suffix), list(notes)
+    settings = replace(settings, muxer=muxer, suffix=out.suffix)
+    if (reason := refusal(info, settings)) is not None:
+        raise SettingsError(f"{out}: {settings.encoder} in that container does not take {reason}")
+    return settings, list(notes)
 
 
 def output_path(settings: EncodeSettings, out: Path) -> Path:

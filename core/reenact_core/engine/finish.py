@@ -7,6 +7,7 @@ from pathlib import Path
 from reenact_core.engine.footage import Footage
 from reenact_core.engine.placement import Placement, placements
 from reenact_core.engine.role import Role
+from reenact_core.files import Admit
 from reenact_core.frames import Picture
 from reenact_core.media.codecs import EncodeSettings
 from reenact_core.media.decode import decode
@@ -53,6 +54,8 @@ def write_shot(
     settings: Settings,
     encode: EncodeSettings,
     seal: Seal | None = None,
+    *,
+    admit: Admit | None = None,
 ) -> Generator[int]:
     """Decode, paste and encode a shot; yields the number of frames written.
 
@@ -61,7 +64,7 @@ def write_shot(
         OutputError: the file cannot be written.
     """
     coming = [placements(role, settings) for role in roles]
-    return write_frames(path, clip, coming, settings, encode, seal)
+    return write_frames(path, clip, coming, settings, encode, seal, admit=admit)
 
 
 def write_frames(
@@ -71,11 +74,14 @@ def write_frames(
     settings: Settings,
     encode: EncodeSettings,
     seal: Seal | None = None,
+    *,
+    admit: Admit | None = None,
 ) -> Generator[int]:
     """The same for any range of a file, and new faces that are ready to be pasted."""
     pictures = decode(clip.info, clip.frames)
     try:
-        with open_encoder(path, clip.info, clip.frames, encode, seal=seal) as encoder:
+        opened = open_encoder(path, clip.info, clip.frames, encode, seal=seal, admit=admit)
+        with opened as encoder:
             for done, picture in enumerate(paste_all(pictures, coming, settings), 1):
                 encoder.write(picture)
                 yield done

@@ -1,6 +1,6 @@
 """The files of a shot and the faces in them: given by hand, kept from an earlier run, or found."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
@@ -36,13 +36,20 @@ class Footage:
         return str(self.source.path)
 
 
-def clip_footage(shot: Shot) -> Footage:
+def clip_footage(shot: Shot, look: Callable[..., MediaInfo] | None = None) -> Footage:
     """The shot's own media.
+
+    Args:
+        look: how files are looked at; None: `media.probe.probe`.
 
     Raises:
         MediaError: it cannot be read.
     """
-    return Footage(shot.target, source_info(shot.target))
+    target = shot.target
+    if look is None:
+        return Footage(target, source_info(target))
+    named = {"first_number": target.first_number, "number_step": target.number_step}
+    return Footage(target, look(target.path, **named))
 
 
 def source_info(source: Source) -> MediaInfo:

@@ -34,16 +34,19 @@ class PreparedShot:
 
 
 def prepare_shot(
-    shot: Shot, workshop: Workshop, stack: ExitStack
+    shot: Shot, workshop: Workshop, stack: ExitStack, clip: Footage | None = None
 ) -> Generator[Progress, None, PreparedShot]:
     """Find, choose and cut the faces of a shot; its spools live as long as `stack`.
+
+    Args:
+        clip: the shot's media, where they have been looked at before.
 
     Raises:
         MediaError: a file cannot be read or decoded.
         FaceError: a face that was asked for is not there.
         OutputError: the disk has no room for the crops.
     """
-    clip = clip_footage(shot)
+    clip = clip or clip_footage(shot)
     drivers = {
         cast.driving: driver_footage(cast.driving, shot)
         for cast in shot.casts

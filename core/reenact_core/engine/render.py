@@ -10,20 +10,21 @@ from reenact_core.devices import Compute
 from reenact_core.engine.digest import Digests, key_of, sequence_files
 from reenact_core.engine.events import Event, Progress, ShotDone, ShotFailed
 from reenact_core.engine.finish import write_shot
-from reenact_core.engine.footage import Footage
+from reenact_core.engine.footage import clip_footage
 from reenact_core.engine.move import move_faces
-from reenact_core.engine.out_folder import spare_inputs
+from reenact_core.engine.out_folder import output_of, results_of, spare_inputs
 from reenact_core.engine.prepare import PreparedShot, prepare_shot
 from reenact_core.engine.resume import open_run
 from reenact_core.engine.workshop import Workshop
 from reenact_core.errors import ReenactError
-from reenact_core.media.codecs import Codec, choose_codec
+from reenact_core.journal import render_job
+from reenact_core.media.codecs import Codec
+from reenact_core.media.fitting import fit_codec
 from reenact_core.models.load import Models
 from reenact_core.provenance.manifest import deed_of
 from reenact_core.provenance.mark import Marking, open_marking, sealed
 from reenact_core.settings import Settings
-from reenact_core.timeline.plan import Plan, RenderedShot, Shot, Source
-from reenact_core.timing import FrameRange
+from reenact_core.timeline.plan import Plan, RenderedShot, Shot
 from reenact_core.tracking.detect import Detector
 from reenact_core.tracking.embedded import EmbeddedDetector
 from reenact_core.version import __version__
@@ -45,19 +46,21 @@ def render_plan(
     tracks: Sequence[Path] = (),
     installed: Path | None = None,
     restart: bool = False,
+    overwrite: bool = False,
     marking: Marking | None = None,
 ) -> Generator[Event, None, None]:
     """Render every shot of a plan into a folder.
 
     A shot that an earlier run of the same job has finished is kept. An error of one shot is an
-    event; the others go on. Closing the generator unwinds what is under way and removes its
-    unfinished files.
+    event, as is a file in its place that the job did not make; the others go on. Closing the
+    generator unwinds what is under way and removes its unfinished files.
 
     Args:
         detector: finds the faces; None: the embedded one.
         tracker: the detector's name.
         tracks: tracks files, each used for the video that it names.
         installed: folder of the user's own weights; ArcFace there tells faces apart.
+        overwrite: files that this job did not make may be replaced.
         marking: how files are marked as synthetic; None: as this user's settings say.
 
     Raises:
@@ -70,7 +73,8 @@ def render_plan(
 
     spare_inputs(plan, out)
     marking = marking or open_marking()
-    with open_run(out, restart=restart) as folder:
+    job = render_job(plan.timeline, out)
+    with open_run(out, job=job, restart=restart, overwrite=overwrite) as folder:
         workshop = Workshop(
             folder,
             settings,
@@ -145,7 +149,11 @@ def _prepare_group(
             if kept is not None:
                 yield ShotDone(kept, kept=True)
                 continue
-            prepared = yield from prepare_shot(shot, workshop, stack)
+            clip = clip_footage(shot)
+            encode, _ = fit_codec(clip.info, workshop.codec, clip.frames.rate)
+            folder = workshop.folder
+            folder.journal.require(results_of(shot, clip, encode, folder.out))
+            prepared = yield from prepare_shot(shot, workshop, stack, clip)
         except ReenactError as error:
             yield ShotFailed(shot, error)
             continue
@@ -190,10 +198,12 @@ def _finish_one(item: _Ready, workshop: Workshop) -> Iterator[Event]:
     prepared, began = item.prepared, time.monotonic()
     shot, clip = prepared.shot, prepared.clip
     try:
-        encode, notes = choose_codec(clip.info, workshop.codec)
-        encode, seal = sealed(encode, workshop.marking, deed_of(shot))
+        encode, notes = fit_codec(clip.info, workshop.codec, clip.frames.rate)
+        journal = workshop.folder.journal
+        encode, seal = sealed(encode, workshop.marking, deed_of(shot), journal)
         path = encode.output_path(workshop.folder.out, shot.shot_id)
-        for done in write_shot(path, clip, prepared.roles, workshop.settings, encode, seal):
+        settings, admit = workshop.settings, journal.admit
+        for done in write_shot(path, clip, prepared.roles, settings, encode, seal, admit=admit):
             yield Progress(shot.shot_id, "paste", done, len(clip.frames))
     except ReenactError as error:
         yield ShotFailed(shot, error)
@@ -210,16 +220,6 @@ def _finish_one(item: _Ready, workshop: Workshop) -> Iterator[Event]:
     files = [*(sequence_files(output) if encode.is_sequence else [path]), *seal.beside]
     workshop.folder.record(rendered, item.key, files)
     yield ShotDone(rendered)
-
-
-def output_of(path: Path, clip: Footage, *, is_sequence: bool) -> Source:
-    """The new file; a sequence is numbered like the clip's own, else from 1."""
-    frames = FrameRange(0, len(clip.frames), clip.frames.rate)
-    if not is_sequence:
-        return Source(path, frames)
-    numbers = clip.info.numbers
-    step = numbers[1] - numbers[0] if len(numbers) > 1 else 1
-    return Source(path, frames, numbers[clip.frames.start] if numbers else 1, step)
 
 
 def shot_key(shot: Shot, workshop: Workshop) -> str:

@@ -3,6 +3,7 @@
 Beside the results, in `OUT/.reenact/`:
 
     lock            held while a run works in the folder
+    made.jsonl      every file that was given its name here, so that no other one is replaced
     hashes.json     SHA-256 of inputs by size and time of change
     shots/ID.json   one finished shot: the key of all that determined it, its files with hashes
     tracks/KEY.json faces found in a file, kept for the next run
@@ -24,10 +25,10 @@ from typing import IO, Any
 from reenact_core.engine.digest import Digests
 from reenact_core.errors import OutputError
 from reenact_core.files import lock_for_life, sha256, write_json
+from reenact_core.journal import FOLDER, Journal
 from reenact_core.timeline.plan import RenderedShot, Shot, Source
 from reenact_core.timing import FrameRange
 
-FOLDER = ".reenact"
 _PARTIAL = re.compile(r"\.partial-(\d+)-.+")
 
 
@@ -37,6 +38,7 @@ class RunFolder:
 
     out: Path
     digests: Digests
+    journal: Journal
 
     @property
     def work(self) -> Path:
@@ -96,15 +98,15 @@ class RunFolder:
         folder, new = files[0].parent, set(files)
         for file in entry["files"]:
             old = self.out / file["path"]
-            if old.parent == folder and old not in new:
-                old.unlink(missing_ok=True)
+            if old.parent == folder and old not in new and self.journal.owns(old):
+                old.unlink()
 
     def _entry(self, shot: Shot) -> Path:
         return _entry_in(self.out, shot.shot_id)
 
     def _file(self, path: Path) -> dict[str, Any]:
         name = path.relative_to(self.out).as_posix()
-        return {"path": name, "bytes": path.stat().st_size, "sha256": sha256(path)}
+        return {"path": name, "bytes": path.stat().st_size, "sha256": self.journal.digest(path)}
 
 
 def _entry_in(out: Path, shot_id: str) -> Path:
@@ -117,10 +119,15 @@ def forget_finished(out: Path, shot_id: str) -> None:
 
 
 @contextmanager
-def open_run(out: Path, *, restart: bool = False) -> Iterator[RunFolder]:
+def open_run(
+    out: Path, *, job: str = "", restart: bool = False, overwrite: bool = False
+) -> Iterator[RunFolder]:
     """Take an output folder for one run, and clear away what dead runs left half done.
 
-    With `restart`, finished shots and found faces are forgotten; their files are overwritten.
+    Args:
+        job: whose earlier files may be replaced; see `journal.render_job`.
+        restart: forget finished shots and found faces; their files are replaced.
+        overwrite: files that this job did not make may be replaced, too.
 
     Raises:
         OutputError: the folder cannot be written, or another run works in it.
@@ -136,7 +143,8 @@ def open_run(out: Path, *, restart: bool = False) -> Iterator[RunFolder]:
     with lock:
         _take(lock, out)
         _clear(out, restart)
-        folder = RunFolder(out, Digests(work / "hashes.json"))
+        journal = Journal(out, job, overwrite=overwrite)
+        folder = RunFolder(out, Digests(work / "hashes.json"), journal)
         try:
             yield folder
         finally:

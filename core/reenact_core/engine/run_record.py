@@ -11,13 +11,13 @@ from typing import Any
 from reenact_core.devices import Compute
 from reenact_core.engine.digest import Digests, sequence_files
 from reenact_core.engine.events import ShotDone, ShotFailed
-from reenact_core.engine.resume import FOLDER
-from reenact_core.files import write_json
+from reenact_core.engine.out_folder import RUN_FILE
+from reenact_core.files import Admit, write_json
+from reenact_core.journal import FOLDER
 from reenact_core.provenance.mark import Marking
 from reenact_core.timeline.plan import Plan, Shot, Source
 from reenact_core.version import __version__
 
-RUN_FILE = "run.json"
 FORMAT_VERSION = 1
 
 Outcome = ShotDone | ShotFailed
@@ -43,9 +43,17 @@ class RunFacts:
 
 
 def write_run_record(
-    folder: Path, plan: Plan, timeline: Path, outcomes: Sequence[Outcome], facts: RunFacts
+    folder: Path,
+    plan: Plan,
+    timeline: Path,
+    outcomes: Sequence[Outcome],
+    facts: RunFacts,
+    *,
+    admit: Admit | None = None,
 ) -> Path:
     """Write `run.json` into a run's folder, whole or not at all; gives its path.
+
+    `admit` guards the name, as in `files.written_whole`.
 
     Raises:
         OutputError: the folder cannot be written or is full.
@@ -68,7 +76,7 @@ def write_run_record(
         "notes": list(plan.notes),
     }
     path = folder / RUN_FILE
-    write_json(path, record)
+    write_json(path, record, admit=admit)
     return path
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from reenact_core.devices import Precision, choose_compute
 from reenact_core.engine.events import Event, ShotDone, ShotFailed
+from reenact_core.engine.out_folder import fit_plan, render_journal, timeline_path
 from reenact_core.engine.render import render_plan
 from reenact_core.engine.run_record import Outcome, RunFacts, write_run_record
 from reenact_core.files import sha256
@@ -20,7 +21,7 @@ from reenact_core.models.load import Models, load_models
 from reenact_core.provenance.mark import UNMARKED, open_marking
 from reenact_core.settings import settings_for, to_table
 from reenact_core.timeline.plan import Plan, Refused, RenderedShot
-from reenact_core.timeline.read import Edit, make_plan, read_timeline
+from reenact_core.timeline.read import Edit, look_once, make_plan, read_timeline
 from reenact_core.timeline.references import Relink
 from reenact_core.timeline.request import Request
 from reenact_core.timeline.write import write_timeline
@@ -55,18 +56,24 @@ def conclude(
     outcomes: Sequence[Outcome],
     facts: RunFacts,
     relink: Relink = "add",
+    *,
+    overwrite: bool = False,
 ) -> RunResult:
     """Write the timeline that shows what was rendered, and `run.json`.
 
+    Args:
+        overwrite: files that this job did not make may be replaced.
+
     Raises:
-        OutputError: the folder cannot be written or is full.
+        OutputError: the folder cannot be written or is full, or another's file lies there.
     """
+    journal = render_journal(plan.timeline, out, overwrite=overwrite)
     rendered = [outcome.rendered for outcome in outcomes if isinstance(outcome, ShotDone)]
     failed = [outcome for outcome in outcomes if isinstance(outcome, ShotFailed)]
-    path = out / f"{edit.path.stem}.otio"
+    path = timeline_path(edit.path, out)
     results = {done.shot.shot_id: _result(done, facts) for done in rendered}
-    notes = write_timeline(edit, rendered, path, relink, results)
-    record = write_run_record(out, plan, path, outcomes, facts)
+    notes = write_timeline(edit, rendered, path, relink, results, admit=journal.admit)
+    record = write_run_record(out, plan, path, outcomes, facts, admit=journal.admit)
     said = () if facts.marking is None else facts.marking.notes
     return RunResult(
         path, record, tuple(rendered), tuple(failed), plan.refused, (*plan.notes, *notes, *said)
@@ -103,6 +110,7 @@ def render_timeline(
     codec: Codec = "match",
     relink: Relink = "add",
     restart: bool = False,
+    overwrite: bool = False,
     provenance: bool = True,
     on_event: Callable[[Event], None] | None = None,
 ) -> RunResult:
@@ -114,6 +122,7 @@ def render_timeline(
         source, driving, clips: as `reenact render` has them; `request` says all of it instead.
         rate: frames a second of an EDL, which does not say.
         settings: a `settings.Settings`; None: what the timeline's metadata say, or the defaults.
+        overwrite: files that this job did not make may be replaced; without it they never are.
         provenance: whether the files say that they are synthetic; where the EU AI Act applies, they
             must.
         on_event: called with every event of the run, as progress.
@@ -125,10 +134,15 @@ def render_timeline(
     began, started = time.monotonic(), datetime.now(UTC)
     marking = open_marking() if provenance else UNMARKED
     request = request or _request(source, driving, clips)
+    timeline, out = Path(timeline), Path(out)
+    journal = render_journal(timeline, out, overwrite=overwrite)
     edit = read_timeline(
-        Path(timeline), work=Path(out), rate=rate, roots=request.roots, search=request.search
+        timeline, work=out, journal=journal, rate=rate, roots=request.roots, search=request.search
     )
-    plan = make_plan(edit, request)
+    probe = look_once()
+    plan, _ = fit_plan(
+        make_plan(edit, request, probe=probe), out, codec, overwrite=overwrite, probe=probe
+    )
     settings = settings or settings_for(timeline=edit.settings)
     compute = choose_compute(device, precision)
     models = load_models(checkpoint, compute)
@@ -136,11 +150,12 @@ def render_timeline(
     run = render_plan(
         plan,
         models,
-        Path(out),
+        out,
         settings,
         compute,
         codec=codec,
         restart=restart,
+        overwrite=overwrite,
         marking=marking,
     )
     with closing(run) as events:
@@ -152,7 +167,7 @@ def render_timeline(
     seconds = time.monotonic() - began
     table = {**to_table(settings), "codec": codec, "relink": relink}
     facts = RunFacts(started, seconds, table, checkpoint_facts(models), compute, marking)
-    return conclude(edit, plan, Path(out), outcomes, facts, relink)
+    return conclude(edit, plan, out, outcomes, facts, relink, overwrite=overwrite)
 
 
 def _request(

@@ -1,7 +1,6 @@
 """The last unit: pieces to files, files to a timeline, and `run.json`."""
 
 import hashlib
-import os
 import shutil
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -15,8 +14,7 @@ from reenact_core.devices import Compute
 from reenact_core.engine.digest import sequence_files
 from reenact_core.engine.events import Event, Progress, ShotDone, ShotFailed
 from reenact_core.engine.footage import Footage, clip_footage
-from reenact_core.engine.out_folder import spare_inputs
-from reenact_core.engine.render import output_of
+from reenact_core.engine.out_folder import files_of, output_of, spare_inputs
 from reenact_core.engine.resume import RunFolder, open_run
 from reenact_core.engine.run_record import Outcome, RunFacts
 from reenact_core.engine.timeline_run import RunResult, conclude
@@ -40,7 +38,10 @@ from reenact_core.farm.records import (
 from reenact_core.farm.unit_work import piece_path, piece_settings
 from reenact_core.farm.worker import pieces_of
 from reenact_core.files import sha256
-from reenact_core.media.codecs import EncodeSettings, choose_codec
+from reenact_core.journal import render_job
+from reenact_core.media.codecs import EncodeSettings
+from reenact_core.media.encode import whole_result
+from reenact_core.media.fitting import fit_codec
 from reenact_core.media.join import Piece, join
 from reenact_core.provenance.manifest import deed_of
 from reenact_core.provenance.mark import Marking, sealed
@@ -94,7 +95,9 @@ def assemble(
     if waiting and not partial:
         _refuse(waiting, desk)
     outcomes: list[Outcome] = []
-    with open_run(out) as folder, _held(desk) as log:
+    overwrite = desk.plan.options.overwrite
+    job = render_job(plan.timeline, out)
+    with open_run(out, job=job, overwrite=overwrite) as folder, _held(desk) as log:
         began, started = time.monotonic(), _now()
         for shot in plan.shots:
             shot_id = shot.shot_id
@@ -108,7 +111,8 @@ def assemble(
             log.say(_told(event))
             yield event
         relink = cast(Relink, desk.plan.options.relink)
-        result = conclude(edit, plan, out, outcomes, facts.run_facts(desk), relink)
+        made = facts.run_facts(desk)
+        result = conclude(edit, plan, out, outcomes, made, relink, overwrite=overwrite)
         if not waiting:
             _record(desk, started, time.monotonic() - began)
         log.end("done", f"done: {len(result.rendered)} of {len(plan.shots)} shots")
@@ -235,19 +239,23 @@ def _joined(
     folder: RunFolder,
     marking: Marking | None,
 ) -> tuple[RenderedShot, list[Path]]:
-    encode, notes = choose_codec(clip.info, cast(Any, desk.plan.options.codec))
-    encode, seal = sealed(encode, marking, deed_of(shot))
+    codec = cast(Any, desk.plan.options.codec)
+    encode, notes = fit_codec(clip.info, codec, clip.frames.rate)
+    encode, seal = sealed(encode, marking, deed_of(shot), folder.journal)
     path = encode.output_path(folder.out, shot.shot_id)
     output = output_of(path, clip, is_sequence=encode.is_sequence)
+    folder.journal.require(files_of(output))
     if encode.is_sequence:
         files = sequence_files(output)
-        _collect(files, pieces, clip, desk)
-        seal(path, path)
+        with whole_result(path, encode, folder.journal.admit) as partial:
+            _collect(files, partial.parent, pieces, clip, desk)
+            seal(partial, path)
     else:
         files = [path]
         single = piece_settings(clip, desk.plan.options.codec)
         parts = [Piece(_whole(unit, desk, single), frames) for unit, frames in pieces]
-        join(path, parts, clip.info, clip.frames, encode, seal)
+        admit = folder.journal.admit
+        join(path, parts, clip.info, clip.frames, encode, seal, admit=admit)
     faces, said = read_summary(desk.folder.moved(desk.move_of(pieces[0][0])))
     every = tuple(dict.fromkeys([*clip.info.notes, *notes, *said, *seal.notes]))
     seconds, marks = _seconds(shot, pieces, desk), seal.all_marks(encode)
@@ -276,17 +284,13 @@ def _whole(unit: Unit, desk: Desk, encode: EncodeSettings) -> Path:
     return path
 
 
-def _collect(files: list[Path], pieces: Pieces, clip: Footage, desk: Desk) -> None:
-    """Pictures of all pieces to their final names."""
+def _collect(files: list[Path], folder: Path, pieces: Pieces, clip: Footage, desk: Desk) -> None:
+    """Pictures of all pieces to a folder, under their final names."""
     settings = piece_settings(clip, desk.plan.options.codec)
-    files[0].parent.mkdir(parents=True, exist_ok=True)
     coming = iter(files)
     for unit, _ in pieces:
         for picture in sorted(_whole(unit, desk, settings).iterdir()):
-            target = next(coming)
-            partial = target.with_name(f".partial-{os.getpid()}-{target.name}")
-            shutil.copyfile(picture, partial)
-            os.replace(partial, target)
+            shutil.copyfile(picture, folder / next(coming).name)
 
 
 def _seconds(shot: Shot, pieces: Pieces, desk: Desk) -> float:

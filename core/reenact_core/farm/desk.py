@@ -12,6 +12,7 @@ from reenact_core.errors import MediaError
 from reenact_core.farm.job_folder import JobFolder, UnitFolder
 from reenact_core.farm.path_map import PathMap, mapped_paths
 from reenact_core.farm.plan import FarmPlan, Unit
+from reenact_core.journal import Journal
 from reenact_core.media.codecs import Codec
 from reenact_core.settings import Settings, with_table
 from reenact_core.timeline.plan import Shot
@@ -68,7 +69,7 @@ class Desk:
         """The engine's workshop for one unit."""
         scratch.mkdir(parents=True, exist_ok=True)
         return Workshop(
-            UnitFolder(scratch, self.digests, self.folder),
+            UnitFolder(scratch, self.digests, Journal(scratch, ""), self.folder),
             self.settings,
             cast(Codec, self.plan.options.codec),
             self.tools.detector(),

@@ -4,6 +4,7 @@ docs/reference/farm-plan.md is the authority on the file.
 """
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from reenact_core.errors import SettingsError
+from reenact_core.errors import OutputError, SettingsError
 from reenact_core.farm.plain import from_plain, to_plain
 from reenact_core.files import write_json
 from reenact_core.timeline.plan import Refused, Shot
@@ -88,6 +89,8 @@ class Options:
     """Whether the files say that they are synthetic."""
     rate: Fraction | None = None
     """Frames a second that an EDL was read at; None for other timelines."""
+    overwrite: bool = False
+    """Whether files that this job did not make may be replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,26 @@ def write_plan(folder: Path, plan: FarmPlan) -> Path:
     path = folder / PLAN_FILE
     write_json(path, {"version": FORMAT_VERSION, **to_plain(plan)})
     return path
+
+
+def spare_plan(folder: Path, *, overwrite: bool = False) -> None:
+    """See that a new plan takes the place of an old one at most.
+
+    Raises:
+        OutputError: another file bears its name.
+    """
+    path = folder / PLAN_FILE
+    if overwrite or not os.path.lexists(path):
+        return
+    try:
+        table = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        table = None
+    if not isinstance(table, Mapping) or not {"reenact", "units", "shots"} <= set(table):
+        raise OutputError(
+            f"{path}: is there already and is no plan of reenact's; choose another folder, or let "
+            "it be replaced with --overwrite"
+        )
 
 
 def read_plan(folder: Path, *, any_version: bool = False) -> FarmPlan:

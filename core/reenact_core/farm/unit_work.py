@@ -19,7 +19,8 @@ from reenact_core.farm.desk import Desk
 from reenact_core.farm.moved_faces import half_moved, keep_moved, open_moved
 from reenact_core.farm.plan import Unit
 from reenact_core.files import sha256
-from reenact_core.media.codecs import EncodeSettings, choose_codec
+from reenact_core.media.codecs import EncodeSettings
+from reenact_core.media.fitting import fit_codec
 from reenact_core.timing import FrameRange
 
 UnitEvents = Generator[Progress, None, list[Path]]
@@ -92,7 +93,7 @@ def part_of(clip: Footage, unit: Unit) -> Footage:
 
 def piece_settings(clip: Footage, codec: Any) -> EncodeSettings:
     """How a piece is encoded: as the whole, but without its sound."""
-    settings, _ = choose_codec(clip.info, codec)
+    settings, _ = fit_codec(clip.info, codec, clip.frames.rate)
     return replace(settings, sound="none")
 
 

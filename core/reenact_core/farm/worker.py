@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Literal
 
 from reenact_core.engine.events import Progress
-from reenact_core.engine.resume import FOLDER
 from reenact_core.errors import ReenactError
 from reenact_core.farm.attempts import AttemptLog, attempted, attempts_at
 from reenact_core.farm.claims import STEAL_SECONDS, Claim, Watcher, beating, try_claim
@@ -39,6 +38,7 @@ from reenact_core.farm.records import (
     write_record,
 )
 from reenact_core.farm.unit_work import UnitEvents, do_move, do_render, do_track, file_facts
+from reenact_core.journal import FOLDER
 from reenact_core.timing import FrameRange
 
 _WORK: Mapping[UnitKind, Callable[[Unit, Desk, Path], UnitEvents]] = {

@@ -289,7 +289,8 @@ def _contained(
     """The settings with the first container that holds the pictures and all sound."""
     wanted = _wanted_muxers(info, settings, codec)
     name = av.Codec(settings.encoder, "w").canonical_name
-    fitting = [muxer for muxer in wanted if name in _held(muxer)]
+    # Matroska takes more than it lists, under the four letters of AVI.
+    fitting = [muxer for muxer in wanted if name in _held(muxer)] or ["matroska"]
     muxer = next((one for one in fitting if set(info.sound_codecs) <= _held(one)), None)
     sound: Literal["copy", "pcm", "none"] = "copy" if info.sound_codecs else "none"
     if muxer is None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from av.error import FFmpegError
 
 from reenact_core.errors import MediaError, OutputError
-from reenact_core.files import written_whole
+from reenact_core.files import Admit, written_whole
 from reenact_core.frames import Picture
 from reenact_core.media.codecs import EncodeSettings
 from reenact_core.media.mux import PictureFiles, Writer
@@ -121,6 +121,7 @@ def open_encoder(
     *,
     behind: int = 8,
     seal: Seal | None = None,
+    admit: Admit | None = None,
 ) -> Iterator[Encoder]:
     """An encoder for the pictures of a range of `info`, to be given by `.write(picture)`, in order.
 
@@ -128,13 +129,14 @@ def open_encoder(
     removes what was written. Frame times are those of the pictures, counted from the first
     frame of the range; rate, tags, pixel aspect, rotation, timecode (moved on to the range) and
     the sound of the range are the source's. For a picture sequence `path` is a printf pattern; its
-    files are numbered like the source's sequence, else from 1. `seal` may change the whole file.
+    files are numbered like the source's sequence, else from 1. `seal` may change the whole file;
+    `admit` guards the names, as in `files.written_whole`.
 
     Raises:
         OutputError: the file or its folder cannot be written, or the disk is full.
         MediaError: the encoder refuses the pictures.
     """
-    with _target(path, settings) as partial:
+    with whole_result(path, settings, admit) as partial:
         writer: Writer | PictureFiles
         if settings.is_sequence:
             writer = PictureFiles(partial, info, frames, settings)
@@ -151,10 +153,20 @@ def open_encoder(
 
 
 @contextmanager
-def _target(path: Path, settings: EncodeSettings) -> Iterator[Path]:
-    """Where to write until the file, or every file of a sequence, is whole."""
+def whole_result(
+    path: Path, settings: EncodeSettings, admit: Admit | None = None
+) -> Iterator[Path]:
+    """Where to write until the file, or every file of a sequence, is whole.
+
+    Args:
+        path: the file, or the pattern of a sequence.
+        admit: guards the names, as in `files.written_whole`.
+
+    Raises:
+        OutputError: the file or its folder cannot be written, or a name is refused.
+    """
     if not settings.is_sequence:
-        with written_whole(path) as partial:
+        with written_whole(path, admit=admit) as partial:
             yield partial
         return
     folder = path.parent.with_name(f".partial-{os.getpid()}-{path.parent.name}")
@@ -162,8 +174,12 @@ def _target(path: Path, settings: EncodeSettings) -> Iterator[Path]:
         folder.mkdir(parents=True)
         yield folder / path.name
         path.parent.mkdir(exist_ok=True)
-        for written in sorted(folder.iterdir()):
-            os.replace(written, path.parent / written.name)
+        pairs = [(written, path.parent / written.name) for written in sorted(folder.iterdir())]
+        if admit is not None:
+            for written, final in pairs:
+                admit(written, final)
+        for written, final in pairs:
+            os.replace(written, final)
     except OSError as error:
         raise _sentence(path, error) from error
     finally:

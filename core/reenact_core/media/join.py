@@ -12,7 +12,7 @@ from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 
 from reenact_core.errors import MediaError, OutputError
-from reenact_core.files import written_whole
+from reenact_core.files import Admit, written_whole
 from reenact_core.media.codecs import EncodeSettings
 from reenact_core.media.encode import Seal
 from reenact_core.media.mux import clock_of, set_rotation, set_timecode
@@ -37,18 +37,20 @@ def join(
     frames: FrameRange,
     settings: EncodeSettings,
     seal: Seal | None = None,
+    *,
+    admit: Admit | None = None,
 ) -> None:
     """Write the file that one encoder would have written, from pieces that follow each other.
 
     No picture is encoded again. Frame times are the source's, counted from the first frame of
     `frames`; sound and timecode are those of the range. `seal` may change the whole file before it
-    bears its name.
+    bears its name; `admit` guards that name, as in `files.written_whole`.
 
     Raises:
         MediaError: a piece cannot be read or does not hold what it should; sound cannot be read.
         OutputError: pieces were encoded differently, or the file cannot be written.
     """
-    with written_whole(path) as partial:
+    with written_whole(path, admit=admit) as partial:
         _join(partial, pieces, info, frames, settings)
         if seal is not None:
             seal(partial, path)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from reenact_core.errors import SettingsError
-from reenact_core.files import sha256, write_json
+from reenact_core.files import Admit, sha256, write_json
+from reenact_core.journal import Journal
 from reenact_core.media.codecs import EncodeSettings
 from reenact_core.media.sequence import find_numbers, frame_path, is_pattern
 from reenact_core.provenance.config import read_config, user_config_folder
@@ -60,22 +61,22 @@ class Marking:
         print_ = None if self.identity is None else self.identity.fingerprint
         return {"marked": self.wanted, "signed_by": signer, "certificate_sha256": print_}
 
-    def seal(self, deed: Deed) -> "Sealer":
+    def seal(self, deed: Deed, journal: Journal | None = None) -> "Sealer":
         """What marks one file."""
-        return Sealer(self, deed)
+        return Sealer(self, deed, journal)
 
 
 UNMARKED = Marking(wanted=False, notes=(_WITHOUT,))
 
 
 def sealed(
-    encode: EncodeSettings, marking: Marking | None, deed: Deed
+    encode: EncodeSettings, marking: Marking | None, deed: Deed, journal: Journal | None = None
 ) -> "tuple[EncodeSettings, Sealer]":
     """How a file is written so that it is marked, and what finishes it; None: it is not marked."""
     marking = marking or Marking(wanted=False)
     if marking.wanted:
         encode = replace(encode, tags=(("comment", deed.sentence),))
-    return encode, marking.seal(deed)
+    return encode, marking.seal(deed, journal)
 
 
 @dataclass(slots=True)
@@ -84,6 +85,8 @@ class Sealer:
 
     marking: Marking
     deed: Deed
+    journal: Journal | None = None
+    """Guards the files beside; None: whatever bears their names is replaced."""
     marks: list[str] = field(default_factory=list)
     """`c2pa`, `c2pa sidecar`, `xmp`; the writer of the file adds `comment`."""
     notes: list[str] = field(default_factory=list)
@@ -112,7 +115,7 @@ class Sealer:
 
     def _mark_file(self, made: Path, final: Path) -> None:
         sidecar = sidecar_of(final)
-        sidecar.unlink(missing_ok=True)  # of a file that bore this name before
+        self._forget(sidecar)  # of a file that bore this name before
         if not self.marking.wanted:
             return
         if put_xmp(made, self.deed.source_type):
@@ -122,7 +125,8 @@ class Sealer:
         try:
             if embeds(final) and self._embed(made, final, self.marking.identity):
                 return
-            self._sign_beside(made, final.name, sidecar, sidecar, self.marking.identity)
+            admit = None if self.journal is None else self.journal.admit
+            self._sign_beside(made, final.name, sidecar, sidecar, self.marking.identity, admit)
         except SigningError as error:
             self.notes.append(_unsigned(final, error))
 
@@ -140,11 +144,24 @@ class Sealer:
         return True
 
     def _sign_beside(
-        self, made: Path, name: str, sidecar: Path, final: Path, identity: Identity
+        self,
+        made: Path,
+        name: str,
+        sidecar: Path,
+        final: Path,
+        identity: Identity,
+        admit: Admit | None = None,
     ) -> None:
-        self._stamped(sign_beside, made, name, sidecar, deed=self.deed, identity=identity)
+        given = {"deed": self.deed, "identity": identity, "admit": admit}
+        self._stamped(sign_beside, made, name, sidecar, **given)
         self.marks.append("c2pa sidecar")
         self.beside.append(final)
+
+    def _forget(self, old: Path) -> None:
+        """Remove what an earlier file of this name had beside it, and nobody else's."""
+        if self.journal is not None:
+            self.journal.require([old])
+        old.unlink(missing_ok=True)
 
     def _stamped(self, sign: Any, *given: Any, **named: Any) -> None:
         """Sign with a time stamp, or where its server does not answer without."""
@@ -165,7 +182,7 @@ class Sealer:
     def _mark_pictures(self, made: Path, final: Path) -> None:
         names = frames_file(final).name
         for old in (frames_file(final), sidecar_of(frames_file(final))):
-            old.unlink(missing_ok=True)
+            self._forget(old)
         if not self.marking.wanted:
             return
         pictures = [frame_path(made, number) for number in find_numbers(made, None, 1)]

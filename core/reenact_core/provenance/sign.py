@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reenact_core.errors import OutputError, ReenactError, SettingsError
-from reenact_core.files import passing_folder, written_whole
+from reenact_core.files import Admit, passing_folder, written_whole
 from reenact_core.provenance.identity import Identity
 from reenact_core.provenance.manifest import (
     Deed,
@@ -72,7 +72,13 @@ def _one_riff(path: Path) -> bool:
 
 
 def sign_beside(
-    path: Path, name: str, sidecar: Path, deed: Deed, identity: Identity, tsa: str | None
+    path: Path,
+    name: str,
+    sidecar: Path,
+    deed: Deed,
+    identity: Identity,
+    tsa: str | None,
+    admit: Admit | None = None,
 ) -> None:
     """Sign a file of any kind, which stays as it is; the credentials go to a file of their own.
 
@@ -80,7 +86,7 @@ def sign_beside(
     """
     mime = mime_of(Path(name))
     kind = "application/octet-stream" if embeds(Path(name)) or mime.endswith("json") else mime
-    with written_whole(sidecar) as partial:
+    with written_whole(sidecar, admit=admit) as partial:
         _run(path, None, partial, kind, name, deed, identity, tsa)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from reenact_core.files import written_whole
+from reenact_core.files import Admit, written_whole
 
 Pixels = NDArray[np.uint8]
 """(h, w, 3) R'G'B' as displayed."""
@@ -76,13 +76,13 @@ def draw_sheet(title: str, bands: Sequence[Band], *, tile_width: int = 300) -> P
     return np.asarray(sheet)
 
 
-def write_sheet(path: Path, sheet: Pixels) -> None:
-    """Write a sheet as PNG.
+def write_sheet(path: Path, sheet: Pixels, *, admit: Admit | None = None) -> None:
+    """Write a sheet as PNG; `admit` guards the name, as in `files.written_whole`.
 
     Raises:
         OutputError: the folder cannot be written.
     """
-    with written_whole(path) as partial:
+    with written_whole(path, admit=admit) as partial:
         Image.fromarray(sheet).save(partial, "PNG", optimize=True)
 
 

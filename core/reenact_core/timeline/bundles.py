@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from reenact_core.errors import MediaError, OutputError, TimelineError
 from reenact_core.files import written_whole
+from reenact_core.journal import Journal
 
 CONTENT = "content.otio"
 MOST_MEMBERS = 100_000
@@ -20,23 +21,26 @@ MOST_GROWTH = 100
 CHUNK = 1024 * 1024
 
 
-def read_bundle(path: Path, folder: Path | None) -> bytes:
+def read_bundle(path: Path, folder: Path | None, journal: Journal | None = None) -> bytes:
     """The timeline in an `.otioz` file; its media are unpacked under `folder`, where one is given.
 
     Nothing is written before every member's name and size have been checked. A member that is
     there already, whole, is kept.
 
+    Args:
+        journal: of `folder`, so that nobody else's file is replaced; None: whatever is there is.
+
     Raises:
         TimelineError: no bundle, a damaged one, or one that would harm: paths that lead out of
             the folder, links, sizes out of proportion.
-        OutputError: the folder cannot hold the media.
+        OutputError: the folder cannot hold the media, or another's file bears a name of theirs.
     """
     try:
         with zipfile.ZipFile(path) as bundle:
             members = [member for member in bundle.infolist() if not member.is_dir()]
             _check(path, members)
             if folder is not None:
-                _unpack(path, bundle, members, folder)
+                _unpack(path, bundle, members, folder, journal)
             return bundle.read(CONTENT)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise TimelineError(f"{path}: the bundle is damaged ({error}); export it again") from error
@@ -120,19 +124,25 @@ def _check_member(path: Path, member: zipfile.ZipInfo) -> None:
 
 
 def _unpack(
-    path: Path, bundle: zipfile.ZipFile, members: Iterable[zipfile.ZipInfo], folder: Path
+    path: Path,
+    bundle: zipfile.ZipFile,
+    members: Iterable[zipfile.ZipInfo],
+    folder: Path,
+    journal: Journal | None,
 ) -> None:
     """Only what lies in folders of the bundle: the media, not the timeline beside them."""
     media = [member for member in members if "/" in member.filename]
     wanted = [member for member in media if not _is_there(folder / member.filename, member)]
     _check_room(path, sum(member.file_size for member in wanted), folder)
+    if journal is not None:
+        journal.require(folder / member.filename for member in wanted)
     real = folder.resolve()
     for member in wanted:
         target = folder / member.filename
         if not target.parent.resolve().is_relative_to(real):
             raise TimelineError(f"{target.parent} is a link out of {folder}; unpack elsewhere")
         with (
-            written_whole(target) as partial,
+            written_whole(target, admit=None if journal is None else journal.admit) as partial,
             bundle.open(member) as packed,
             partial.open("wb") as file,
         ):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 from xml.etree.ElementTree import Element
@@ -13,6 +14,7 @@ import opentimelineio as otio
 
 from reenact_core.errors import MediaError, ReenactError, TimelineError
 from reenact_core.files import passing_folder
+from reenact_core.journal import Journal
 from reenact_core.media.sequence import is_pattern
 from reenact_core.timeline.bundles import CONTENT, lay_out, read_bundle
 from reenact_core.timeline.carried import schema_carried
@@ -69,6 +71,7 @@ def read_timeline(
     path: Path,
     *,
     work: Path | None = None,
+    journal: Journal | None = None,
     allowed: Callable[[Path], bool] | None = None,
     rate: Fraction | None = None,
     roots: tuple[Path, ...] = (),
@@ -84,6 +87,7 @@ def read_timeline(
     An EDL, which says no frame rate, is read at `rate`; without one by its drop frame mark, and by
     the rate of its media, which are looked for as `make_plan` does. `allowed` says which files may
     be looked at, now and when the plan is made; None: any.
+    `journal` is that of `work`: nobody else's file there is replaced.
 
     Raises:
         TimelineError: no such file, not a timeline, several timelines, a missing adapter, or
@@ -100,7 +104,7 @@ def read_timeline(
             places = Places(path.parent, roots, search, allowed)
             read = read_edl(path, rate, lambda found: _rates(found, places, probe or _real_probe()))
             return Edit(read.timeline, path, path.parent, read.notes, allowed, read.rate)
-        unpack = read_bundle if bundle == "unpacked" else lay_out
+        unpack = partial(read_bundle, journal=journal) if bundle == "unpacked" else lay_out
         places = Places(path.parent, allowed=allowed)
         found, folder, notes = _open(path, suffix, work, places, unpack)
     except OSError as error:
@@ -144,7 +148,7 @@ def make_plan(edit: Edit, request: Request, *, probe: Probe | None = None) -> Pl
     """
     _check_request(request)
     places_of_media = Places(edit.folder, request.roots, request.search, edit.allowed)
-    desk = _Desk(edit, request, _cached(probe or _real_probe()), places_of_media)
+    desk = _Desk(edit, request, look_once(probe), places_of_media)
     try:
         places = walk(edit.timeline, desk.length_of)
         chosen = choose(edit.timeline, places, request)
@@ -333,8 +337,9 @@ def _real_probe() -> Probe:
     return probe
 
 
-def _cached(probe: Probe) -> Probe:
-    """Every file is looked at once."""
+def look_once(probe: Probe | None = None) -> Probe:
+    """A look at media files that remembers what it saw; None: by `media.probe.probe`."""
+    probe = probe or _real_probe()
     known: dict[tuple[Path, int | None, int], Any] = {}
 
     def look(path: Path, *, first_number: int | None = None, number_step: int = 1) -> Any:

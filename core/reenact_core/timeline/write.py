@@ -11,7 +11,7 @@ import opentimelineio as otio
 from opentimelineio.opentime import RationalTime, TimeRange
 
 from reenact_core.errors import TimelineError
-from reenact_core.files import written_whole
+from reenact_core.files import Admit, written_whole
 from reenact_core.timeline import carried
 from reenact_core.timeline.effects import NAME, VERSION
 from reenact_core.timeline.media_paths import url_beside
@@ -31,11 +31,13 @@ def write_timeline(
     path: Path,
     relink: Relink = "add",
     results: Results | None = None,
+    *,
+    admit: Admit | None = None,
 ) -> tuple[str, ...]:
     """Write the edit as `.otio` with the rendered shots in it, whole or not at all.
 
     Source ranges never change, and clips that were not rendered are left as they are. Gives back
-    what a user should know, a sentence each.
+    what a user should know, a sentence each. `admit` guards the name, as in `files.written_whole`.
 
     Raises:
         TimelineError: a name that does not end in `.otio`.
@@ -55,7 +57,7 @@ def write_timeline(
     if relink == "track":
         notes += add_overlay(timeline, pairs)
     notes += _settle(timeline, edit, path, rendered)
-    with written_whole(path) as partial:
+    with written_whole(path, admit=admit) as partial:
         text = otio.adapters.write_to_string(timeline, "otio_json")
         partial.write_text(carried.unload(text) + "\n", "utf-8")
     return tuple(notes)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reenact_core.errors import SettingsError
-from reenact_core.files import written_whole
+from reenact_core.files import Admit, written_whole
 from reenact_core.geometry import Box
 from reenact_core.timing import FrameRange
 from reenact_core.tracking.place import place_of
@@ -41,8 +41,10 @@ class TracksFile:
     tracks: tuple[FaceTrack, ...]
 
 
-def write_tracks(path: Path, file: TracksFile) -> None:
+def write_tracks(path: Path, file: TracksFile, *, admit: Admit | None = None) -> None:
     """Write the tracks as JSON, one frame a line, whole or not at all.
+
+    `admit` guards the name, as in `files.written_whole`.
 
     Raises:
         OutputError: the file cannot be written.
@@ -51,7 +53,7 @@ def write_tracks(path: Path, file: TracksFile) -> None:
     video = json.dumps(str(file.video), ensure_ascii=False)
     head = f'{{"version": {VERSION}, "video": {video}, "rate": "{rate}",\n'
     tracks = ",\n".join(_track_text(track) for track in file.tracks)
-    with written_whole(path) as partial:
+    with written_whole(path, admit=admit) as partial:
         partial.write_text(f'{head}"tracks": [\n{tracks}\n]}}\n', "utf-8")
 
 

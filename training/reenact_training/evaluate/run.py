@@ -69,6 +69,13 @@ class _Found:
     strips: Strips = field(default_factory=Strips)
 
 
+FILES = (
+    "tables.md", "frames.csv", "strip.png", "pairs.png", "pose_distance.png", "over_time.png",
+    "metrics.json",
+)  # fmt: skip
+"""What an evaluation writes into its folder."""
+
+
 def evaluate(request: Request, models: Models, panel: Panel, detector: Detector) -> Events:
     """Evaluate; the last event is `Evaluated`.
 
@@ -254,7 +261,7 @@ def _facts(request: Request, models: Models, size: int) -> dict[str, Any]:
 def _written(out: Path, run: Run, strips: Strips) -> Evaluated:
     values = metrics(run)
     methods, moments = run.methods(), run.moments
-    files = [out / name for name in ("tables.md", "frames.csv", "strip.png")]
+    files = [out / name for name in FILES[:3]]
     with written_whole(files[0]) as partial:
         partial.write_text(tables(values), "utf-8")
     write_frames(files[1], moments)

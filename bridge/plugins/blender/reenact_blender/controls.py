@@ -13,7 +13,7 @@ import bpy  # pyright: ignore[reportMissingImports]
 
 _OWN = frozenset(
     {"clips", "source", "source_time", "driving", "mode", "face", "tracks", "relink", "handles"}
-    | {"scheme", "strength", "settings", "restart"}
+    | {"scheme", "strength", "settings", "restart", "overwrite"}
 )
 """Options that a strip or the add-on itself says."""
 _MOST = 1 << 30
