@@ -221,6 +221,9 @@ def _whole(info: MediaInfo, name: str) -> bool:
 def _pictures(info: MediaInfo, name: str, notes: list[str]) -> EncodeSettings:
     own = packing_of(info.layout.pixel_format).layout
     pixel_format = nearest_format(own, _formats(name))
+    if name == "dpx" and info.extras.big_endian:
+        swapped = pixel_format.removesuffix("le") + "be"
+        pixel_format = swapped if swapped in _formats(name) else pixel_format
     _note_format(own, pixel_format, notes)
     if info.has_sound:
         notes.append("a picture sequence holds no sound; the sound stays in the source")
@@ -290,8 +293,8 @@ def _contained(
     wanted = _wanted_muxers(info, settings, codec)
     name = av.Codec(settings.encoder, "w").canonical_name
     # Matroska takes more than it lists, under the four letters of AVI.
-    fitting = [muxer for muxer in wanted if name in _held(muxer)] or ["matroska"]
-    muxer = next((one for one in fitting if set(info.sound_codecs) <= _held(one)), None)
+    fitting = [muxer for muxer in wanted if name in held_codecs(muxer)] or ["matroska"]
+    muxer = next((one for one in fitting if set(info.sound_codecs) <= held_codecs(one)), None)
     sound: Literal["copy", "pcm", "none"] = "copy" if info.sound_codecs else "none"
     if muxer is None:
         muxer, sound = fitting[0], "pcm"
@@ -507,7 +510,7 @@ def _formats(encoder: str) -> tuple[str, ...]:
 
 
 @cache
-def _held(muxer: str) -> frozenset[str]:
+def held_codecs(muxer: str) -> frozenset[str]:
     """Names of all codecs that a container takes."""
     container = av.open(io.BytesIO(), "w", format=muxer)
     # FFmpeg answers "perhaps" for all but two codecs of a transport stream.

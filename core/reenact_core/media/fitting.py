@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import get_args
@@ -12,15 +12,27 @@ from av.error import FFmpegError
 
 from reenact_core.errors import MediaError
 from reenact_core.frames import Picture, SampleLayout
-from reenact_core.media.codecs import Codec, EncodeSettings, choose_codec
+from reenact_core.media.codecs import Codec, EncodeSettings, choose_codec, held_codecs
+from reenact_core.media.extras import Chapter, Extras, lost_extras, read_extras
 from reenact_core.media.layouts import packing_of, plane_size, turned
 from reenact_core.media.mux import PictureFiles, Writer
-from reenact_core.media.probe import MediaInfo
+from reenact_core.media.probe import MediaInfo, first_frame, opened, side_data, video_stream
 from reenact_core.timing import FrameRange
 
 Choice = tuple[EncodeSettings, tuple[str, ...]]
 
-_known: dict[object, str | None] = {}
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came of a blank frame."""
+
+    refused: str | None
+    """What was refused, in words."""
+    written: Extras | None = None
+    """What the blank file held besides pictures; None: it was a folder of them, or refused."""
+
+
+_known: dict[object, _Answer] = {}
 """What encoders have answered in this process, by all that they were asked."""
 _MOST_KNOWN = 1000
 _INSTEAD: tuple[Codec, ...] = ("prores", "ffv1")
@@ -31,7 +43,8 @@ def fit_codec(info: MediaInfo, codec: Codec, rate: Fraction | None = None) -> Ch
     """`choose_codec`, but only what the encoder takes at this size, rate and pixel aspect.
 
     Where its chroma planes do not divide the size, larger ones are taken; `match` falls back to
-    another codec. The notes say so.
+    another codec. The notes say so, and what the container does not hold of the source's tags,
+    chapters and subtitles.
 
     Args:
         rate: of a sequence or a still, which have none of their own.
@@ -39,6 +52,13 @@ def fit_codec(info: MediaInfo, codec: Codec, rate: Fraction | None = None) -> Ch
     Raises:
         MediaError: the encoder refuses; names the codecs that work.
     """
+    settings, notes = _fitting(info, codec, rate)
+    written = _asked(info, settings, rate).written
+    held = frozenset[str]() if settings.is_sequence else held_codecs(settings.muxer)
+    return settings, (*notes, *lost_extras(info.extras, written, held))
+
+
+def _fitting(info: MediaInfo, codec: Codec, rate: Fraction | None) -> Choice:
     settings, notes = choose_codec(info, codec)
     reason = refusal(info, settings, rate)
     if reason is None:
@@ -48,7 +68,7 @@ def fit_codec(info: MediaInfo, codec: Codec, rate: Fraction | None = None) -> Ch
         return found[0], (*notes, *found[1])
     works = [name for name in get_args(Codec) if name != codec and _works(info, name, rate)]
     if codec == "match" and (instead := next((n for n in _INSTEAD if n in works), None)):
-        other, more = fit_codec(info, instead, rate)
+        other, more = _fitting(info, instead, rate)
         note = f"{settings.encoder} does not take {reason}; {instead} is used instead"
         return other, (*more, note)
     advice = f"use --codec {_listed(works)}" if works else "scale or conform the clip first"
@@ -60,11 +80,15 @@ def refusal(info: MediaInfo, settings: EncodeSettings, rate: Fraction | None = N
 
     A blank frame is written just as the shot will be, to a file that is thrown away.
     """
+    return _asked(info, settings, rate).refused
+
+
+def _asked(info: MediaInfo, settings: EncodeSettings, rate: Fraction | None) -> _Answer:
     rate = rate or info.rate
     asked = (
         (settings, rate, info.width, info.height, info.layout, info.colour, info.time_base),
         (info.pixel_aspect, info.rotation, info.interlaced, info.field_order),
-        (info.mastering, info.light_level, info.still, bool(info.numbers)),
+        (info.mastering, info.light_level, info.still, bool(info.numbers), info.extras),
     )
     if asked not in _known:
         if len(_known) >= _MOST_KNOWN:
@@ -73,7 +97,8 @@ def refusal(info: MediaInfo, settings: EncodeSettings, rate: Fraction | None = N
     return _known[asked]
 
 
-def _answer(info: MediaInfo, settings: EncodeSettings, rate: Fraction) -> str | None:
+def _answer(info: MediaInfo, settings: EncodeSettings, rate: Fraction) -> _Answer:
+    info = _with_first_chapter(info)
     silent = replace(settings, sound="none", tags=())
     with tempfile.TemporaryDirectory(prefix="reenact-") as folder:
         path = settings.output_path(Path(folder), "blank")
@@ -85,8 +110,20 @@ def _answer(info: MediaInfo, settings: EncodeSettings, rate: Fraction) -> str | 
                 writer.write(_blank(info))
                 writer.flush()
         except (FFmpegError, ValueError, OverflowError) as error:
-            return _words(info, settings, rate, error)
-    return None
+            return _Answer(_words(info, settings, rate, error))
+        if settings.is_sequence:
+            return _Answer(None)
+        with opened(path) as container:
+            side = side_data(first_frame(path, container)) if info.extras.beside else ()
+        with opened(path) as container:
+            return _Answer(None, read_extras(container, video_stream(path, container), side))
+
+
+def _with_first_chapter(info: MediaInfo) -> MediaInfo:
+    """The clip as if its first chapter were its first frame's, and without subtitles."""
+    start = info.start_time
+    chapters = tuple(Chapter(start, start + 1, one.tags) for one in info.extras.chapters[:1])
+    return replace(info, extras=replace(info.extras, chapters=chapters, subtitles=()))
 
 
 def _blank(info: MediaInfo) -> Picture:

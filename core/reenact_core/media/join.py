@@ -13,11 +13,13 @@ from av.error import FFmpegError
 
 from reenact_core.errors import MediaError, OutputError
 from reenact_core.files import Admit, written_whole
-from reenact_core.media.codecs import EncodeSettings
+from reenact_core.media.codecs import EncodeSettings, held_codecs
 from reenact_core.media.encode import Seal
+from reenact_core.media.extras import container_options, write_chapters, write_tags
 from reenact_core.media.mux import clock_of, set_rotation, set_timecode
 from reenact_core.media.probe import MediaInfo, opened
-from reenact_core.media.sound import open_sound
+from reenact_core.media.sound import open_sound, range_seconds
+from reenact_core.media.subtitles import open_subtitles
 from reenact_core.timing import FrameRange
 
 
@@ -66,25 +68,31 @@ def _join(
     clock = clock_of(info, frames, settings)
     order = [_order(piece) for piece in pieces]
     delay = max(_delay(ranks) for ranks in order)
-    options = {"movflags": "+write_colr"} if settings.muxer in ("mov", "mp4") else {}
+    options = container_options(settings.muxer, info.extras)
+    held = held_codecs(settings.muxer)
+    start, stop = (Fraction(0), Fraction(0)) if info.still else range_seconds(info, frames)
     with ExitStack() as stack:
         target = stack.enter_context(
             av.open(str(path.absolute()), "w", format=settings.muxer, container_options=options)
         )
-        target.metadata.update(settings.tags)
         stream = _add_stream(target, pieces[0], info, frames, settings, clock)
+        write_tags(target, stream, info.extras, settings.tags)
+        write_chapters(target, info.extras, start, stop)
         sound = stack.enter_context(open_sound(path, info, frames, settings, target))
+        subtitles = stack.enter_context(open_subtitles(info, start, stop, held, target))
+        followers = [one for one in (sound, subtitles) if one]
         times = _Times(info, frames, clock, delay)
         header = stream.codec_context.extradata
         for piece, ranks in zip(pieces, order, strict=True):
             for packet, rank in zip(_packets(piece, header), ranks, strict=True):
                 times.stamp(packet, piece.frames.start - frames.start + rank)
                 packet.stream = stream
-                if sound and packet.dts is not None:
-                    sound.mux_until(packet.dts * clock)
+                for one in followers:
+                    if packet.dts is not None:
+                        one.mux_until(packet.dts * clock)
                 target.mux(packet)
-        if sound:
-            sound.mux_until(None)
+        for one in followers:
+            one.mux_until(None)
 
 
 class _Times:

@@ -17,13 +17,18 @@ from reenact_core.media.codecs import (
     BOTTOM_FIRST,
     EncodeSettings,
     colour_written,
+    held_codecs,
     siting_written,
 )
 from reenact_core.media.convert import stored_planes
+from reenact_core.media.dpx import copy_header
+from reenact_core.media.dynamic_hdr import HDR10PLUS, read_hdr10plus, with_message
+from reenact_core.media.extras import container_options, write_chapters, write_tags
 from reenact_core.media.layouts import packing_of, write_planes
 from reenact_core.media.probe import MediaInfo
 from reenact_core.media.sequence import frame_path
-from reenact_core.media.sound import open_sound
+from reenact_core.media.sound import open_sound, range_seconds
+from reenact_core.media.subtitles import open_subtitles
 from reenact_core.media.tags import tag_frame, tag_stream
 from reenact_core.media.timecode import advance
 from reenact_core.timing import FrameRange
@@ -101,16 +106,28 @@ class Writer:
         info, settings = self._info, self._settings
         time_base = clock_of(info, self._frames, settings)
         self._maker = FrameMaker(info, settings, time_base)
-        options = {"movflags": "+write_colr"} if settings.muxer in ("mov", "mp4") else {}
+        carried = settings.encoder == "libx265" and info.codec == "hevc"
+        beside = carried and HDR10PLUS in info.extras.beside
+        self._messages = read_hdr10plus(info, self._frames) if beside else {}
+        self._shown: dict[int, int] = {}
+        options = container_options(settings.muxer, info.extras)
+        held = held_codecs(settings.muxer)
+        start, stop = (
+            (Fraction(0), Fraction(0)) if info.still else range_seconds(info, self._frames)
+        )
         with ExitStack() as stack:
             self._container = av.open(
                 str(self._path.absolute()), "w", format=settings.muxer, container_options=options
             )
             stack.push(self._close_container)
-            self._container.metadata.update(settings.tags)
             self._stream = self._add_stream(time_base)
+            write_tags(self._container, self._stream, info.extras, settings.tags)
+            write_chapters(self._container, info.extras, start, stop)
             self._sound = stack.enter_context(
                 open_sound(self._path, info, self._frames, settings, self._container)
+            )
+            self._subtitles = stack.enter_context(
+                open_subtitles(info, start, stop, held, self._container)
             )
             self._stack = stack.pop_all()
         return self
@@ -124,13 +141,16 @@ class Writer:
                 f"{self._path}: frame {picture.index} is {frame.width}x{frame.height},"
                 f" the file is {size[0]}x{size[1]}"
             )
+        if self._messages and frame.pts is not None:
+            self._shown[frame.pts] = picture.pts
         self._mux(self._stream.encode(frame))
 
     def flush(self) -> None:
         """Everything that the encoder still holds, and the rest of the sound."""
         self._mux(self._stream.encode(None))
-        if self._sound:
-            self._sound.mux_until(None)
+        for beside in (self._sound, self._subtitles):
+            if beside:
+                beside.mux_until(None)
 
     def __exit__(
         self,
@@ -144,9 +164,11 @@ class Writer:
         for packet in packets:
             if self._settings.encoder == "libx265" and len(self._frames) < _X265_DELAY:
                 packet.dts = packet.pts  # else undefined: x265 fills it in from the third frame on
-            if self._sound and packet.dts is not None:
-                self._sound.mux_until(packet.dts * packet.time_base)
-            self._container.mux(packet)
+            for beside in (self._sound, self._subtitles):
+                if beside and packet.dts is not None:
+                    beside.mux_until(packet.dts * packet.time_base)
+            message = self._messages.get(self._shown.pop(packet.pts or 0, -1))
+            self._container.mux(packet if message is None else with_message(packet, message))
 
     def _close_container(
         self,
@@ -238,9 +260,8 @@ class PictureFiles:
             raise ValueError(f"{self._pattern}: more pictures than frames")
         frame = self._maker.make(picture)
         frame.pts = 0
-        with av.open(
-            str(frame_path(self._pattern, number).absolute()), "w", format="image2pipe"
-        ) as file:
+        path = frame_path(self._pattern, number)
+        with av.open(str(path.absolute()), "w", format="image2pipe") as file:
             stream = file.add_stream(
                 self._settings.encoder, rate=self._rate, options=dict(self._settings.options)
             )
@@ -253,6 +274,10 @@ class PictureFiles:
             tag_stream(stream, self._maker.colour)
             file.mux(stream.encode(frame))
             file.mux(stream.encode(None))
+        if self._settings.encoder == self._info.codec == "dpx":
+            numbers = self._info.numbers
+            own = self._info.path
+            copy_header(frame_path(own, numbers[picture.index]) if numbers else own, path)
 
     def flush(self) -> None:
         """Nothing is held back."""

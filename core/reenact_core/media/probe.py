@@ -15,7 +15,9 @@ from av.stream import Disposition
 
 from reenact_core.errors import MediaError
 from reenact_core.frames import ColourSpec, SampleLayout
+from reenact_core.media.dpx import is_big_endian
 from reenact_core.media.exr_header import left_behind
+from reenact_core.media.extras import NOTHING, Extras, read_extras
 from reenact_core.media.frame_index import (
     FrameIndex,
     Times,
@@ -101,6 +103,8 @@ class MediaInfo:
     """The screen that an HDR picture was graded on."""
     light_level: tuple[int, int] | None = None
     """Highest and mean content light level, cd/m²."""
+    extras: Extras = NOTHING
+    """What it holds besides pictures and sound."""
     notes: tuple[str, ...] = ()
     """What a user should know, a sentence each."""
 
@@ -240,6 +244,7 @@ def _probe_video(path: Path, container: InputContainer) -> MediaInfo:
         profile=context.profile,
         bit_rate=_bit_rate(path, stream, index, time_base),
         field_order=int(context.field_order),
+        extras=read_extras(container, stream, side_data(frame)),
     )
 
 
@@ -253,6 +258,7 @@ def _probe_still(path: Path, container: InputContainer) -> MediaInfo:
         codec=codec,
         still=True,
         notes=(*info.notes, *(f"{path.name}: {sentence}" for sentence in beside)),
+        extras=Extras(big_endian=codec == "dpx" and is_big_endian(path)),
         colour=_with_siting(info.colour, codec, b""),
         pixel_aspect=_aspect(stream.sample_aspect_ratio, info.rotation),
     )

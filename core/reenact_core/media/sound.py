@@ -9,10 +9,11 @@ from pathlib import Path
 import av
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
-from av.stream import Discard
+from av.stream import Discard, Disposition
 
 from reenact_core.errors import MediaError
 from reenact_core.media.codecs import EncodeSettings
+from reenact_core.media.extras import kept_tags
 from reenact_core.media.ffmpeg_binary import decoded_sound
 from reenact_core.media.probe import MediaInfo, opened
 from reenact_core.timing import FrameRange
@@ -98,9 +99,11 @@ class Sound:
             if "channels" in stream.layout.name:
                 # MXF names no loudspeakers, MP4 wants them named.
                 _name_speakers(track, stream.codec_context.channels)
-            for key in ("language", "title"):
-                if key in stream.metadata:
-                    track.metadata[key] = stream.metadata[key]
+            track.metadata.update(dict(kept_tags(stream.metadata)))
+            if "language" in stream.metadata:
+                track.metadata["language"] = stream.metadata["language"]
+            if stream.disposition:
+                track.disposition = Disposition(int(stream.disposition))
             tracks[stream.index] = track
         return tracks
 
