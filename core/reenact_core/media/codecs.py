@@ -207,7 +207,7 @@ def _has_container(info: MediaInfo, name: str) -> bool:
     if info.numbers and (name == "exr" or name in _STILL_SUFFIXES):
         return True
     held = av.Codec(_encoder(info, name, "match"), "w").canonical_name
-    return any(held in _held(muxer) for muxer in _match_muxers(info))
+    return any(held in held_codecs(muxer) for muxer in _match_muxers(info))
 
 
 def _whole(info: MediaInfo, name: str) -> bool:

@@ -55,7 +55,10 @@ def fit_codec(info: MediaInfo, codec: Codec, rate: Fraction | None = None) -> Ch
     settings, notes = _fitting(info, codec, rate)
     written = _asked(info, settings, rate).written
     held = frozenset[str]() if settings.is_sequence else held_codecs(settings.muxer)
-    return settings, (*notes, *lost_extras(info.extras, written, held))
+    lost = [*lost_extras(info.extras, written, held)]
+    if info.codec == "dpx" and settings.encoder != "dpx":
+        lost.append("the headers of the DPX files are not written")
+    return settings, (*notes, *lost)
 
 
 def _fitting(info: MediaInfo, codec: Codec, rate: Fraction | None) -> Choice:
@@ -127,10 +130,9 @@ def _with_first_chapter(info: MediaInfo) -> MediaInfo:
 
 
 def _blank(info: MediaInfo) -> Picture:
-    kind = np.uint8 if info.layout.depth == 8 else np.uint16
     count = {"grey": 1}.get(info.layout.kind, 3) + info.layout.has_alpha
     sizes = [plane_size(info.width, info.height, info.layout, plane) for plane in range(count)]
-    planes = tuple(np.zeros(size, kind) for size in sizes)
+    planes = tuple(np.zeros(size, info.layout.dtype) for size in sizes)
     time = int(info.times[0]) if len(info.times) else 0
     return Picture(planes, info.layout, info.colour, 0, time, info.time_base, info.rotation)
 
