@@ -147,7 +147,8 @@ def test_media_are_found_by_name_and_reel(
     tmp_path: Path, file: str, reel: str, name: str, media: str | None, by: str | None
 ) -> None:
     put(tmp_path / file)
-    put(tmp_path / "one.wav"), put(tmp_path / "a.txt")
+    put(tmp_path / "one.wav")
+    put(tmp_path / "a.txt")
     path = edl(tmp_path, event(CODES, reel=reel, name=name, media=media))
     edit = read_timeline(path, probe=THIRTY)
     found = planned(edit, THIRTY)
@@ -186,7 +187,8 @@ def test_of_several_files_none_is_guessed(tmp_path: Path) -> None:
 
 
 def test_results_of_earlier_runs_are_never_what_was_shot(tmp_path: Path) -> None:
-    put(tmp_path / "out" / "one.mov"), put(tmp_path / "out" / "run.json")
+    put(tmp_path / "out" / "one.mov")
+    put(tmp_path / "out" / "run.json")
     found = planned(read_timeline(edl(tmp_path, event(CODES, media=None))), THIRTY)
     assert "bears its name or its reel" in found.refused[0].reason
 
@@ -202,7 +204,9 @@ def test_a_retime_is_told_by_whole_frames(tmp_path: Path) -> None:
 
 
 def test_what_is_faded_in_has_its_own_media(tmp_path: Path) -> None:
-    put(tmp_path / "a.mov"), put(tmp_path / "b.mov"), put(tmp_path / "CARD.mov")
+    put(tmp_path / "a.mov")
+    put(tmp_path / "b.mov")
+    put(tmp_path / "CARD.mov")
     head = event("01:00:00:00 01:00:01:00 01:00:00:00 01:00:01:00")
     fade = """002  A     V  C      01:00:01:00 01:00:01:00 01:00:01:00 01:00:01:00
 002  CARD  V  D 012  01:00:02:00 01:00:04:00 01:00:01:00 01:00:03:00

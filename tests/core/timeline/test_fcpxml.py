@@ -55,7 +55,8 @@ def clip(
 
 
 def planned(folder: Path, *story: str, more: str = "") -> Plan:
-    put(folder / "a b.mov"), put(folder / "face.png")
+    put(folder / "a b.mov")
+    put(folder / "face.png")
     path = folder / "e.fcpxml"
     path.write_text(document(*story, more=more), "utf-8")
     probe = Prober(Facts(NTSC, 900))
