@@ -85,7 +85,8 @@ def test_hdr_metadata_chooses_hevc(some_info: MediaInfo) -> None:
     deep = replace(some_info, codec="vp9", layout=packing_of("yuv420p10le").layout)
     assert choose_codec(deep, "match")[0].encoder == "libsvtav1"
     third = Fraction(1, 3)
-    screen = MasteringDisplay(*((third, third),) * 4, Fraction(0), Fraction(1000))
+    point = (third, third)
+    screen = MasteringDisplay(point, point, point, point, Fraction(0), Fraction(1000))
     assert choose_codec(replace(deep, mastering=screen), "match")[0].encoder == "libx265"
 
 
