@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TextIO, get_args
+from typing import Literal, TextIO
 
 from reenact_core.farm.job_folder import KEY_LENGTH, JobFolder, StoppedError
 from reenact_core.farm.plan import Unit
@@ -20,7 +20,7 @@ from reenact_core.version import __version__
 
 Outcome = Literal["done", "failed", "stopped", "killed"]
 """`stopped`: the unit was given back; `killed`: the worker was gone without a word."""
-OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+OUTCOMES: tuple[Outcome, ...] = ("done", "failed", "stopped", "killed")
 
 _LINE_SECONDS = 5.0
 """Lines of progress come no closer than this."""
