@@ -1,7 +1,7 @@
 """What an encoder takes: asked of the encoder itself, with one blank frame, before any work."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -69,8 +69,10 @@ def _fitting(info: MediaInfo, codec: Codec, rate: Fraction | None) -> Choice:
     found = next(_with_larger_chroma(info, codec, settings, rate), None)
     if found is not None:
         return found[0], (*notes, *found[1])
-    works = [name for name in get_args(Codec) if name != codec and _works(info, name, rate)]
-    if codec == "match" and (instead := next((n for n in _INSTEAD if n in works), None)):
+    others: tuple[Codec, ...] = get_args(Codec)
+    works: list[Codec] = [name for name in others if name != codec and _works(info, name, rate)]
+    instead: Codec | None = next((name for name in _INSTEAD if name in works), None)
+    if codec == "match" and instead is not None:
         other, more = _fitting(info, instead, rate)
         note = f"{settings.encoder} does not take {reason}; {instead} is used instead"
         return other, (*more, note)
@@ -186,5 +188,5 @@ def _works(info: MediaInfo, codec: Codec, rate: Fraction | None) -> bool:
     return next(_with_larger_chroma(info, codec, settings, rate), None) is not None
 
 
-def _listed(names: list[Codec]) -> str:
+def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
