@@ -22,6 +22,7 @@ Outcome = Literal["done", "failed", "stopped", "killed"]
 """`stopped`: the unit was given back; `killed`: the worker was gone without a word."""
 OUTCOMES: tuple[Outcome, ...] = ("done", "failed", "stopped", "killed")
 
+_BY_NAME: Mapping[str | None, Outcome] = {outcome: outcome for outcome in OUTCOMES}
 _LINE_SECONDS = 5.0
 """Lines of progress come no closer than this."""
 _NAME = re.compile(rf"(.+)\.([0-9]+)(?:\.({'|'.join(OUTCOMES)}))?\.log")
@@ -58,7 +59,7 @@ def read_attempts(folder: JobFolder) -> Mapping[str, Sequence[Attempt]]:
         for name in os.listdir(folder.logs):
             match = _NAME.fullmatch(name)
             if match:
-                outcome = next((one for one in OUTCOMES if one == match[3]), None)
+                outcome = _BY_NAME.get(match[3])
                 found[match[1]].append(Attempt(folder.logs / name, int(match[2]), outcome))
     return {unit: sorted(tries, key=lambda one: one.number) for unit, tries in found.items()}
 
@@ -68,12 +69,13 @@ def attempts_at(folder: JobFolder, unit: Unit) -> list[Attempt]:
     found: list[Attempt] = []
     while True:
         number = len(found) + 1
-        names: list[tuple[Path, Outcome | None]] = [(_path(folder, unit, number), None)]
-        names += [(_path(folder, unit, number, outcome), outcome) for outcome in OUTCOMES]
-        there = next(((path, outcome) for path, outcome in names if path.exists()), None)
-        if there is None:
+        for outcome in (None, *OUTCOMES):
+            path = _path(folder, unit, number, outcome)
+            if path.exists():
+                found.append(Attempt(path, number, outcome))
+                break
+        else:
             return found
-        found.append(Attempt(there[0], number, there[1]))
 
 
 class AttemptLog:
