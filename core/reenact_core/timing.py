@@ -1,5 +1,6 @@
 """Frame numbers and exact rates. Time is a frame number with a `Fraction` rate, never a float."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -69,3 +70,27 @@ def parse_rate(text: str) -> Fraction:
     if not 1 <= rate <= 1000:
         raise ValueError(f"a frame rate must be from 1 to 1000, got {text}")
     return snap_rate(rate)
+
+
+def runs_of(frames: Iterable[int]) -> list[range]:
+    """Rising frame numbers as unbroken runs."""
+    runs: list[range] = []
+    for frame in frames:
+        if runs and runs[-1].stop == frame:
+            runs[-1] = range(runs[-1].start, frame + 1)
+        else:
+            runs.append(range(frame, frame + 1))
+    return runs
+
+
+def said(frames: Sequence[range]) -> str:
+    """Stretches of frame numbers for people: `frames 3-7, 12 and 20-22`."""
+    words = [
+        str(part.start) if len(part) == 1 else f"{part.start}-{part.stop - 1}" for part in frames
+    ]
+    one = len(words) == 1 and len(frames[0]) == 1
+    return ("frame " if one else "frames ") + _joined(words)
+
+
+def _joined(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

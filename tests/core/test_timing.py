@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reenact_core.timing import FrameRange, snap_rate
+from reenact_core.timing import FrameRange, runs_of, said, snap_rate
 
 FILM = Fraction(24)
 
@@ -65,3 +65,14 @@ def test_handles_never_reach_below_the_first_frame() -> None:
 def test_impossible_ranges_are_refused(start: int, stop: int, rate: Fraction) -> None:
     with pytest.raises(ValueError, match=r"range ends|rate must"):
         FrameRange(start, stop, rate)
+
+
+def test_frames_are_said_as_people_say_them() -> None:
+    assert said([range(3, 4)]) == "frame 3"
+    assert said([range(3, 8)]) == "frames 3-7"
+    assert said([range(3, 8), range(12, 13), range(20, 23)]) == "frames 3-7, 12 and 20-22"
+
+
+def test_frame_numbers_are_gathered_into_runs() -> None:
+    assert runs_of([3, 4, 5, 12, 20, 21]) == [range(3, 6), range(12, 13), range(20, 22)]
+    assert runs_of([]) == []

@@ -24,12 +24,29 @@ class FadeSettings:
     """From the new face to the footage's own, and back."""
     bridge_seconds: float = 0.1
     """Gaps no longer than this are passed over without a fade."""
+    least_pixels: float = 24.0
+    """Width of the smallest face that is trusted, in pixels of the displayed frame."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.unsure <= self.sure <= 1:
             raise ValueError(f"need 0 <= unsure <= sure <= 1, got {self.unsure}, {self.sure}")
         if min(self.seconds, self.bridge_seconds) < 0:
             raise ValueError("a fade cannot last less than no time")
+        if self.least_pixels < 0:
+            raise ValueError(f"least_pixels must not be negative, got {self.least_pixels}")
+
+
+def trust(confidence: Floats, boxes: Floats, settings: FadeSettings) -> Floats:
+    """How far a new face is to be trusted: as sure as the face is seen, and not where it is tiny.
+
+    Convention:
+        confidence: (T,) in [0, 1]
+        boxes: (T, 4) as in `FaceTrack`, NaN where the face is not seen
+        result: (T,) in [0, 1]
+    """
+    widths = np.nan_to_num(boxes[:, 2] - boxes[:, 0])
+    large = np.clip(3 * widths / max(settings.least_pixels, 1e-9) - 2, 0.0, 1.0)
+    return np.asarray(confidence * large)
 
 
 def fade(

@@ -34,9 +34,10 @@ from reenact_core.engine.out_folder import files_of, user_journal
 from reenact_core.engine.performer import Crops, Performer, Take
 from reenact_core.engine.placement import crop_mask
 from reenact_core.engine.portrait import Portrait, find_portrait, whole_frame, whole_portrait
+from reenact_core.engine.prepare import choose_in
 from reenact_core.engine.resume import RunFolder, clear_partial
 from reenact_core.engine.spool import Spool, from_samples, open_spool, require_space, to_samples
-from reenact_core.engine.stretches import said, true_stretches
+from reenact_core.engine.stretches import true_stretches
 from reenact_core.engine.workshop import Workshop
 from reenact_core.errors import MediaError, OutputError
 from reenact_core.frames import Picture
@@ -51,8 +52,7 @@ from reenact_core.provenance.manifest import animation_deed
 from reenact_core.provenance.mark import Marking, open_marking, sealed
 from reenact_core.settings import Settings
 from reenact_core.timeline.plan import Cast, FaceChoice, RenderedShot, Scheme, Shot, Source
-from reenact_core.timing import FrameRange
-from reenact_core.tracking.choose import choose_face
+from reenact_core.timing import FrameRange, said
 from reenact_core.tracking.detect import Detector
 from reenact_core.tracking.embedded import EmbeddedDetector
 from reenact_core.tracking.track import FaceTrack
@@ -210,7 +210,7 @@ def _act(
             pictures.close()
         return _acting([face], clip)
     found = yield from follow_faces(job.out.stem, [clip], workshop)
-    chosen = choose_face(found[0], FaceChoice(), clip.frames, clip=clip.name)
+    chosen = choose_in(clip, found[0], FaceChoice(), workshop).tracks
     faces = yield from cut_faces(job.out.stem, {clip: chosen}, workshop, stack)
     return _acting([faces[track] for track in chosen], clip)
 

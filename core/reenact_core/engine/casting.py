@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from reenact_core.crop.fade import FadeSettings
 from reenact_core.engine.cut_face import CutFace, frame_seconds
 from reenact_core.engine.driving import Drive, Performance, drive_by_itself, drive_by_time, perform
 from reenact_core.engine.footage import Footage
@@ -14,10 +15,9 @@ from reenact_core.engine.performer import Crops, Floats, Take
 from reenact_core.engine.portrait import find_portrait
 from reenact_core.engine.role import NewFaces, Region, Role
 from reenact_core.engine.spool import Spool, open_spool
-from reenact_core.engine.stretches import said
 from reenact_core.engine.workshop import Workshop
 from reenact_core.timeline.plan import Cast, Shot
-from reenact_core.timing import FrameRange
+from reenact_core.timing import FrameRange, runs_of, said
 from reenact_core.tracking.track import FaceTrack
 
 POINT_COUNT = 79
@@ -60,7 +60,7 @@ def roles_of(scene: Scene, castings: Sequence[Casting]) -> tuple[list[Role], lis
         portrait = _portrait(casting.cast, scene.workshop)
         for track in casting.tracks:
             performance = _performance(scene, casting, scene.faces[track])
-            notes += _notes(performance, track, casting)
+            notes += _notes(performance, track, casting, scene.workshop.settings.fade)
             if performance.stretches:
                 name = f"{scene.shot.shot_id}-{number}-{track.face_id}"
                 roles.append(_role(name, scene, casting, track, performance, portrait))
@@ -142,7 +142,9 @@ def _takes(
         yield Take(take, source, driving, cast.scheme, cast.strength, own, "relative")
 
 
-def _notes(performance: Performance, track: FaceTrack, casting: Casting) -> Iterator[str]:
+def _notes(
+    performance: Performance, track: FaceTrack, casting: Casting, settings: FadeSettings
+) -> Iterator[str]:
     def frames(parts: Sequence[range]) -> str:
         first = track.frames.start
         return said([range(first + part.start, first + part.stop) for part in parts])
@@ -150,6 +152,15 @@ def _notes(performance: Performance, track: FaceTrack, casting: Casting) -> Iter
     if performance.dropped:
         where = frames(performance.dropped)
         yield f"Face {track.face_id} is seen too briefly in {where} and stays as it is there."
+    if performance.small:
+        where = frames(performance.small)
+        least = f"{settings.least_pixels:g} pixels"
+        yield f"Face {track.face_id} is narrower than {least} in {where} and stays as it is there."
+    told = {index for part in (*performance.dropped, *performance.undriven) for index in part}
+    withheld = [index for part in performance.withheld for index in part if index not in told]
+    if withheld:
+        where = frames(runs_of(withheld))
+        yield f"Face {track.face_id} is hidden or too unsure in {where} and stays as it is there."
     if casting.driver is not None and performance.undriven:
         where = frames(performance.undriven)
         name = casting.driver.source.path.name

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from reenact_core.crop.align import align
 from reenact_core.crop.cut import cut
-from reenact_core.crop.fade import fade
+from reenact_core.crop.fade import fade, trust
 from reenact_core.engine.edges import TrackEdges
 from reenact_core.engine.spool import Spool, to_samples
 from reenact_core.frames import Picture, SampleLayout
@@ -70,7 +70,8 @@ def with_edges(face: CutFace, edges: TrackEdges, settings: Settings) -> CutFace:
 
 def _weight(track: FaceTrack, edges: TrackEdges, settings: Settings) -> NDArray[np.float64]:
     rate = track.frames.rate
-    return fade(track.confidence, rate, settings.fade, before=edges.before, after=edges.after)
+    sure = trust(track.confidence, track.boxes, settings.fade)
+    return fade(sure, rate, settings.fade, before=edges.before, after=edges.after)
 
 
 def frame_seconds(info: MediaInfo, frames: FrameRange) -> NDArray[np.float64]:

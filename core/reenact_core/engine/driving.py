@@ -12,9 +12,11 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from reenact_core.crop.fade import FadeSettings, fade
+from reenact_core.crop.fade import FadeSettings, fade, trust
 from reenact_core.engine.cut_face import CutFace
 from reenact_core.engine.stretches import true_stretches
+
+Flags = NDArray[np.bool_]
 
 NONE = -1
 
@@ -49,6 +51,10 @@ class Performance:
     """Stretches too short to be worth a new face; the clip is left as it is there."""
     undriven: tuple[range, ...]
     """Frames that show the face and that nothing drives."""
+    withheld: tuple[range, ...] = ()
+    """Frames in which the face is hidden, or too unsure, for a new one to show."""
+    small: tuple[range, ...] = ()
+    """Frames in which the face is too small for a new one."""
 
 
 def drive_by_itself(face: CutFace) -> Drive:
@@ -93,9 +99,12 @@ def perform(face: CutFace, drive: Drive, settings: FadeSettings, least: int) -> 
     dropped: list[range] = []
     for part in _by_actor(drive):
         (kept if len(part) >= min(least, len(driven)) else dropped).append(part)
-    confidence = np.zeros(len(driven))
+    confidence, sure = (
+        np.zeros(len(driven)),
+        trust(face.track.confidence, face.track.boxes, settings),
+    )
     for part in kept:
-        confidence[part.start : part.stop] = face.track.confidence[part.start : part.stop]
+        confidence[part.start : part.stop] = sure[part.start : part.stop]
     rate, edges = face.track.frames.rate, face.edges
     weight = fade(confidence, rate, settings, before=edges.before, after=edges.after)
     weight = np.where(face.usable, weight, 0.0)
@@ -106,7 +115,14 @@ def perform(face: CutFace, drive: Drive, settings: FadeSettings, least: int) -> 
         tuple(_by_actor(Drive(np.where(weight > 0, whole.actor, NONE), whole.crop))),
         tuple(dropped),
         tuple(true_stretches(face.usable & ~driven)),
+        tuple(true_stretches(_withheld(face, weight, sure))),
+        tuple(true_stretches(face.track.confidence > sure)),
     )
+
+
+def _withheld(face: CutFace, weight: NDArray[np.float64], sure: NDArray[np.float64]) -> Flags:
+    """Where the new face is mostly not shown although it is not too small."""
+    return np.asarray((weight < 0.5) & (face.track.confidence <= sure))
 
 
 def _by_actor(drive: Drive) -> list[range]:

@@ -1,4 +1,4 @@
-"""The likeness of a file's faces to the one in a reference picture."""
+"""What tells the faces of a file apart, and how much they are like one in a reference picture."""
 
 from contextlib import closing
 from pathlib import Path
@@ -11,28 +11,29 @@ from reenact_core.media.probe import MediaInfo, probe
 from reenact_core.timing import FrameRange
 from reenact_core.tracking.choose import Likeness
 from reenact_core.tracking.detect import Pixels
-from reenact_core.tracking.likeness import likeness_to
+from reenact_core.tracking.likeness import describer_in, likeness_of, looks_of_picture
 
 
-def likeness_in(footage: Footage, reference: Path, workshop: Workshop) -> Likeness:
-    """How much each track of a file is like the largest face of a picture.
+def likeness_in(footage: Footage, reference: Path | None, workshop: Workshop) -> Likeness:
+    """How much the faces of a file's tracks are alike, and like the largest one of a picture.
+
+    Frames are decoded when tracks are compared.
 
     Raises:
         MediaError: the picture, or a frame of the file, cannot be decoded.
         FaceError: no face was found in the picture.
         CheckpointError: the installed weights that compare faces are damaged.
     """
+    describer = describer_in(workshop.installed)
+    looks = None
+    if reference is not None:
+        picture = _pixels(probe(reference), 0)
+        looks = looks_of_picture(picture, workshop.detector, describer, name=str(reference))
 
     def frame_pixels(frame: int) -> Pixels:
         return _pixels(footage.info, frame)
 
-    return likeness_to(
-        _pixels(probe(reference), 0),
-        frame_pixels,
-        workshop.detector,
-        name=str(reference),
-        models=workshop.installed,
-    )
+    return likeness_of(frame_pixels, describer, looks)
 
 
 def _pixels(info: MediaInfo, frame: int) -> Pixels:

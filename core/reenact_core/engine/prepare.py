@@ -15,7 +15,7 @@ from reenact_core.engine.spool import require_space
 from reenact_core.engine.workshop import Workshop
 from reenact_core.errors import FaceError
 from reenact_core.timeline.plan import FaceChoice, Shot
-from reenact_core.tracking.choose import choose_face
+from reenact_core.tracking.choose import Chosen, choose_face
 from reenact_core.tracking.track import FaceTrack
 
 
@@ -54,14 +54,15 @@ def prepare_shot(
     }
     found = yield from follow_faces(shot.shot_id, [clip, *drivers.values()], workshop)
     acting = dict(zip(drivers, found[1:], strict=True))
-    castings = _castings(shot, clip, found[0], drivers, acting, workshop)
+    castings, choices = _castings(shot, clip, found[0], drivers, acting, workshop)
     wanted = _wanted(castings, clip)
     require_space(workshop.folder.out, _spool_bytes(wanted, castings, clip, workshop), shot.shot_id)
     faces = yield from cut_faces(shot.shot_id, wanted, workshop, stack)
     roles, notes = roles_of(Scene(shot, clip, faces, workshop, stack), castings)
     if not roles and any(cast.strength > 0 for cast in shot.casts):
-        raise FaceError(f"{clip.name}: no new face is to be made; {' '.join(notes)}")
-    return PreparedShot(shot, clip, tuple(roles), tuple(notes))
+        why = " ".join([*choices, *notes])
+        raise FaceError(f"{clip.name}: no new face is to be made; {why}")
+    return PreparedShot(shot, clip, tuple(roles), tuple(dict.fromkeys([*choices, *notes])))
 
 
 def _castings(
@@ -71,24 +72,32 @@ def _castings(
     drivers: Mapping[Path, Footage],
     acting: Mapping[Path, Sequence[FaceTrack]],
     workshop: Workshop,
-) -> list[Casting]:
+) -> tuple[list[Casting], list[str]]:
+    """Who plays what, and what a user should know of how faces were chosen."""
     castings: list[Casting] = []
+    notes: list[str] = []
     for cast in (cast for cast in shot.casts if cast.strength > 0):
-        chosen = _chosen(tracks, cast.face, clip, workshop)
-        driver, actors = None, list[FaceTrack]()
+        chosen = choose_in(clip, tracks, cast.face, workshop)
+        notes += chosen.notes
+        driver, actors = None, Chosen(())
         if cast.mode == "redirect" and cast.driving is not None:
             driver = drivers[cast.driving]
-            actors = _chosen(acting[cast.driving], FaceChoice(), driver, workshop)
-        castings.append(Casting(cast, tuple(chosen), driver, tuple(actors)))
-    return castings
+            actors = choose_in(driver, acting[cast.driving], FaceChoice(), workshop)
+            notes += [f"{driver.source.path.name}: {note}" for note in actors.notes]
+        castings.append(Casting(cast, chosen.tracks, driver, actors.tracks))
+    return castings, notes
 
 
-def _chosen(
-    tracks: Sequence[FaceTrack], choice: FaceChoice, footage: Footage, workshop: Workshop
-) -> list[FaceTrack]:
-    likeness = None
-    if choice.reference is not None:
-        likeness = likeness_in(footage, choice.reference, workshop)
+def choose_in(
+    footage: Footage, tracks: Sequence[FaceTrack], choice: FaceChoice, workshop: Workshop
+) -> Chosen:
+    """The tracks of a file that a choice means, told apart by their faces.
+
+    Raises:
+        FaceError: no track answers the choice.
+        MediaError: a frame, or the reference picture, cannot be decoded.
+    """
+    likeness = likeness_in(footage, choice.reference, workshop)
     return choose_face(tracks, choice, footage.frames, clip=footage.name, likeness=likeness)
 
 

@@ -13,8 +13,10 @@ from reenact_core.media.colour import to_rgb8
 from reenact_core.timing import FrameRange
 from reenact_core.tracking.associate import Patience, Thread, grow_threads
 from reenact_core.tracking.cuts import find_cuts, signature
-from reenact_core.tracking.detect import Detector
+from reenact_core.tracking.detect import Detector, Pixels
 from reenact_core.tracking.follow import Step, follow
+from reenact_core.tracking.identity import one_person_each
+from reenact_core.tracking.likeness import PLAIN
 from reenact_core.tracking.place import Place, place_of
 from reenact_core.tracking.points import network_reader, read_points
 from reenact_core.tracking.reduced import ReducedFrames, reduced_frames
@@ -131,7 +133,17 @@ def find_in_shot(
         settings.least_confidence,
     )
     tracks = [settled(thread, frames.start, frames.rate, how, look) for thread in believed]
-    return without_shadows([track for track in tracks if track is not None])
+
+    def pixels(frame: int) -> Pixels:
+        return store.rgb(frame - frames.start)
+
+    parts = [
+        part
+        for track in tracks
+        if track is not None
+        for part in one_person_each(track, pixels, PLAIN)
+    ]
+    return without_shadows(parts)
 
 
 def _look_in(store: ReducedFrames, settings: TrackSettings) -> Look:

@@ -36,7 +36,10 @@ ANY = 1e6
 READ_EVERY = 2
 """Points are read in every so many frames; between them they move steadily."""
 MOSTLY = 0.5
-"""Share of readings that have to be good for points to be believed at all."""
+"""Share of readings that have to be good for a track to be a face."""
+NO_TRUST, FULL_TRUST = 0.5, 2.5
+"""Confidence (logit) of a reading up to which it counts nothing, and from which it counts fully.
+Hidden faces are read with -2.5 to 0, clear ones of 25 pixels and more with 3 and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,10 @@ def settled(
 ) -> FaceTrack | None:
     """A thread as a track, its unsure ends cut off; None where nothing of it is sure.
 
+    Where points are read, a frame is as sure as its reading: a thread that waits for a face behind
+    something, or went away with what hid it, lies on no face. A thread whose readings are mostly
+    bad never was one.
+
     `start` is the number in the file of the clip's first frame.
     """
     sure = confidences(thread, how.memory)
@@ -66,8 +73,13 @@ def settled(
     chosen = sorted({*seen[::READ_EVERY].tolist(), int(seen[-1])})
     readings = look([(thread.first + index, first[index]) for index in chosen])
     good = {frame - thread.first: read for frame, read in readings.items() if read.good}
-    if len(good) < MOSTLY * len(readings):
-        good = {}
+    if readings:
+        if len(good) < MOSTLY * len(readings):
+            return None
+        sure = sure * _trust(len(sure), chosen, good)
+        seen = np.flatnonzero(sure >= how.least)
+        if len(seen) == 0:
+            return None
     path = smooth_path(solve(thread, good), how.tremor)
     points = smooth_path(_points(path, good, thread), how.tremor)
     part = slice(int(seen[0]), int(seen[-1]) + 1)
@@ -76,6 +88,17 @@ def settled(
     aspects = along(len(path), _hits(thread), aspect_of)
     shown = np.where(sure >= how.least, sure, 0.0)
     return _track(path[part], points[part], aspects[part, 0], shown[part], frames)
+
+
+def _trust(length: int, looked_at: list[int], good: Mapping[int, PointReading]) -> Floats:
+    """How far the readings bear out that a face is there: (length,) in [0, 1]."""
+    values = [
+        np.clip((good[at].confidence - NO_TRUST) / (FULL_TRUST - NO_TRUST), 0.0, 1.0)
+        if at in good
+        else 0.0
+        for at in looked_at
+    ]
+    return np.asarray(np.interp(np.arange(length), looked_at, values))
 
 
 def solve(thread: Thread, readings: Mapping[int, PointReading]) -> Floats:

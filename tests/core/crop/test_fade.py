@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from reenact_core.crop.fade import FadeSettings, fade
+from reenact_core.crop.fade import FadeSettings, fade, trust
 
 RATE = Fraction(25)
 SETTINGS = FadeSettings(seconds=0.2, bridge_seconds=0.08)  # five frames; gaps of two bridged
@@ -64,3 +64,11 @@ def test_no_frames_give_no_weights() -> None:
 def test_settings_the_wrong_way_round_are_refused() -> None:
     with pytest.raises(ValueError, match="unsure"):
         FadeSettings(sure=0.2, unsure=0.4)
+
+
+def test_a_face_is_trusted_as_it_is_sure_and_not_where_it_is_tiny() -> None:
+    """Widths 12, 24 and 48, then a frame that does not show the face; 24 pixels are the least."""
+    left = np.array([10.0, 10.0, 10.0, np.nan])
+    boxes = np.stack([left, left, left + np.array([12, 24, 48, 0]), left + 40], axis=1)
+    found = trust(np.array([0.8, 0.8, 0.6, 0.0]), boxes, FadeSettings(least_pixels=24))
+    np.testing.assert_allclose(found, [0.0, 0.8, 0.6, 0.0])

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from reenact_core.tracking.facexlib_weights import fill, read_weights
-from reenact_core.tracking.likeness import ARCFACE_FILE, describer
+from reenact_core.tracking.likeness import ARCFACE_FILE, describer_in
 from reenact_core.tracking.points import five_of
 
 __all__ = ["ARCFACE_FILE", "HOPENET_FILE", "arcface", "hopenet"]
@@ -32,7 +32,7 @@ def arcface(path: Path) -> Callable[[Tensor, Tensor], Tensor]:
     Raises:
         CheckpointError: the weights are damaged.
     """
-    vector = describer(path.parent).vector
+    vector = describer_in(path.parent).vector
 
     def describe(faces: Tensor, points: Tensor) -> Tensor:
         pixels = (faces.clamp(0, 1) * 255 + 0.5).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
