@@ -1,0 +1,154 @@
+"""The fit of the head model, on landmarks drawn from the model itself."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from reenact_core.head.fit import FitSettings, HeadFit, fit
+from reenact_core.head.model import HeadModel, load_head_model
+
+CLEAN = FitSettings(rounds=20, identity_prior=1e-3, expression_prior=1e-3, smoothness=0, steps=300)
+"""For landmarks without noise: hardly any prior."""
+ACTED = ("jawOpen", "mouthSmile_L", "mouthSmile_R", "eyeBlink_L", "eyeBlink_R", "browInnerUp_L")
+
+
+@pytest.fixture(scope="module")
+def head() -> HeadModel:
+    return load_head_model()
+
+
+class Scene:
+    """A person who acts in front of a camera, and the landmarks that are seen of them."""
+
+    def __init__(self, head: HeadModel, frames: int, scheme: str = "mesh468") -> None:
+        chance = torch.Generator().manual_seed(7)
+        self.table = head.landmarks[scheme]
+        self.identity = torch.randn(len(head.identity), generator=chance) * 0.7
+        time = torch.linspace(0, 1, frames)
+        self.expression = torch.zeros(frames, len(head.expression))
+        for k, name in enumerate(ACTED):
+            wave = 0.4 - 0.4 * torch.cos(2 * math.pi * (time + k / len(ACTED)))
+            self.expression[:, head.expression_names.index(name)] = wave
+        self.yaw, self.pitch = 30 * torch.sin(3 * time), 10 * torch.cos(4 * time)
+        self.rotation = turned(self.yaw, self.pitch)
+        self.scale = 12 + 2 * time
+        self.offset = torch.stack([200 + 40 * time, 180 - 20 * time, 10 * time], -1)
+        self.gaze = torch.stack([15 * torch.sin(5 * time), 8 * torch.cos(5 * time)], -1)
+        shapes = head.vertices(self.identity[None], self.expression, self.gaze)
+        points = self.table.places(shapes) @ self.rotation.transpose(1, 2)
+        self.points = self.scale[:, None, None] * points + self.offset[:, None]
+        poles = torch.stack([shapes[:, ball[0]] for ball in head.eyeballs], 1)
+        laid = poles @ self.rotation.transpose(1, 2) * self.scale[:, None, None]
+        self.pupils = (laid + self.offset[:, None])[..., :2]
+
+    def noisy(self, share: float) -> Tensor:
+        """Points with noise of a share of the face's width."""
+        chance = torch.Generator().manual_seed(8)
+        width = 14 * self.scale[:, None, None]
+        return self.points + torch.randn(self.points.shape, generator=chance) * width * share
+
+
+def turned(yaw: Tensor, pitch: Tensor) -> Tensor:
+    x, y = torch.deg2rad(yaw), torch.deg2rad(pitch)
+    o, one = torch.zeros_like(x), torch.ones_like(x)
+    about_y = torch.stack([x.cos(), o, -x.sin(), o, one, o, x.sin(), o, x.cos()], -1)
+    about_x = torch.stack([one, o, o, o, y.cos(), -y.sin(), o, y.sin(), y.cos()], -1)
+    return about_x.view(-1, 3, 3) @ about_y.view(-1, 3, 3)
+
+
+def degrees_apart(a: Tensor, b: Tensor) -> Tensor:
+    trace = (a.transpose(1, 2) @ b).diagonal(dim1=1, dim2=2).sum(1)
+    return torch.rad2deg(((trace - 1) / 2).clamp(-1, 1).acos())
+
+
+def acted(head: HeadModel, found: HeadFit) -> Tensor:
+    return found.expression[:, [head.expression_names.index(name) for name in ACTED]]
+
+
+def identity_error(head: HeadModel, scene: Scene, found: HeadFit) -> float:
+    """Of the face at rest, in its own widths, after scale: mean over the landmarks."""
+    still = torch.zeros(1, len(head.expression))
+    ours, theirs = (
+        scene.table.places(head.vertices(who[None], still))[0]
+        for who in (found.identity, scene.identity)
+    )
+    a, b = ours - ours.mean(0), theirs - theirs.mean(0)
+    u, s, vt = torch.linalg.svd(b.T @ a)
+    laid = (s.sum() / a.square().sum()) * a @ (u @ vt).T
+    return float((laid - b).norm(dim=1).mean() / 14)
+
+
+def test_clean_landmarks_give_pose_expression_and_person_back(head: HeadModel) -> None:
+    scene = Scene(head, 16)
+    found = fit(head, scene.table, scene.points, pupils=scene.pupils, settings=CLEAN)
+    assert degrees_apart(found.rotation, scene.rotation).max() < 0.5
+    wanted = scene.expression[:, [head.expression_names.index(name) for name in ACTED]]
+    assert (acted(head, found) - wanted).abs().mean() < 0.05
+    assert identity_error(head, scene, found) < 0.005
+    assert (found.gaze - scene.gaze).abs().max() < 2.0
+    assert found.residual.max() < 0.05
+    assert found.confidence.min() > 0.5
+
+
+def test_noise_of_one_percent_moves_the_person_by_less(head: HeadModel) -> None:
+    scene = Scene(head, 16)
+    found = fit(head, scene.table, scene.noisy(0.01))
+    assert identity_error(head, scene, found) < 0.01
+    assert degrees_apart(found.rotation, scene.rotation).mean() < 1.5
+
+
+def test_chunks_agree(head: HeadModel) -> None:
+    scene = Scene(head, 11)
+    points = scene.noisy(0.01)
+    quick = FitSettings(rounds=3)
+    whole = fit(head, scene.table, points, settings=quick)
+    pieces = fit(head, scene.table, points, settings=quick, chunk=3)
+    assert torch.allclose(whole.identity, pieces.identity, atol=1e-3)
+    assert torch.allclose(whole.expression, pieces.expression, atol=1e-3)
+    assert torch.allclose(whole.vertices(head), pieces.vertices(head), atol=0.02)
+
+
+def test_garbage_in_one_frame_spoils_no_other(head: HeadModel) -> None:
+    scene = Scene(head, 12)
+    points = scene.noisy(0.002)
+    clean = fit(head, scene.table, points)
+    chance = torch.Generator().manual_seed(9)
+    points[5] = torch.rand(points[5].shape, generator=chance) * 400
+    points[8] = torch.nan
+    found = fit(head, scene.table, points)
+    assert found.confidence[5] < 0.05
+    assert found.confidence[8] == 0
+    others = [k for k in range(12) if k not in (5, 8)]
+    assert found.confidence[others].min() > 0.5
+    before, after = (f.vertices(head)[others] for f in (clean, found))
+    cm = (before - after)[..., :2].norm(dim=-1) / scene.scale[others][:, None]
+    assert cm[:, scene.table.vertices.flatten()].mean() < 0.1
+    assert all(bool(torch.isfinite(t).all()) for t in (found.expression, found.rotation))
+
+
+def test_one_wrong_point_pulls_little(head: HeadModel) -> None:
+    scene = Scene(head, 6)
+    spoilt = scene.points.clone()
+    spoilt[:, 40] += 120
+    clean, found = (fit(head, scene.table, points) for points in (scene.points, spoilt))
+    assert degrees_apart(clean.rotation, found.rotation).max() < 1.0
+
+
+def test_smoothness_calms_expressions(head: HeadModel) -> None:
+    scene = Scene(head, 16)
+    points = scene.noisy(0.01)
+
+    def shaking(smoothness: float) -> float:
+        settings = FitSettings(rounds=4, smoothness=smoothness)
+        found = fit(head, scene.table, points, identity=scene.identity, settings=settings)
+        assert torch.equal(found.identity, scene.identity)
+        return float(acted(head, found).diff(n=2, dim=0).abs().mean())
+
+    assert shaking(3.0) < 0.6 * shaking(0.0)
+
+
+def test_points_of_another_table_are_refused(head: HeadModel) -> None:
+    with pytest.raises(ValueError, match="points must be"):
+        fit(head, head.landmarks["points68"], torch.zeros(2, 67, 3))
