@@ -15,6 +15,7 @@ from PIL import Image
 
 from reenact_cli.demo_sound import RATE, voice
 from reenact_core.files import Admit, written_whole
+from reenact_core.media.opening import created
 from reenact_training.synthetic.plate import PlateFace, render_plate
 
 Pixels = NDArray[np.uint8]
@@ -114,7 +115,7 @@ def write_clip(path: Path, frames: Iterable[Pixels], sound: NDArray[np.float32])
     Raises:
         OutputError: the folder cannot be written or is full.
     """
-    with written_whole(path) as partial, av.open(str(partial), "w") as container:
+    with written_whole(path) as partial, created(partial) as container:
         video = container.add_stream("libx264", rate=FRAME_RATE)
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         video.options = {"crf": "14", "preset": "veryfast"}

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from reenact_core.engine.run_record import Outcome
     from reenact_core.engine.timeline_run import RunResult
     from reenact_core.media.codecs import Codec
+    from reenact_core.media.probe import Look
     from reenact_core.models.load import Models
     from reenact_core.provenance.mark import Marking
     from reenact_core.settings import Settings
@@ -190,16 +191,19 @@ def render_job(job: Job, output: Output) -> "RunResult":
     from reenact_core.devices import choose_compute
     from reenact_core.engine.run_record import RunFacts
     from reenact_core.engine.timeline_run import checkpoint_facts, conclude
+    from reenact_core.media.probe import probe
     from reenact_core.provenance.mark import UNMARKED, open_marking
     from reenact_core.settings import to_table
+    from reenact_core.timeline.clip_media import each_once
 
     began, started = time.monotonic(), datetime.now(UTC)
     marking = UNMARKED if job.no_provenance else open_marking()
-    edit = edit_of(job, job.out)
-    settings, (plan, _) = settings_of(job, edit), fitted_plan(job, edit, job.out)
+    look = each_once(probe)
+    edit = edit_of(job, job.out, look)
+    settings, (plan, _) = settings_of(job, edit), fitted_plan(job, edit, job.out, look)
     compute = choose_compute(job.device, job.precision)
     models = models_named(job.checkpoint, compute, job.integrator)
-    outcomes = _run(job, plan, models, settings, compute, marking, output)
+    outcomes = _run(job, plan, models, settings, compute, marking, look, output)
     table = {**to_table(settings), "codec": job.codec, "relink": job.relink, "tracker": job.tracker}
     seconds = time.monotonic() - began
     facts = RunFacts(started, seconds, table, checkpoint_facts(models), compute, marking)
@@ -213,6 +217,7 @@ def _run(
     settings: "Settings",
     compute: "Compute",
     marking: "Marking",
+    look: "Look",
     output: Output,
 ) -> list["Outcome"]:
     from reenact_core.engine.events import ShotDone, ShotFailed
@@ -232,37 +237,43 @@ def _run(
         restart=job.restart,
         overwrite=job.overwrite,
         marking=marking,
+        probe=look,
     )
     with closing(run) as events:
         passing = shown(events, len(plan.shots), output.progress)
         return [event for event in passing if isinstance(event, ShotDone | ShotFailed)]
 
 
-def edit_of(job: Job, work: Path | None = None) -> "Edit":
-    """The timeline; media of a bundle are unpacked under `work`."""
+def edit_of(job: Job, work: Path | None = None, look: "Look | None" = None) -> "Edit":
+    """The timeline; media of a bundle are unpacked under `work`, `look` looks at media."""
     from reenact_core.engine.out_folder import render_journal
     from reenact_core.timeline.read import read_timeline
 
     journal = None
     if work is not None:
         journal = render_journal(job.timeline, work, overwrite=job.overwrite)
-    return read_timeline(job.timeline, work=work, journal=journal, rate=job.rate, roots=job.root)
+    return read_timeline(
+        job.timeline, work=work, journal=journal, rate=job.rate, roots=job.root, probe=look
+    )
 
 
-def fitted_plan(job: Job, edit: "Edit", out: Path) -> "tuple[Plan, tuple[str, ...]]":
+def fitted_plan(
+    job: Job, edit: "Edit", out: Path, look: "Look | None" = None
+) -> "tuple[Plan, tuple[str, ...]]":
     """The plan as it can be written into a folder, and what its files will not be or hold."""
     from reenact_core.engine.out_folder import fit_plan
     from reenact_core.timeline.read import look_once
 
-    probe = look_once()
+    probe = look_once(look)
     plan = plan_for(job, edit, probe)
     return fit_plan(plan, out, job.codec, overwrite=job.overwrite, probe=probe)
 
 
-def plan_for(job: Job, edit: "Edit", probe: "Probe | None" = None) -> "Plan":
+def plan_for(job: Job, edit: "Edit", look: "Probe | None" = None) -> "Plan":
+    """The plan; `look` is what looks at media, and remembers what it saw."""
     from reenact_core.timeline.read import make_plan
 
-    return make_plan(edit, _request(job, settings_of(job, edit)), probe=probe)
+    return make_plan(edit, _request(job, settings_of(job, edit)), probe=look)
 
 
 def settings_of(job: Job, edit: "Edit") -> "Settings":

@@ -66,7 +66,7 @@ def _performance(cast: Cast, moments: Sequence[int]) -> list[Strip]:
 
 def _frames(source: Source, numbers: Sequence[int]) -> tuple[Pixels, ...]:
     """The middle squares of frames, numbered from the file's first."""
-    info = source_info(source)
+    info = source_info(source, probe)
     found: list[Pixels] = []
     for number in numbers:
         for picture in decode(info, FrameRange(number, number + 1, info.rate), ahead=1):

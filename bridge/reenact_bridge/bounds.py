@@ -1,9 +1,10 @@
 """How much memory a call may take, held by the system and told in one kind of error."""
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from reenact_bridge.errors import ProtocolError
@@ -25,8 +26,10 @@ def held_bytes(process: int | str, name: str) -> int:
 
 
 @contextmanager
-def bounded_memory(most: int) -> Iterator[None]:
-    """Within, this process can take so many bytes more (Linux); an allocation beyond fails.
+def bounded_memory(most: int, helper: int | None = None) -> Iterator[None]:
+    """Within, this process, and a helper of its, can take so many bytes more each (Linux).
+
+    An allocation beyond fails.
 
     RLIMIT_DATA, which counts what can be written and is this process's alone: the address space
     that torch, its threads and drivers reserve without using it does not count.
@@ -36,14 +39,18 @@ def bounded_memory(most: int) -> Iterator[None]:
         return
     import resource
 
-    before = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = held_bytes("self", "VmData") + most
-    bounds = [bound for bound in before if bound != resource.RLIM_INFINITY]
-    resource.setrlimit(resource.RLIMIT_DATA, (min([wanted, *bounds]), before[1]))
+    processes = [os.getpid(), *([] if helper is None else [helper])]
+    before = {process: resource.prlimit(process, resource.RLIMIT_DATA) for process in processes}
+    for process, bounds in before.items():
+        wanted = held_bytes(process, "VmData") + most
+        known = [bound for bound in bounds if bound != resource.RLIM_INFINITY]
+        resource.prlimit(process, resource.RLIMIT_DATA, (min([wanted, *known]), bounds[1]))
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_DATA, before)
+        for process, bounds in before.items():
+            with suppress(ProcessLookupError):  # the helper may have died of the call
+                resource.prlimit(process, resource.RLIMIT_DATA, bounds)
 
 
 def lacked_memory(error: BaseException | None) -> bool:

@@ -14,7 +14,7 @@ from reenact_core.engine.portrait import faces_in
 from reenact_core.errors import MediaError
 from reenact_core.frames import Picture
 from reenact_core.media.decode import decode
-from reenact_core.media.probe import probe
+from reenact_core.media.probe import Look
 from reenact_core.models.face_points import INPUT_SIZE, FacePointsNet
 from reenact_core.settings import Settings
 from reenact_core.timing import FrameRange
@@ -22,13 +22,13 @@ from reenact_core.tracking.detect import Detector
 from reenact_core.tracking.track import FaceTrack
 
 
-def read_picture(path: Path, frame: int | None, seconds: float | None) -> Picture:
+def read_picture(path: Path, frame: int | None, seconds: float | None, look: Look) -> Picture:
     """One frame of a file, by its number or its time; the first where neither is given.
 
     Raises:
         MediaError: the file cannot be read, or has no such frame.
     """
-    info = probe(path)
+    info = look(path)
     if info.still:
         number = 0
     elif seconds is not None:

@@ -12,6 +12,7 @@ from reenact_bridge.abilities import capabilities
 from reenact_bridge.errors import ProtocolError
 from reenact_bridge.face_preview import FacePreview, Shown
 from reenact_bridge.faces import describe_faces, read_picture
+from reenact_bridge.inside import inside
 from reenact_bridge.pixels import PixelFormat, put_changes, put_picture, to_picture
 from reenact_bridge.regions import Mapped, map_region
 from reenact_bridge.render_job import describe, settings_of
@@ -20,7 +21,6 @@ from reenact_core.engine.portrait import find_portrait
 from reenact_core.frames import Picture
 from reenact_core.geometry import Box
 from reenact_core.media.decode import decode
-from reenact_core.media.probe import probe
 from reenact_core.models.compact import Compact
 from reenact_core.models.face_points import FacePointsNet, load_face_points
 from reenact_core.settings import Settings
@@ -73,7 +73,9 @@ class LiveCalls:
         number: int | None = None
         if "path" in body:
             path = self.warm.roots.find(body["path"], "path")
-            picture = read_picture(path, body.get("frame"), body.get("time"))
+            picture = read_picture(
+                path, body.get("frame"), body.get("time"), inside(self.warm.roots)
+            )
             number = picture.index
         else:
             with self._mapped(body) as place:
@@ -123,7 +125,8 @@ class LiveCalls:
     def _read_clip(self, opened: dict[str, Any], frame: int) -> Picture:
         """A frame of the session's clip, which must have the size of its pixels."""
         path = self.warm.roots.find(opened["clip"], "clip")
-        picture, form = read_picture(path, frame, None), PixelFormat.of(opened["pixels"])
+        picture = read_picture(path, frame, None, inside(self.warm.roots))
+        form = PixelFormat.of(opened["pixels"])
         if (picture.width, picture.height) != (form.width, form.height):
             raise ProtocolError(
                 "E_SCHEMA",
@@ -152,7 +155,8 @@ class LiveCalls:
         source = Path(self.warm.roots.find(opened["source"], "source"))
         seconds = opened.get("source_time")
         moment = None if seconds is None else Fraction(str(seconds))
-        portrait = find_portrait(source, moment, settings, detector)
+        look = inside(self.warm.roots)
+        portrait = find_portrait(source, moment, settings, detector, look=look)
         preview = FacePreview(models.network, portrait.pixels, settings, detector, compute, rate)
         if "clip" in opened:
             self._learn(preview, opened)
@@ -160,7 +164,7 @@ class LiveCalls:
 
     def _learn(self, preview: FacePreview, opened: dict[str, Any]) -> None:
         """Show a preview some frames of the clip that it will be of."""
-        info = probe(self.warm.roots.find(opened["clip"], "clip"))
+        info = inside(self.warm.roots)(self.warm.roots.find(opened["clip"], "clip"))
         first, stop = opened.get("clip_frames", (0, info.frame_count))
         stop = max(1, min(int(stop), info.frame_count))
         first = min(int(first), stop - 1)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reenact_bridge.errors import ProtocolError
+from reenact_bridge.inside import inside
 from reenact_bridge.progress import Reporter
 from reenact_bridge.roots import Roots
 from reenact_bridge.warm import Warm
@@ -22,17 +23,17 @@ from reenact_core.engine.out_folder import fit_plan, render_journal
 from reenact_core.engine.render import render_plan
 from reenact_core.engine.run_record import Outcome, RunFacts
 from reenact_core.engine.timeline_run import RunResult, checkpoint_facts, conclude
-from reenact_core.errors import MediaError, TimelineError
+from reenact_core.errors import TimelineError
 from reenact_core.files import passing_folder
-from reenact_core.media.probe import probe
+from reenact_core.media.probe import Look, MediaInfo
 from reenact_core.media.sequence import first_image, is_pattern, numbers_there
 from reenact_core.provenance.mark import open_marking
 from reenact_core.settings import Settings, settings_for, to_table, with_table
 from reenact_core.timeline.bundles import filled
-from reenact_core.timeline.clip_media import Probe
+from reenact_core.timeline.clip_media import each_once
 from reenact_core.timeline.describe import shot_table
 from reenact_core.timeline.plan import FaceChoice, Plan, Refused, Shot
-from reenact_core.timeline.read import Edit, look_once, make_plan, read_timeline
+from reenact_core.timeline.read import Edit, make_plan, read_timeline
 from reenact_core.timeline.request import Request
 from reenact_core.timing import parse_rate
 
@@ -70,7 +71,8 @@ def render(work: Work, warm: Warm, listener: Listener) -> dict[str, Any]:
     overwrite = options.get("overwrite", False)
     listener.state("planning")
     marking = open_marking()
-    edit, settings, plan, _ = _planned(work, warm.roots)
+    look = each_once(inside(warm.roots))
+    edit, settings, plan, _ = _planned(work, warm.roots, look)
     listener.check()
     compute = warm.compute(options.get("precision", "auto"))
     models = warm.models_with(options.get("checkpoint"), options.get("integrator"), compute)
@@ -94,6 +96,7 @@ def render(work: Work, warm: Warm, listener: Listener) -> dict[str, Any]:
         restart=options.get("restart", False),
         overwrite=overwrite,
         marking=marking,
+        probe=look,
     )
     with closing(run) as events:
         for event in events:
@@ -117,9 +120,10 @@ def describe(work: Work, warm: Warm) -> dict[str, Any]:
         ReenactError, ProtocolError: nothing could be done.
     """
     if Path(work["timeline"]).suffix.lower() != ".otioz":
-        return _told(*_planned(work, warm.roots)[2:])
+        return _told(*_planned(work, warm.roots, inside(warm.roots))[2:])
     with passing_folder() as folder:
-        planned = _planned(work, warm.roots.with_folder(folder), laid_out=folder)
+        roots = warm.roots.with_folder(folder)
+        planned = _planned(work, roots, inside(roots), laid_out=folder)
         told: Work = _renamed(_told(*planned[2:]), str(folder), work["timeline"])
         return told
 
@@ -173,7 +177,7 @@ def _scheme(scheme: str) -> dict[str, Any]:
 
 
 def _planned(
-    work: Work, roots: Roots, *, laid_out: Path | None = None
+    work: Work, roots: Roots, look: Look, *, laid_out: Path | None = None
 ) -> tuple[Edit, Settings, Plan, tuple[str, ...]]:
     """The job's plan as it can be written, and what its files will not be or hold.
 
@@ -188,10 +192,9 @@ def _planned(
     journal = None
     if folder is not None and laid_out is None:
         journal = render_journal(timeline, folder, overwrite=overwrite)
-    look = _inside(roots)
     if laid_out is not None:
         look = _filling(look, timeline, laid_out)
-    look = look_once(look)
+    look = each_once(look)
     edit = read_timeline(
         timeline,
         work=laid_out or folder,
@@ -247,24 +250,12 @@ def _rate(written: str | float | None) -> Fraction | None:
         raise TimelineError(f"rate: {error}") from error
 
 
-def _inside(roots: Roots) -> Probe:
-    """A look at media files that sees nothing outside the roots."""
-
-    def look(path: Path, *, first_number: int | None = None, number_step: int = 1) -> Any:
-        if not roots.hold(path.parent if first_number is not None else path):
-            raise MediaError(f"{path} is outside the folders that this server may use")
-        first = path if first_number is None else first_image(path, first_number, number_step)
-        if not roots.hold(first):
-            raise MediaError(f"{path} is outside the folders that this server may use")
-        return probe(path, first_number=first_number, number_step=number_step)
-
-    return look
-
-
-def _filling(look: Probe, bundle: Path, folder: Path) -> Probe:
+def _filling(look: Look, bundle: Path, folder: Path) -> Look:
     """A look at media of a bundle that is laid out in a folder: one file at a time is unpacked."""
 
-    def fill_and_look(path: Path, *, first_number: int | None = None, number_step: int = 1) -> Any:
+    def fill_and_look(
+        path: Path, *, first_number: int | None = None, number_step: int = 1
+    ) -> MediaInfo:
         file = path
         if is_pattern(path) and not path.is_file():
             first = (

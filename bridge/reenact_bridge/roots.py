@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from reenact_bridge.errors import ProtocolError
+from reenact_core.media.opening import Stamp
 
 MOST_LINKS = 40
 """Links of one path that are followed, as many as Linux follows."""
@@ -57,6 +58,21 @@ class Roots:
     def hold(self, path: Path) -> bool:
         """Whether a path, links resolved, lies in one of the folders."""
         return self.resolved(path) is not None
+
+    def hold_file(self, path: Path, stamp: Stamp) -> bool:
+        """Whether a path leads to the file with that stamp, and that file lies in a folder.
+
+        The way from the folder down is walked without following a link, so that none which is
+        turned round meanwhile leads astray.
+        """
+        real = self.resolved(path)
+        if real is None:
+            return False
+        folder = next(part for part in self._real.values() if real.parts[: len(part)] == part)
+        try:
+            return Stamp.of(_status_below(Path(*folder), real)) == stamp
+        except OSError:
+            return False
 
     def resolved(self, path: Path) -> Path | None:
         """A path with its links followed as far as they stay inside; None: it leads out.
@@ -109,6 +125,22 @@ def _target(place: tuple[str, ...]) -> Path | None:
         return Path(os.readlink(os.path.join(*place)))
     except OSError:
         return None
+
+
+def _status_below(folder: Path, real: Path) -> os.stat_result:
+    """The status of a file below a folder; a link on the way or at its end is an error."""
+    if os.open not in os.supports_dir_fd:  # Windows, where making links is a privilege
+        return os.stat(real, follow_symlinks=False)
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        *folders, name = real.relative_to(folder).parts
+        for step in folders:
+            below = os.open(step, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
+            os.close(place)
+            place = below
+        return os.stat(name, dir_fd=place, follow_symlinks=False)
+    finally:
+        os.close(place)
 
 
 def _local(written: str, what: str) -> str:

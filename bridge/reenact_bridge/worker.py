@@ -24,6 +24,7 @@ from reenact_bridge.failures import error_of
 from reenact_bridge.pipes import read_messages, write_message
 from reenact_bridge.roots import Roots
 from reenact_core.errors import ReenactError
+from reenact_core.media.first_look import LOOKER
 
 POLITE = 5
 """By so much a render stands back behind the server, its previews and the editor itself."""
@@ -48,6 +49,7 @@ class Worker:
         start = self._queue.get()
         if start.get("politely") and hasattr(os, "nice"):
             os.nice(POLITE)
+        LOOKER.start()  # its time is not the first call's
         from reenact_bridge.live_calls import LiveCalls  # torch: slow, after the reader listens
         from reenact_bridge.warm import Warm
 
@@ -117,7 +119,9 @@ class Worker:
 
     def _bounds(self) -> AbstractContextManager[None]:
         """On the CPU; drivers of other devices take what they like, and the server watches."""
-        return bounded_memory(self._work_bytes) if self._on_cpu else nullcontext()
+        if not self._on_cpu:
+            return nullcontext()
+        return bounded_memory(self._work_bytes, LOOKER.process_id)
 
     def _too_large(self, command: dict[str, Any], error: Exception) -> dict[str, Any] | None:
         if not self._on_cpu or not lacked_memory(error):

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import av
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reenact_core.media.opening import opened
 from reenact_core.models.face_points import (
     EYE_LEFT,
     EYE_RIGHT,
@@ -109,7 +109,7 @@ def _frames(path: Path, wanted: list[int]) -> Iterator[tuple[int, Picture]]:
         if still is not None:
             yield wanted[0], cv2.cvtColor(still, cv2.COLOR_BGR2RGB)
         return
-    with av.open(str(path)) as container:
+    with opened(path) as container:
         for number, frame in enumerate(container.decode(video=0)):
             if number in wanted:
                 yield number, frame.to_ndarray(format="rgb24")

@@ -45,6 +45,7 @@ from reenact_core.farm.job_folder import JobFolder, worker_name
 from reenact_core.farm.plan import FarmPlan, read_plan, write_plan
 from reenact_core.farm.planner import recut
 from reenact_core.farm.worker import run_units
+from reenact_core.media.opening import opened
 from reenact_core.models.load import Models, load_models
 from reenact_core.timeline.read import read_timeline
 
@@ -73,7 +74,7 @@ def main() -> None:
 
 def edit_of(folder: Path, shots: Sequence[range], media: Path = PLATE) -> Path:
     """A timeline of recast shots of one clip, without handles."""
-    with av.open(str(media)) as container:
+    with opened(media) as container:
         stream = container.streams.video[0]
         rate, length = float(stream.average_rate or 25), stream.frames
     track = otio.schema.Track("V1")
@@ -136,7 +137,7 @@ def cuts(folder: Path, count: int, seed: int) -> None:
 
 def pictures(path: Path, frames: range | None = None) -> Iterator[Planes]:
     """Planes of the frames of a file."""
-    with av.open(str(path)) as container:
+    with opened(path) as container:
         for number, frame in enumerate(container.decode(video=0)):
             if frames is None or number in frames:
                 yield [plane(frame, index) for index in range(3)]

@@ -21,7 +21,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
+from reenact_core.media.opening import created, opened
 
 CLIPS = Path(__file__).resolve().parents[2].parent / "shared" / "clips"
 PLATE = CLIPS / "plate_skarsgard_1080p.mp4"
@@ -79,14 +79,14 @@ def measure(count: int, *, networks: bool) -> Measure:
 
 def repeat(source: Path, target: Path, count: int) -> None:
     """A clip of at least `count` frames: a source that is shown whole again and again."""
-    with av.open(str(target), "w") as out:
-        with av.open(str(source)) as first:
+    with created(target) as out:
+        with opened(source) as first:
             template: Any = first.streams.video[0]
             stream = out.add_stream_from_template(template)
             length = int(template.frames)
             step = int(1 / (template.average_rate * template.time_base))
         for shift in range(0, count * step, length * step):
-            with av.open(str(source)) as file:
+            with opened(source) as file:
                 for packet in file.demux(file.streams.video[0]):
                     if packet.size:
                         packet.pts = (packet.pts or 0) + shift

@@ -32,12 +32,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-import av
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reenact_core.media.opening import created, opened
 from reenact_core.models.readers.mesh import (
     INNER_LEFT,
     INNER_RIGHT,
@@ -255,7 +255,7 @@ def _shortened(clip: Path, out: Path, count: int) -> Path:
     short = out / f"{clip.stem}_{count}.mkv"
     if short.exists():
         return short
-    with av.open(str(clip)) as source, av.open(str(short), "w") as target:
+    with opened(clip) as source, created(short) as target:
         stream: Any = None
         for frame in islice(source.decode(video=0), count):
             if stream is None:
@@ -268,7 +268,7 @@ def _shortened(clip: Path, out: Path, count: int) -> Path:
 
 
 def _frames(path: Path) -> Iterator[Pixels]:
-    with av.open(str(path)) as container:
+    with opened(path) as container:
         for frame in container.decode(video=0):
             yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 

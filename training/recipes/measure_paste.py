@@ -20,7 +20,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 
 from reenact_core.crop.paste import support
@@ -33,6 +32,7 @@ from reenact_core.engine.workshop import Workshop
 from reenact_core.frames import Picture
 from reenact_core.media.codecs import Codec, choose_codec
 from reenact_core.media.decode import decode
+from reenact_core.media.opening import opened
 from reenact_core.media.probe import MediaInfo, probe
 from reenact_core.settings import Settings
 from reenact_core.timeline.plan import Cast, FaceChoice, Shot, Source
@@ -190,7 +190,7 @@ def compare_files(path: Path, info: MediaInfo, frames: FrameRange, verdict: Verd
 
 def sound_packets(path: Path, start: float | None, end: float | None) -> list[str]:
     """Hashes of the sound packets that lie wholly in a range of time."""
-    with av.open(str(path)) as container:
+    with opened(path) as container:
         if not container.streams.audio:
             return []
         return list(_hashes(container, start, end))

@@ -25,6 +25,7 @@ from reenact_core.errors import MediaError, OutputError, SettingsError
 from reenact_core.files import sha256, write_json, written_whole
 from reenact_core.frames import Picture
 from reenact_core.media.decode import decode
+from reenact_core.media.opening import created
 from reenact_core.media.probe import MediaInfo, probe
 from reenact_core.timing import FrameRange
 from reenact_core.tracking.detect import Detector
@@ -238,7 +239,7 @@ class _Clip:
         self._size = size
         self._stack = ExitStack()
         partial = self._stack.enter_context(written_whole(folder / f"{stretch.name}.mkv"))
-        self._container = self._stack.enter_context(av.open(str(partial), "w"))
+        self._container = self._stack.enter_context(created(partial))
         self._stream = self._container.add_stream("ffv1", rate=info.rate)
         self._stream.width = self._stream.height = size
         self._stream.pix_fmt = "bgr0"

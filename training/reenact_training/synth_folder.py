@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from reenact_core.errors import MediaError, OutputError
 from reenact_core.files import write_json, written_whole
+from reenact_core.media.opening import created, opened
 from reenact_core.models.face_points import EXPRESSIONS
 from reenact_training.synthetic.heads import sample_identity
 from reenact_training.synthetic.motion import sample_motion
@@ -78,9 +79,9 @@ class SynthClip:
             MediaError: the video is missing, damaged or short.
         """
         try:
-            with av.open(str(self.video)) as container:
+            with opened(self.video) as container:
                 pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-        except (OSError, av.error.FFmpegError) as error:
+        except (MediaError, av.error.FFmpegError) as error:
             raise MediaError(
                 f"{self.video}: cannot be decoded ({error}); run synth again"
             ) from error
@@ -201,7 +202,7 @@ def _write_clip(clip: HeadClip, video: Path, truth: Path) -> None:
 
 
 def _write_video(path: Path, pictures: NDArray[np.uint8]) -> None:
-    with av.open(str(path), "w") as container:
+    with created(path) as container:
         stream = container.add_stream("ffv1", rate=RATE)
         stream.height, stream.width = pictures.shape[1:3]
         stream.pix_fmt = "bgr0"

@@ -33,7 +33,13 @@ from reenact_core.engine.footage import Footage
 from reenact_core.engine.out_folder import files_of, user_journal
 from reenact_core.engine.performer import Crops, Performer, Take
 from reenact_core.engine.placement import crop_mask
-from reenact_core.engine.portrait import Portrait, find_portrait, whole_frame, whole_portrait
+from reenact_core.engine.portrait import (
+    Colours,
+    Portrait,
+    find_portrait,
+    whole_frame,
+    whole_portrait,
+)
 from reenact_core.engine.prepare import choose_in
 from reenact_core.engine.resume import RunFolder, clear_partial
 from reenact_core.engine.spool import Spool, from_samples, open_spool, require_space, to_samples
@@ -165,7 +171,12 @@ def perform_animation(
             for frame in range(len(clip.frames)):
                 encoder.write(_painted(job, canvas, frame, portrait, faces, settings))
                 yield Progress(shot.shot_id, "paste", frame + 1, len(clip.frames))
-        notes += [*_notes(acting, clip), *seal.notes, *(job.marking.notes if job.marking else ())]
+        notes += [
+            *portrait.notes,
+            *_notes(acting, clip),
+            *seal.notes,
+            *(job.marking.notes if job.marking else ()),
+        ]
     seconds = round(time.monotonic() - began, 3)
     marks = seal.all_marks(encode)
     yield ShotDone(RenderedShot(shot, output, seconds, 1, tuple(notes), marks))
@@ -185,9 +196,11 @@ def _shot(job: Animation, clip: Footage) -> Shot:
 
 
 def _portrait(job: Animation, workshop: Workshop) -> Portrait:
+    settings = workshop.settings
+    colours: Colours = "own" if job.paste_back else "srgb"
     if job.crop == "none":
-        return whole_portrait(job.source, workshop.settings)
-    return find_portrait(job.source, None, workshop.settings, workshop.detector)
+        return whole_portrait(job.source, settings, colours=colours)
+    return find_portrait(job.source, None, settings, workshop.detector, colours=colours)
 
 
 def _canvas(job: Animation, driving: MediaInfo, portrait: Portrait, settings: Settings) -> Canvas:

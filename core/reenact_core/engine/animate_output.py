@@ -1,6 +1,5 @@
 """What an animation is painted on: a bare face crop, or the picture that the face came from."""
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -17,6 +16,7 @@ from reenact_core.media.codecs import Codec, EncodeSettings
 from reenact_core.media.colour import from_rgb
 from reenact_core.media.fitting import fit_codec, refusal
 from reenact_core.media.layouts import packing_of, plane_size
+from reenact_core.media.opening import codecs_held
 from reenact_core.media.probe import MediaInfo
 
 _MUXERS: Mapping[str, str] = {
@@ -84,12 +84,12 @@ def encode_settings(info: MediaInfo, out: Path, codec: Codec) -> tuple[EncodeSet
         return settings, list(notes)
     muxer = _MUXERS.get(out.suffix.lower())
     name = av.Codec(settings.encoder, "w").canonical_name
-    if muxer is None or name not in _held(muxer):
+    if muxer is None or name not in codecs_held(muxer):
         raise SettingsError(
             f"{out}: {name} goes into a {settings.suffix} file; name the output so, or choose "
             "another --codec"
         )
-    if settings.sound == "copy" and not set(info.sound_codecs) <= _held(muxer):
+    if settings.sound == "copy" and not set(info.sound_codecs) <= codecs_held(muxer):
         raise SettingsError(
             f"{out}: the driving video's sound ({', '.join(info.sound_codecs)}) does not go into "
             f"that kind of file; name the output {out.stem}{settings.suffix}"
@@ -121,7 +121,3 @@ def _described(driving: MediaInfo, picture: Picture, shown: MediaInfo) -> MediaI
         mastering=None,
         light_level=None,
     )
-
-
-def _held(muxer: str) -> frozenset[str]:
-    return frozenset(av.open(io.BytesIO(), "w", format=muxer).supported_codecs)

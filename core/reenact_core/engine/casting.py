@@ -12,7 +12,7 @@ from reenact_core.engine.cut_face import CutFace, frame_seconds
 from reenact_core.engine.driving import Drive, Performance, drive_by_itself, drive_by_time, perform
 from reenact_core.engine.footage import Footage
 from reenact_core.engine.performer import Crops, Floats, Take
-from reenact_core.engine.portrait import find_portrait
+from reenact_core.engine.portrait import Portrait, find_portrait
 from reenact_core.engine.role import NewFaces, Region, Role
 from reenact_core.engine.spool import Spool, open_spool
 from reenact_core.engine.workshop import Workshop
@@ -57,7 +57,9 @@ def roles_of(scene: Scene, castings: Sequence[Casting]) -> tuple[list[Role], lis
     roles: list[Role] = []
     notes: list[str] = []
     for number, casting in enumerate(castings):
-        portrait = _portrait(casting.cast, scene.workshop)
+        found = _portrait(casting.cast, scene.workshop)
+        portrait = None if found is None else found.pixels
+        notes += found.notes if found is not None else ()
         for track in casting.tracks:
             performance = _performance(scene, casting, scene.faces[track])
             notes += _notes(performance, track, casting, scene.workshop.settings.fade)
@@ -67,14 +69,15 @@ def roles_of(scene: Scene, castings: Sequence[Casting]) -> tuple[list[Role], lis
     return roles, list(dict.fromkeys(notes))
 
 
-def _portrait(cast: Cast, workshop: Workshop) -> Floats | None:
+def _portrait(cast: Cast, workshop: Workshop) -> Portrait | None:
     """S of a recast; None for a redirect, whose S is in the clip."""
     if cast.mode == "redirect":
         return None
     if cast.picture is None:
         raise ValueError("a recast needs a picture")
-    found = find_portrait(cast.picture, cast.picture_time, workshop.settings, workshop.detector)
-    return found.pixels
+    return find_portrait(
+        cast.picture, cast.picture_time, workshop.settings, workshop.detector, look=workshop.look
+    )
 
 
 def _performance(scene: Scene, casting: Casting, face: CutFace) -> Performance:

@@ -1,6 +1,6 @@
 """The files of a shot and the faces in them: given by hand, kept from an earlier run, or found."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
@@ -10,7 +10,7 @@ from reenact_core.engine.watch import Ticker, watched
 from reenact_core.engine.workshop import Workshop
 from reenact_core.errors import FaceError
 from reenact_core.media.decode import decode
-from reenact_core.media.probe import MediaInfo, probe
+from reenact_core.media.probe import Look, MediaInfo, filled
 from reenact_core.timeline.plan import Shot, Source
 from reenact_core.timing import FrameRange
 from reenact_core.tracking.detect import FaceDetection, Pixels
@@ -36,44 +36,33 @@ class Footage:
         return str(self.source.path)
 
 
-def clip_footage(shot: Shot, look: Callable[..., MediaInfo] | None = None) -> Footage:
+def clip_footage(shot: Shot, look: Look) -> Footage:
     """The shot's own media.
-
-    Args:
-        look: how files are looked at; None: `media.probe.probe`.
 
     Raises:
         MediaError: it cannot be read.
     """
-    target = shot.target
-    if look is None:
-        return Footage(target, source_info(target))
-    named = {"first_number": target.first_number, "number_step": target.number_step}
-    return Footage(target, look(target.path, **named))
+    return Footage(shot.target, source_info(shot.target, look))
 
 
-def source_info(source: Source) -> MediaInfo:
+def source_info(source: Source, look: Look) -> MediaInfo:
     """The file or image sequence of a source, with what stands for images that are not there.
 
     Raises:
         MediaError: it cannot be read.
     """
-    return probe(
-        source.path,
-        first_number=source.first_number,
-        number_step=source.number_step,
-        missing=source.missing,
-        frame_count=source.frames.stop,
-    )
+    step = source.number_step
+    info = look(source.path, first_number=source.first_number, number_step=step)
+    return filled(info, step, source.missing, source.frames.stop)
 
 
-def driver_footage(path: Path, shot: Shot) -> Footage:
+def driver_footage(path: Path, shot: Shot, look: Look) -> Footage:
     """As much of a driving video as the shot lasts from where the edit shows it.
 
     Raises:
         MediaError: it cannot be read.
     """
-    info = probe(path)
+    info = look(path)
     seconds = (shot.target.frames.stop - shot.shown.start) / shot.target.frames.rate
     count = min(info.frame_count, ceil(seconds * info.rate) + 1)
     return Footage(Source(path, FrameRange(0, count, info.rate)), info)

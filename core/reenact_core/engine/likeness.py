@@ -7,7 +7,7 @@ from reenact_core.engine.footage import Footage
 from reenact_core.engine.workshop import Workshop
 from reenact_core.media.colour import to_rgb8
 from reenact_core.media.decode import decode
-from reenact_core.media.probe import MediaInfo, probe
+from reenact_core.media.probe import MediaInfo
 from reenact_core.timing import FrameRange
 from reenact_core.tracking.choose import Likeness
 from reenact_core.tracking.detect import Pixels
@@ -27,7 +27,7 @@ def likeness_in(footage: Footage, reference: Path | None, workshop: Workshop) ->
     describer = describer_in(workshop.installed)
     looks = None
     if reference is not None:
-        picture = _pixels(probe(reference), 0)
+        picture = _pixels(workshop.look(reference), 0)
         looks = looks_of_picture(picture, workshop.detector, describer, name=str(reference))
 
     def frame_pixels(frame: int) -> Pixels:

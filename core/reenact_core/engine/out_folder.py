@@ -11,6 +11,7 @@ from reenact_core.errors import MediaError, OutputError
 from reenact_core.journal import MADE, Journal, render_job
 from reenact_core.media.codecs import Codec, EncodeSettings
 from reenact_core.media.fitting import fit_codec
+from reenact_core.media.probe import probe as look_at
 from reenact_core.provenance.config import user_config_folder
 from reenact_core.provenance.mark import frames_file
 from reenact_core.provenance.sign import sidecar_of
@@ -51,7 +52,7 @@ def fit_plan(
     for shot in plan.shots:
         where = f'clip "{shot.clip_name}" on track {shot.track_name}'
         try:
-            clip = clip_footage(shot, cast(Any, probe))
+            clip = clip_footage(shot, cast(Any, probe or look_at))
             encode, notes = fit_codec(clip.info, codec, clip.frames.rate)
             if journal is not None:
                 journal.require(results_of(shot, clip, encode, journal.folder))

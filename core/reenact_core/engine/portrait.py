@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,9 @@ from reenact_core.crop.cut import cut
 from reenact_core.engine.performer import Floats
 from reenact_core.errors import FaceError, MediaError
 from reenact_core.frames import Picture
+from reenact_core.media.colour_profile import read_profile
 from reenact_core.media.decode import decode
-from reenact_core.media.probe import MediaInfo, probe
+from reenact_core.media.probe import Look, MediaInfo, probe
 from reenact_core.settings import Settings
 from reenact_core.timing import FrameRange
 from reenact_core.tracking.detect import Detector
@@ -30,6 +32,10 @@ LOOK_TIMES = 40
 SMALLEST_CROP = 16
 """Width and height in pixels of a picture that is taken for a face crop, at least."""
 
+Colours = Literal["srgb", "own"]
+"""Of a still that has a colour profile: as the networks expect them, or as they are in the file,
+for a face that is pasted back into it."""
+
 _FINER = 2
 """A face that is not found is looked for once more in a picture so much larger."""
 
@@ -39,7 +45,7 @@ class Portrait:
     """A face in a picture.
 
     Convention:
-        pixels: (256, 256, 3) float32 R'G'B' in [0, 1]
+        pixels: (256, 256, 3) float32 R'G'B' in [0, 1], as `Colours` says
         to_crop: (2, 3), picture pixels to crop pixels
     """
 
@@ -47,10 +53,18 @@ class Portrait:
     to_crop: NDArray[np.float64]
     picture: Picture
     info: MediaInfo
+    notes: tuple[str, ...] = ()
+    """What a user should know, a sentence each."""
 
 
 def find_portrait(
-    path: Path, time: Fraction | None, settings: Settings, detector: Detector
+    path: Path,
+    time: Fraction | None,
+    settings: Settings,
+    detector: Detector,
+    *,
+    colours: Colours = "srgb",
+    look: Look = probe,
 ) -> Portrait:
     """The one face that a picture, or a video at `time` seconds, shows.
 
@@ -58,21 +72,20 @@ def find_portrait(
         MediaError: the file cannot be read, or ends before `time`.
         FaceError: it shows no face, or several and none of them is clearly meant.
     """
-    info = probe(path)
+    info = look(path)
     for picture in _pictures(info, time):
         found = faces_in(picture, settings, detector)
         if found:
             track = _the_one(found, path)
             to_crop = align(track, settings.crop, info.pixel_aspect).matrix[0]
-            pixels = cut(picture, to_crop, settings.crop.size)
-            return Portrait(pixels, to_crop, picture, info)
+            return _cut_out(picture, to_crop, info, settings, colours)
     where = "" if info.still else " at that time" if time is not None else " in its first seconds"
     raise FaceError(
         f"{path}: no face was found{where}; give a picture that shows one face, clear and well lit"
     )
 
 
-def whole_portrait(path: Path, settings: Settings) -> Portrait:
+def whole_portrait(path: Path, settings: Settings, *, colours: Colours = "srgb") -> Portrait:
     """A picture, or a video's first frame, that is a face crop already.
 
     Raises:
@@ -81,7 +94,31 @@ def whole_portrait(path: Path, settings: Settings) -> Portrait:
     info = probe(path)
     to_crop = whole_frame(info, settings.crop.size)
     picture = next(_pictures(info, None))
-    return Portrait(cut(picture, to_crop, settings.crop.size), to_crop, picture, info)
+    return _cut_out(picture, to_crop, info, settings, colours)
+
+
+def _cut_out(
+    picture: Picture,
+    to_crop: NDArray[np.float64],
+    info: MediaInfo,
+    settings: Settings,
+    colours: Colours,
+) -> Portrait:
+    pixels, notes = cut(picture, to_crop, settings.crop.size), tuple[str, ...]()
+    if info.icc is not None and colours == "srgb":
+        pixels, notes = _as_srgb(pixels, info.icc, info)
+    return Portrait(pixels, to_crop, picture, info, notes)
+
+
+def _as_srgb(pixels: Floats, icc: bytes, info: MediaInfo) -> tuple[Floats, tuple[str, ...]]:
+    try:
+        profile = read_profile(icc, grey=info.layout.kind == "grey")
+    except ValueError as error:
+        return pixels, (f"{info.path.name}: its colour profile is {error} and is not used",)
+    if profile is None:
+        return pixels, ()
+    said = f"{info.path.name}: its colours are converted from {profile.name} to sRGB"
+    return profile.to_srgb(pixels), (said,)
 
 
 def whole_frame(info: MediaInfo, size: int) -> NDArray[np.float64]:

@@ -46,9 +46,9 @@ def prepare_shot(
         FaceError: a face that was asked for is not there.
         OutputError: the disk has no room for the crops.
     """
-    clip = clip or clip_footage(shot)
+    clip = clip or clip_footage(shot, workshop.look)
     drivers = {
-        cast.driving: driver_footage(cast.driving, shot)
+        cast.driving: driver_footage(cast.driving, shot, workshop.look)
         for cast in shot.casts
         if cast.mode == "redirect" and cast.driving is not None
     }

@@ -20,10 +20,13 @@ from reenact_core.errors import ReenactError
 from reenact_core.journal import render_job
 from reenact_core.media.codecs import Codec
 from reenact_core.media.fitting import fit_codec
+from reenact_core.media.probe import Look
+from reenact_core.media.probe import probe as look_at
 from reenact_core.models.load import Models
 from reenact_core.provenance.manifest import deed_of
 from reenact_core.provenance.mark import Marking, open_marking, sealed
 from reenact_core.settings import Settings
+from reenact_core.timeline.clip_media import each_once
 from reenact_core.timeline.plan import Plan, RenderedShot, Shot
 from reenact_core.tracking.detect import Detector
 from reenact_core.tracking.embedded import EmbeddedDetector
@@ -48,6 +51,7 @@ def render_plan(
     restart: bool = False,
     overwrite: bool = False,
     marking: Marking | None = None,
+    probe: Look | None = None,
 ) -> Generator[Event, None, None]:
     """Render every shot of a plan into a folder.
 
@@ -62,6 +66,8 @@ def render_plan(
         installed: folder of the user's own weights; ArcFace there tells faces apart.
         overwrite: files that this job did not make may be replaced.
         marking: how files are marked as synthetic; None: as this user's settings say.
+        probe: looks at media. Given the `each_once` that the plan was made with, a shot fails
+            whose files have changed since; None: files must stay what they are while a run lasts.
 
     Raises:
         OutputError: the folder cannot be written, another run works in it, or a result would
@@ -87,6 +93,7 @@ def render_plan(
             installed,
             tuple(tracks),
             marking,
+            probe or each_once(look_at),
         )
         yield from render_shots(plan, workshop)
 
@@ -149,7 +156,7 @@ def _prepare_group(
             if kept is not None:
                 yield ShotDone(kept, kept=True)
                 continue
-            clip = clip_footage(shot)
+            clip = clip_footage(shot, workshop.look)
             encode, _ = fit_codec(clip.info, workshop.codec, clip.frames.rate)
             folder = workshop.folder
             folder.journal.require(results_of(shot, clip, encode, folder.out))

@@ -16,12 +16,14 @@ from reenact_core.engine.render import render_plan
 from reenact_core.engine.run_record import Outcome, RunFacts, write_run_record
 from reenact_core.files import sha256
 from reenact_core.media.codecs import Codec
+from reenact_core.media.probe import probe
 from reenact_core.models.catalogue import DEFAULT
 from reenact_core.models.load import Models, load_models
 from reenact_core.provenance.mark import UNMARKED, open_marking
 from reenact_core.settings import settings_for, to_table
+from reenact_core.timeline.clip_media import each_once
 from reenact_core.timeline.plan import Plan, Refused, RenderedShot
-from reenact_core.timeline.read import Edit, look_once, make_plan, read_timeline
+from reenact_core.timeline.read import Edit, make_plan, read_timeline
 from reenact_core.timeline.references import Relink
 from reenact_core.timeline.request import Request
 from reenact_core.timeline.write import write_timeline
@@ -133,15 +135,20 @@ def render_timeline(
     """
     began, started = time.monotonic(), datetime.now(UTC)
     marking = open_marking() if provenance else UNMARKED
-    request = request or _request(source, driving, clips)
+    request, look = request or _request(source, driving, clips), each_once(probe)
     timeline, out = Path(timeline), Path(out)
     journal = render_journal(timeline, out, overwrite=overwrite)
     edit = read_timeline(
-        timeline, work=out, journal=journal, rate=rate, roots=request.roots, search=request.search
+        timeline,
+        work=out,
+        journal=journal,
+        rate=rate,
+        roots=request.roots,
+        search=request.search,
+        probe=look,
     )
-    probe = look_once()
     plan, _ = fit_plan(
-        make_plan(edit, request, probe=probe), out, codec, overwrite=overwrite, probe=probe
+        make_plan(edit, request, probe=look), out, codec, overwrite=overwrite, probe=look
     )
     settings = settings or settings_for(timeline=edit.settings)
     compute = choose_compute(device, precision)
@@ -157,6 +164,7 @@ def render_timeline(
         restart=restart,
         overwrite=overwrite,
         marking=marking,
+        probe=look,
     )
     with closing(run) as events:
         for event in events:

@@ -6,6 +6,7 @@ from pathlib import Path
 from reenact_core.engine.performer import Performer
 from reenact_core.engine.resume import RunFolder
 from reenact_core.media.codecs import Codec
+from reenact_core.media.probe import Look, probe
 from reenact_core.provenance.mark import Marking
 from reenact_core.settings import Settings
 from reenact_core.tracking.detect import Detector
@@ -32,3 +33,5 @@ class Workshop:
     """Tracks files made or corrected by hand, each for the video that it names."""
     marking: Marking | None = None
     """How finished files are marked; None: not here, as in a farm's pieces."""
+    look: Look = probe
+    """Looks at media; the plan's own knows what the plan was made with."""

@@ -43,6 +43,7 @@ from reenact_core.media.codecs import EncodeSettings
 from reenact_core.media.encode import whole_result
 from reenact_core.media.fitting import fit_codec
 from reenact_core.media.join import Piece, join
+from reenact_core.media.probe import probe
 from reenact_core.provenance.manifest import deed_of
 from reenact_core.provenance.mark import Marking, sealed
 from reenact_core.timeline.plan import Plan, RenderedShot, Shot
@@ -222,8 +223,10 @@ def _assemble_shot(
     if kept is not None:
         return ShotDone(kept, kept=True)
     try:
-        clip = clip_footage(shot)
+        desk.check_clip(shot)
+        clip = clip_footage(shot, probe)
         rendered, files = _joined(shot, clip, pieces, desk, folder, facts.marking)
+        desk.check_clip(shot)  # its sound was copied
     except ReenactError as error:
         return ShotFailed(shot, error)
     folder.record(rendered, key, files)

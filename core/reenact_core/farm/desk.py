@@ -11,10 +11,12 @@ from reenact_core.engine.workshop import Workshop
 from reenact_core.errors import MediaError
 from reenact_core.farm.job_folder import JobFolder, UnitFolder
 from reenact_core.farm.path_map import PathMap, mapped_paths
-from reenact_core.farm.plan import FarmPlan, Unit
+from reenact_core.farm.plan import FarmPlan, Input, Unit
 from reenact_core.journal import Journal
 from reenact_core.media.codecs import Codec
+from reenact_core.media.probe import probe
 from reenact_core.settings import Settings, with_table
+from reenact_core.timeline.clip_media import each_once
 from reenact_core.timeline.plan import Shot
 from reenact_core.tracking.detect import Detector
 
@@ -54,16 +56,25 @@ class Desk:
             MediaError: one is missing or has changed.
         """
         for entry in self.plan.inputs_of(shot.shot_id):
-            if entry.path == shot.target.path:
-                found = self.digests.of_source(shot.target)
-            else:
-                found = self.digests.of_file(entry.path)
-            if found != entry.sha256:
-                raise MediaError(
-                    f"{entry.path}: has changed since the plan was made; put the old file back, "
-                    "or plan the job again"
-                )
+            self._check(entry, shot)
         self.digests.save()
+
+    def check_clip(self, shot: Shot) -> None:
+        """`check_inputs` of the shot's own media alone."""
+        for entry in self.plan.inputs_of(shot.shot_id):
+            if entry.path == shot.target.path:
+                self._check(entry, shot)
+
+    def _check(self, entry: Input, shot: Shot) -> None:
+        if entry.path == shot.target.path:
+            found = self.digests.of_source(shot.target)
+        else:
+            found = self.digests.of_file(entry.path)
+        if found != entry.sha256:
+            raise MediaError(
+                f"{entry.path}: has changed since the plan was made; put the old file back, "
+                "or plan the job again"
+            )
 
     def workshop(self, scratch: Path, performer: Performer) -> Workshop:
         """The engine's workshop for one unit."""
@@ -79,6 +90,7 @@ class Desk:
             1,
             self.tools.installed,
             self.plan.options.tracks,
+            look=each_once(probe),
         )
 
 

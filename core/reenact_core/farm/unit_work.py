@@ -21,6 +21,7 @@ from reenact_core.farm.plan import Unit
 from reenact_core.files import sha256
 from reenact_core.media.codecs import EncodeSettings
 from reenact_core.media.fitting import fit_codec
+from reenact_core.media.probe import probe
 from reenact_core.timing import FrameRange
 
 UnitEvents = Generator[Progress, None, list[Path]]
@@ -33,14 +34,14 @@ def do_track(unit: Unit, desk: Desk, scratch: Path) -> UnitEvents:
     Raises:
         MediaError, FaceError: as `engine.footage.tracks_of`.
     """
-    shot = desk.plan.shot(unit.shot)
-    files = [clip_footage(shot)]
+    shot, workshop = desk.plan.shot(unit.shot), desk.workshop(scratch, _Nobody())
+    files = [clip_footage(shot, workshop.look)]
     files += [
-        driver_footage(cast.driving, shot)
+        driver_footage(cast.driving, shot, workshop.look)
         for cast in shot.casts
         if cast.mode == "redirect" and cast.driving is not None
     ]
-    yield from follow_faces(shot.shot_id, files, desk.workshop(scratch, _Nobody()))
+    yield from follow_faces(shot.shot_id, files, workshop)
     return []
 
 
@@ -71,7 +72,7 @@ def do_render(unit: Unit, desk: Desk, scratch: Path) -> UnitEvents:
         TemporaryError: the shot's new faces are missing.
     """
     shot, move = desk.plan.shot(unit.shot), desk.move_of(unit)
-    clip = part_of(clip_footage(shot), unit)
+    clip = part_of(clip_footage(shot, probe), unit)
     encode = piece_settings(clip, desk.plan.options.codec)
     scratch.mkdir(parents=True, exist_ok=True)
     made = encode.output_path(scratch, piece_name(unit))

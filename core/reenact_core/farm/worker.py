@@ -299,10 +299,12 @@ def _work(
     unit: Unit, desk: Desk, stopped: Callable[[], bool], log: AttemptLog, limit: Limit
 ) -> Generator[UnitProgress, None, ReenactError | None]:
     began, started = time.monotonic(), _now()
+    shot = desk.plan.shot(unit.shot)
     try:
-        desk.check_inputs(desk.plan.shot(unit.shot))
+        desk.check_inputs(shot)
         scratch = _inherited(unit, desk)
         made = yield from _watched(unit, _WORK[unit.kind](unit, desk, scratch), stopped, log, limit)
+        desk.check_inputs(shot)  # they may have been exchanged meanwhile
         record = Done(
             unit.id,
             unit.key,

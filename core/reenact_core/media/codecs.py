@@ -1,6 +1,5 @@
 """Which encoder, pixel format and container a shot is written with."""
 
-import io
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
@@ -15,6 +14,7 @@ from reenact_core.media.colour import guess, is_light
 from reenact_core.media.convert import colour_after
 from reenact_core.media.layouts import packing_of
 from reenact_core.media.nearest_format import conversion, losses, nearest_format
+from reenact_core.media.opening import codecs_held
 from reenact_core.media.probe import MediaInfo
 
 Codec = Literal["match", "ffv1", "prores", "dnxhr", "h264", "hevc", "png", "exr"]
@@ -512,7 +512,6 @@ def _formats(encoder: str) -> tuple[str, ...]:
 @cache
 def held_codecs(muxer: str) -> frozenset[str]:
     """Names of all codecs that a container takes."""
-    container = av.open(io.BytesIO(), "w", format=muxer)
     # FFmpeg answers "perhaps" for all but two codecs of a transport stream.
     known = _TRANSPORTED if muxer == "mpegts" else frozenset()
-    return frozenset(container.supported_codecs) | known
+    return codecs_held(muxer) | known

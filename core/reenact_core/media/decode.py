@@ -14,8 +14,8 @@ from av.error import FFmpegError, InvalidDataError
 from reenact_core.errors import MediaError
 from reenact_core.frames import Picture
 from reenact_core.media.layouts import packing_of, read_planes, readable_format, turned
-from reenact_core.media.probe import MediaInfo, first_frame, opened, video_stream
-from reenact_core.media.sequence import frame_path
+from reenact_core.media.opening import opened
+from reenact_core.media.probe import MediaInfo, first_frame, video_stream
 from reenact_core.timing import FrameRange
 
 _POLL_SECONDS = 0.1
@@ -120,32 +120,31 @@ def _stills(info: MediaInfo, frames: FrameRange) -> Iterator[Picture]:
     frame: av.VideoFrame | None = None
     last: Path | None = None
     for number in range(frames.start, frames.stop):
-        path = _stand_in(info, number) if info.numbers else info.path
+        place = _stand_in(info, number) if info.numbers else 0
+        path, stamp = info.file_of(place)
         if frame is None or path != last:
-            with opened(path) as container:
+            with opened(path, stamp) as container:
                 frame, last = first_frame(path, container), path
         picture = _picture(info, frame, number, pts=number, time_base=time_base)
         black = info.missing == "black" and bool(info.numbers)
         yield blackened(picture) if black and info.numbers[number] in info.absent else picture
 
 
-def _stand_in(info: MediaInfo, frame: int) -> Path:
-    """The image that is read for a frame: its own, or where that is missing the one before it.
+def _stand_in(info: MediaInfo, frame: int) -> int:
+    """The frame whose image is read for one: itself, or where that is missing the one before it.
 
     Raises:
         MediaError: it is missing, and nothing may stand for it.
     """
-    number = info.numbers[frame]
-    if number not in info.absent:
-        return frame_path(info.path, number)
+    if info.numbers[frame] not in info.absent:
+        return frame
     if info.missing == "error":
         raise MediaError(
-            f"{frame_path(info.path, number)}: is missing; put the image back, or let the "
+            f"{info.file_of(frame)[0]}: is missing; put the image back, or let the "
             "timeline say what stands for it (missing_frame_policy hold or black)"
         )
-    before = (n for n in reversed(info.numbers[:frame]) if n not in info.absent)
-    after = (n for n in info.numbers[frame:] if n not in info.absent)
-    return frame_path(info.path, next(chain(before, after)))
+    others = chain(range(frame - 1, -1, -1), range(frame + 1, len(info.numbers)))
+    return next(other for other in others if info.numbers[other] not in info.absent)
 
 
 def blackened(picture: Picture) -> Picture:
@@ -207,7 +206,7 @@ def _number_of(info: MediaInfo, frame: av.VideoFrame) -> int | None:
 
 def _frames_from(info: MediaInfo, entry: int | None) -> Iterator[av.VideoFrame]:
     """Frames as the decoder gives them, from a key frame on, or from the file's start."""
-    with opened(info.path) as container:
+    with opened(*info.file_of(0)) as container:
         stream = video_stream(info.path, container)
         stream.codec_context.thread_type = "AUTO"
         if entry is not None:

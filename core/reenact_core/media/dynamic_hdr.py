@@ -10,7 +10,8 @@ from typing import Any
 
 import av
 
-from reenact_core.media.probe import MediaInfo, opened, video_stream
+from reenact_core.media.opening import opened
+from reenact_core.media.probe import MediaInfo, video_stream
 from reenact_core.timing import FrameRange
 
 HDR10PLUS = "HDR10+ metadata"
@@ -27,7 +28,7 @@ def read_hdr10plus(info: MediaInfo, frames: FrameRange) -> dict[int, bytes]:
     """The messages of a range's frames as NAL units, by the frames' times in the source's clock."""
     wanted = {int(time) for time in info.times[frames.start : frames.stop]}
     found: dict[int, bytes] = {}
-    with opened(info.path) as container:
+    with opened(*info.file_of(0)) as container:
         stream = video_stream(info.path, container)
         length = _length_size(stream.codec_context.extradata)
         container.seek(min(wanted), stream=stream, backward=True)

@@ -4,6 +4,8 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from reenact_core.media.opening import Stamp, open_file
+
 _MAGIC = b"v/1\x01"
 _MANY_PARTS = 0x1000
 _MOST = 1 << 20
@@ -34,9 +36,13 @@ _KNOWN = frozenset(
 """Entries that describe the file itself, or are written anew."""
 
 
-def left_behind(path: Path) -> tuple[str, ...]:
-    """What is not carried from an OpenEXR file to a new one, a sentence each."""
-    with path.open("rb") as file:
+def left_behind(path: Path, stamp: Stamp | None = None) -> tuple[str, ...]:
+    """What is not carried from an OpenEXR file to a new one, a sentence each.
+
+    Raises:
+        MediaError: as `media.opening.open_file`.
+    """
+    with open_file(path, stamp) as file:
         data = file.read(_MOST)
     if data[:4] != _MAGIC or len(data) < 8:
         return ()

@@ -16,7 +16,8 @@ from reenact_core.media.codecs import Codec, EncodeSettings, choose_codec, held_
 from reenact_core.media.extras import Chapter, Extras, lost_extras, read_extras
 from reenact_core.media.layouts import packing_of, plane_size, turned
 from reenact_core.media.mux import PictureFiles, Writer
-from reenact_core.media.probe import MediaInfo, first_frame, opened, side_data, video_stream
+from reenact_core.media.opening import opened
+from reenact_core.media.probe import MediaInfo, first_frame, side_data, video_stream
 from reenact_core.timing import FrameRange
 
 Choice = tuple[EncodeSettings, tuple[str, ...]]
@@ -119,7 +120,9 @@ def _answer(info: MediaInfo, settings: EncodeSettings, rate: Fraction) -> _Answe
         if settings.is_sequence:
             return _Answer(None)
         with opened(path) as container:
-            side = side_data(first_frame(path, container)) if info.extras.beside else ()
+            codec = video_stream(path, container).codec_context.codec.canonical_name
+            frame = first_frame(path, container) if info.extras.beside else None
+            side = () if frame is None else side_data(frame, codec)
         with opened(path) as container:
             return _Answer(None, read_extras(container, video_stream(path, container), side))
 

@@ -17,7 +17,8 @@ from reenact_core.media.codecs import EncodeSettings, held_codecs
 from reenact_core.media.encode import Seal
 from reenact_core.media.extras import container_options, write_chapters, write_tags
 from reenact_core.media.mux import clock_of, set_rotation, set_timecode
-from reenact_core.media.probe import MediaInfo, opened
+from reenact_core.media.opening import created, opened
+from reenact_core.media.probe import MediaInfo
 from reenact_core.media.sound import open_sound, range_seconds
 from reenact_core.media.subtitles import open_subtitles
 from reenact_core.timing import FrameRange
@@ -72,9 +73,7 @@ def _join(
     held = held_codecs(settings.muxer)
     start, stop = (Fraction(0), Fraction(0)) if info.still else range_seconds(info, frames)
     with ExitStack() as stack:
-        target = stack.enter_context(
-            av.open(str(path.absolute()), "w", format=settings.muxer, container_options=options)
-        )
+        target = stack.enter_context(created(path, settings.muxer, options))
         stream = _add_stream(target, pieces[0], info, frames, settings, clock)
         write_tags(target, stream, info.extras, settings.tags)
         write_chapters(target, info.extras, start, stop)

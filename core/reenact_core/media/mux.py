@@ -25,6 +25,7 @@ from reenact_core.media.dpx import copy_header
 from reenact_core.media.dynamic_hdr import HDR10PLUS, read_hdr10plus, with_message
 from reenact_core.media.extras import container_options, write_chapters, write_tags
 from reenact_core.media.layouts import packing_of, write_planes
+from reenact_core.media.opening import created
 from reenact_core.media.probe import MediaInfo
 from reenact_core.media.sequence import frame_path
 from reenact_core.media.sound import open_sound, range_seconds
@@ -116,9 +117,7 @@ class Writer:
             (Fraction(0), Fraction(0)) if info.still else range_seconds(info, self._frames)
         )
         with ExitStack() as stack:
-            self._container = av.open(
-                str(self._path.absolute()), "w", format=settings.muxer, container_options=options
-            )
+            self._container = created(self._path, settings.muxer, options)
             stack.push(self._close_container)
             self._stream = self._add_stream(time_base)
             write_tags(self._container, self._stream, info.extras, settings.tags)
@@ -261,7 +260,7 @@ class PictureFiles:
         frame = self._maker.make(picture)
         frame.pts = 0
         path = frame_path(self._pattern, number)
-        with av.open(str(path.absolute()), "w", format="image2pipe") as file:
+        with created(path, "image2pipe") as file:
             stream = file.add_stream(
                 self._settings.encoder, rate=self._rate, options=dict(self._settings.options)
             )

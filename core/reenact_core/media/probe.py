@@ -1,11 +1,10 @@
 """What a media file holds: its frames, their times, samples and colours."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import av
 import numpy as np
@@ -18,6 +17,7 @@ from reenact_core.frames import ColourSpec, SampleLayout
 from reenact_core.media.dpx import is_big_endian
 from reenact_core.media.exr_header import left_behind
 from reenact_core.media.extras import NOTHING, Extras, read_extras
+from reenact_core.media.first_look import LOOKER
 from reenact_core.media.frame_index import (
     FrameIndex,
     Times,
@@ -28,6 +28,7 @@ from reenact_core.media.frame_index import (
 )
 from reenact_core.media.hdr import MasteringDisplay, parse_mastering
 from reenact_core.media.layouts import packing_of, readable_format, turned
+from reenact_core.media.opening import ABSENT, Stamp, opened, stamp_of
 from reenact_core.media.parameter_sets import chroma_location
 from reenact_core.media.sequence import (
     MOST_FRAMES,
@@ -37,10 +38,20 @@ from reenact_core.media.sequence import (
     is_pattern,
     numbers_there,
 )
+from reenact_core.media.stills import StillTags, notes_on, read_tags
 from reenact_core.media.tags import colour_of
 
 _ORDER_CHECK = 24
 _CENTRED = ("mjpeg", "mpeg1video")
+_STILL = ("image2pipe", "ico", "fits")
+"""Demuxers of single pictures, besides all whose names end so: `_pipe`."""
+_PERHAPS_STILL = ("gif", "apng")
+"""Those of pictures that may move."""
+_HEIF = ("avif", "avis", "heic", "heix", "heim", "heis", "mif1")
+"""Brands of pictures that lie in a container for films."""
+_CRASHING = ("png", "apng")
+"""Codecs whose frames must not be asked for `side_data`: PyAV 18.1 frees the name of a colour
+profile twice."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +118,10 @@ class MediaInfo:
     """What it holds besides pictures and sound."""
     notes: tuple[str, ...] = ()
     """What a user should know, a sentence each."""
+    stamps: tuple[Stamp, ...] = ()
+    """By which the file, or each file of a sequence, is known again when it is opened."""
+    icc: bytes | None = None
+    """The colour profile of a still, or of a sequence's first picture."""
 
     @property
     def times(self) -> Times:
@@ -118,6 +133,18 @@ class MediaInfo:
         """The number in the name of an image sequence's frame 0."""
         return self.numbers[0] if self.numbers else None
 
+    def file_of(self, frame: int) -> tuple[Path, Stamp | None]:
+        """The file that holds a frame, and its stamp."""
+        path = frame_path(self.path, self.numbers[frame]) if self.numbers else self.path
+        number = frame if self.numbers else 0
+        return path, self.stamps[number] if self.stamps else None
+
+    def files(self) -> Iterator[tuple[Path, Stamp]]:
+        """The file, or every file of a sequence that was there, with its stamp."""
+        paths = (frame_path(self.path, number) for number in self.numbers)
+        named = zip(paths if self.numbers else [self.path], self.stamps, strict=True)
+        yield from ((path, stamp) for path, stamp in named if stamp != ABSENT)
+
     def frame_at(self, seconds: Fraction) -> int:
         """The frame that is shown so many seconds after frame 0 appears, clamped to the file."""
         if self.still or self.numbers:
@@ -126,6 +153,14 @@ class MediaInfo:
             ticks = int(seconds / self.time_base) + int(self.times[0])
             found = int(np.searchsorted(self.times, ticks, side="right")) - 1
         return min(max(found, 0), self.frame_count - 1)
+
+
+class Look(Protocol):
+    """Looks at a file, or at an image sequence by a printf pattern; `probe` is one."""
+
+    def __call__(
+        self, path: Path, *, first_number: int | None = None, number_step: int = 1
+    ) -> MediaInfo: ...
 
 
 def probe(
@@ -138,39 +173,40 @@ def probe(
 ) -> MediaInfo:
     """What a file, an image sequence (printf pattern) or a still picture holds.
 
-    Reads the header, the packet table or packets, and decodes the first frame. `missing` says what
+    Reads the header, the packet table or packets, and decodes the first frame, in a process of its
+    own: a file at which a decoder crashes is an error like another. `missing` says what
     stands for images of a sequence that are not there; with `hold` and `black` it has at least
     `frame_count` frames.
 
     Raises:
         MediaError: it is missing, no media, has no pictures, or its first frame is damaged.
     """
+    info = LOOKER.look(path, first_number, number_step)
+    return filled(info, number_step, missing, frame_count)
+
+
+def examine(path: Path, *, first_number: int | None = None, number_step: int = 1) -> MediaInfo:
+    """`probe`, in this process."""
     if is_pattern(path) and not path.is_file():
-        info = _probe_sequence(path, first_number, number_step)
-        return info if missing == "error" else _filled(info, number_step, missing, frame_count)
-    with opened(path) as container:
-        if container.format.name.endswith("_pipe") or container.format.name == "image2":
-            return _probe_still(path, container)
-        return _probe_video(path, container)
+        return _examine_sequence(path, first_number, number_step)
+    return replace(_examine_file(path, stamp := stamp_of(path)), stamps=(stamp,))
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[InputContainer]:
-    """A media file, open for reading.
+def _examine_file(path: Path, stamp: Stamp) -> MediaInfo:
+    with opened(path, stamp) as container:
+        if _is_still(container):
+            return _examine_still(path, stamp)
+        info = _examine_video(path, stamp, container)
+        if info.frame_count == 1 and container.format.name in _PERHAPS_STILL:
+            return _examine_still(path, stamp)
+        return info
 
-    Raises:
-        MediaError: it cannot be opened, or is no media.
-    """
-    _check_file(path)
-    try:
-        container = av.open(str(path.absolute()), metadata_errors="replace")
-    except (FFmpegError, OSError) as error:
-        raise MediaError(
-            f"{path}: is no media file that FFmpeg can read, or it is cut off before its index;"
-            " export or copy it again"
-        ) from error
-    with container:
-        yield container
+
+def _is_still(container: InputContainer) -> bool:
+    name = container.format.name
+    if name.endswith("_pipe") or name in _STILL:
+        return True
+    return container.metadata.get("major_brand") in _HEIF
 
 
 def video_stream(path: Path, container: InputContainer) -> av.VideoStream:
@@ -188,39 +224,23 @@ def video_stream(path: Path, container: InputContainer) -> av.VideoStream:
     raise MediaError(f"{path}: holds {held}; a file with video is needed")
 
 
-def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise MediaError(
-            f"{path}: is a folder; name a file, or an image sequence by its pattern (name.%04d.png)"
-        )
-    if not path.exists():
-        raise MediaError(f"{path}: there is no such file")
-    try:
-        with path.open("rb") as stream:
-            empty = not stream.read(1)
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
-    if empty:
-        raise MediaError(f"{path}: is empty (zero bytes); copy it again")
-
-
-def _probe_video(path: Path, container: InputContainer) -> MediaInfo:
+def _examine_video(path: Path, stamp: Stamp, container: InputContainer) -> MediaInfo:
     stream = video_stream(path, container)
     index = read_index(container, stream)
-    with opened(path) as fresh:
+    with opened(path, stamp) as fresh:
         frame = first_frame(path, fresh)
-        if index.undelayed and stream.codec_context.has_b_frames and not _in_order(path):
+        if index.undelayed and stream.codec_context.has_b_frames and not _in_order(path, stamp):
             index = as_counted(index)
         if not index.ordered:
-            index = by_decoding(index, _decoded_times(path))
+            index = by_decoding(index, _decoded_times(path, stamp))
         index = _shown_from(index, frame)
     if not len(index.times):
         raise MediaError(f"{path}: holds no frames")
     time_base = _fraction(stream.time_base)
     rate, varies = find_rate(index.times, time_base, stream.average_rate, stream.guessed_rate)
     context = stream.codec_context
-    info = _describe(path, frame, index, rate)
     codec = context.codec.canonical_name
+    info = _describe(path, frame, index, rate, codec)
     notes = info.notes
     said = {key.lower(): value for key, value in stream.metadata.items()}
     if said.get("alpha_mode") == "1" and not info.layout.has_alpha:
@@ -228,12 +248,11 @@ def _probe_video(path: Path, container: InputContainer) -> MediaInfo:
     return replace(
         info,
         notes=notes,
-        colour=_with_siting(info.colour, codec, context.extradata or _first_packet(path)),
+        colour=_with_siting(info.colour, codec, context.extradata or _first_packet(path, stamp)),
         pixel_aspect=_aspect(stream.sample_aspect_ratio, info.rotation),
         start_time=int(index.times[0]) * time_base,
         time_base=time_base,
         timecode=_timecode(container),
-        codec=codec,
         container=container.format.name,
         has_sound=bool(container.streams.audio),
         sound_codecs=tuple(
@@ -244,34 +263,48 @@ def _probe_video(path: Path, container: InputContainer) -> MediaInfo:
         profile=context.profile,
         bit_rate=_bit_rate(path, stream, index, time_base),
         field_order=int(context.field_order),
-        extras=read_extras(container, stream, side_data(frame)),
+        extras=read_extras(container, stream, side_data(frame, codec)),
     )
 
 
-def _probe_still(path: Path, container: InputContainer) -> MediaInfo:
-    stream = video_stream(path, container)
-    codec = stream.codec_context.codec.canonical_name
-    info = _describe(path, first_frame(path, container), _one_frame(), Fraction(25))
-    beside = left_behind(path) if codec == "exr" else ()
+def _examine_still(path: Path, stamp: Stamp) -> MediaInfo:
+    tags = read_tags(path, stamp)
+    with opened(path, stamp) as container:
+        stream = video_stream(path, container)
+        frame = first_frame(path, container)
+        codec = stream.codec_context.codec.canonical_name
+        aspect = stream.sample_aspect_ratio
+        streams = len(container.streams.video)
+    _check_whole(path, tags, frame, streams)
+    info = _describe(path, frame, _one_frame(), Fraction(25), codec)
+    beside = left_behind(path, stamp) if codec == "exr" else ()
+    said = [f"{path.name}: {sentence}" for sentence in beside]
     return replace(
         info,
-        codec=codec,
         still=True,
-        notes=(*info.notes, *(f"{path.name}: {sentence}" for sentence in beside)),
         extras=Extras(big_endian=codec == "dpx" and is_big_endian(path)),
         colour=_with_siting(info.colour, codec, b""),
-        pixel_aspect=_aspect(stream.sample_aspect_ratio, info.rotation),
+        pixel_aspect=_aspect(aspect, info.rotation),
+        notes=(*info.notes, *said, *notes_on(path, tags, grey=info.layout.kind == "grey")),
+        icc=tags.icc,
     )
 
 
-def _probe_sequence(path: Path, first: int | None, step: int) -> MediaInfo:
+def _examine_sequence(path: Path, first: int | None, step: int) -> MediaInfo:
     numbers = find_numbers(path, first, step)
     there = set(numbers_there(path))
     shown = next((number for number in numbers if number in there), None)
     if shown is None:
         raise MediaError(f"{path}: no file of this image sequence is there in steps of {step}")
-    still = replace(probe(frame_path(path, shown)), path=path, still=False)
-    return _numbered(still, numbers, frozenset(numbers) - there)
+    paths = [frame_path(path, number) for number in numbers]
+    stamps = tuple(
+        stamp_of(file) if number in there else ABSENT
+        for file, number in zip(paths, numbers, strict=True)
+    )
+    place = numbers.index(shown)
+    still = _examine_file(paths[place], stamps[place])
+    info = replace(still, path=path, still=False, stamps=stamps)
+    return _numbered(info, numbers, frozenset(numbers) - there)
 
 
 def _numbered(info: MediaInfo, numbers: Sequence[int], absent: frozenset[int]) -> MediaInfo:
@@ -282,12 +315,29 @@ def _numbered(info: MediaInfo, numbers: Sequence[int], absent: frozenset[int]) -
     )
 
 
-def _filled(info: MediaInfo, step: int, missing: MissingFrames, frame_count: int) -> MediaInfo:
-    """A sequence with something in the place of every image that is not there."""
+def filled(info: MediaInfo, step: int, missing: MissingFrames, frame_count: int) -> MediaInfo:
+    """A sequence with something in the place of every image that is not there.
+
+    With `hold` and `black` it has at least `frame_count` frames.
+    """
+    if missing == "error" or not info.numbers:
+        return info
     count = max(info.frame_count, min(frame_count, MOST_FRAMES))
     numbers = [info.numbers[0] + step * frame for frame in range(count)]
     absent = info.absent | frozenset(numbers[info.frame_count :])
-    return replace(_numbered(info, numbers, absent), missing=missing)
+    stamps = (*info.stamps, *[ABSENT] * (count - info.frame_count))
+    return replace(_numbered(info, numbers, absent), missing=missing, stamps=stamps)
+
+
+def _check_whole(path: Path, tags: StillTags, frame: av.VideoFrame, streams: int) -> None:
+    """Pictures of several tiles come out of FFmpeg as streams of which the first is one tile."""
+    size = (frame.width, frame.height)
+    known = tags.size is not None
+    if (streams > 1 and not known) or (known and tags.size not in (size, size[::-1])):
+        raise MediaError(
+            f"{path}: is a picture of several parts, of which FFmpeg decodes one of"
+            f" {size[0]}x{size[1]}; save it as PNG or JPEG"
+        )
 
 
 def _one_frame() -> FrameIndex:
@@ -314,7 +364,9 @@ def first_frame(path: Path, container: InputContainer) -> av.VideoFrame:
     raise MediaError(f"{path}: no frame of it can be decoded")
 
 
-def _describe(path: Path, frame: av.VideoFrame, index: FrameIndex, rate: Fraction) -> MediaInfo:
+def _describe(
+    path: Path, frame: av.VideoFrame, index: FrameIndex, rate: Fraction, codec: str
+) -> MediaInfo:
     rotation = round(frame.rotation / 90) * 90 % 360
     stored = frame.format.name
     readable = readable_format(stored)
@@ -323,7 +375,7 @@ def _describe(path: Path, frame: av.VideoFrame, index: FrameIndex, rate: Fractio
     width, height = frame.width, frame.height
     if rotation % 180:
         width, height = height, width
-    side = side_data(frame)
+    side = side_data(frame, codec)
     light = side.get("CONTENT_LIGHT_LEVEL")
     return MediaInfo(
         path=path,
@@ -337,7 +389,7 @@ def _describe(path: Path, frame: av.VideoFrame, index: FrameIndex, rate: Fractio
         pixel_aspect=Fraction(1),
         start_time=Fraction(0),
         timecode=None,
-        codec="",
+        codec=codec,
         container="image2",
         has_sound=False,
         variable_rate=False,
@@ -352,8 +404,13 @@ def _describe(path: Path, frame: av.VideoFrame, index: FrameIndex, rate: Fractio
     )
 
 
-def side_data(frame: av.VideoFrame) -> dict[str, bytes]:
-    """What travels beside a frame, by FFmpeg's names; of several of a kind the first."""
+def side_data(frame: av.VideoFrame, codec: str) -> dict[str, bytes]:
+    """What travels beside a frame, by FFmpeg's names; of several of a kind the first.
+
+    Nothing is said of codecs whose frames crash PyAV when they are asked.
+    """
+    if codec in _CRASHING:
+        return {}
     try:
         beside = cast(Any, frame.side_data)
     except ValueError:  # PyAV 18 refuses the whole list for one kind that it does not know (Exif)
@@ -385,13 +442,13 @@ def _shown_from(index: FrameIndex, frame: av.VideoFrame) -> FrameIndex:
     )
 
 
-def _in_order(path: Path) -> bool:
+def _in_order(path: Path, stamp: Stamp) -> bool:
     """Whether the first frames leave the decoder in the order of their times.
 
     Some files reorder frames and yet say that each is shown when it is decoded.
     """
     times: list[int] = []
-    with opened(path) as container:
+    with opened(path, stamp) as container:
         stream = video_stream(path, container)
         for packet in container.demux(stream):
             try:
@@ -403,10 +460,10 @@ def _in_order(path: Path) -> bool:
     return times == sorted(times)
 
 
-def _decoded_times(path: Path) -> list[int | None]:
+def _decoded_times(path: Path, stamp: Stamp) -> list[int | None]:
     """The times of all frames as they leave the decoder, for the few files that need it."""
     times: list[int | None] = []
-    with opened(path) as container:
+    with opened(path, stamp) as container:
         stream = video_stream(path, container)
         stream.codec_context.thread_type = "AUTO"
         try:
@@ -437,9 +494,9 @@ def _with_siting(colour: ColourSpec, codec: str, headers: bytes) -> ColourSpec:
     return replace(colour, chroma_location=place)
 
 
-def _first_packet(path: Path) -> bytes:
+def _first_packet(path: Path, stamp: Stamp) -> bytes:
     """The stream's first packet, which holds the headers that its container does not."""
-    with opened(path) as container:
+    with opened(path, stamp) as container:
         for packet in container.demux(video_stream(path, container)):
             return bytes(packet)
     return b""

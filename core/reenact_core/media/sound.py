@@ -15,7 +15,8 @@ from reenact_core.errors import MediaError
 from reenact_core.media.codecs import EncodeSettings
 from reenact_core.media.extras import kept_tags
 from reenact_core.media.ffmpeg_binary import decoded_sound
-from reenact_core.media.probe import MediaInfo, opened
+from reenact_core.media.opening import Stamp, opened
+from reenact_core.media.probe import MediaInfo
 from reenact_core.timing import FrameRange
 
 # Containers that trim the head of a packet that begins before the pictures do.
@@ -26,7 +27,8 @@ _TRIMMING = ("mov", "mp4")
 class SoundPart:
     """Which part of a file's sound is wanted."""
 
-    path: Path
+    file: tuple[Path, Stamp | None]
+    """And by which it is known again."""
     start: Fraction
     """Seconds in the file's own clock at which the first picture appears."""
     stop: Fraction
@@ -58,12 +60,13 @@ def open_sound(
     start, stop = range_seconds(info, frames)
     with ExitStack() as stack:
         if settings.sound == "pcm":
-            decoded = stack.enter_context(decoded_sound(info.path, start, stop, path))
-            part = SoundPart(decoded, Fraction(0), stop - start, True, True, True)
+            decoded = stack.enter_context(decoded_sound(info.file_of(0), start, stop, path))
+            part = SoundPart((decoded, None), Fraction(0), stop - start, True, True, True)
         else:
             head, tail = frames.start == 0, frames.stop >= info.frame_count
-            part = SoundPart(info.path, start, stop, head, tail, settings.muxer in _TRIMMING)
-        source = stack.enter_context(opened(part.path))
+            trims = settings.muxer in _TRIMMING
+            part = SoundPart(info.file_of(0), start, stop, head, tail, trims)
+        source = stack.enter_context(opened(*part.file))
         yield Sound(source, part, target)
 
 
@@ -144,7 +147,7 @@ class Sound:
                     yield packet
         except FFmpegError as error:
             raise MediaError(
-                f"{self._part.path}: its sound cannot be read ({error.strerror}); copy it again"
+                f"{self._part.file[0]}: its sound cannot be read ({error.strerror}); copy it again"
             ) from error
 
 

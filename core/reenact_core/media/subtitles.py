@@ -12,7 +12,8 @@ from av.stream import Disposition
 
 from reenact_core.errors import MediaError
 from reenact_core.media.extras import kept_tags
-from reenact_core.media.probe import MediaInfo, opened
+from reenact_core.media.opening import opened
+from reenact_core.media.probe import MediaInfo
 
 _EARLIER = 60
 """Seconds before a range in which an event may begin that lasts into it."""
@@ -38,7 +39,7 @@ def open_subtitles(
     if not held.intersection(info.extras.subtitles):
         yield None
         return
-    with opened(info.path) as source:
+    with opened(*info.file_of(0)) as source:
         yield Subtitles(info.path, source, start, stop, held, target)
 
 

@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import av
-from av.error import FFmpegError
-
 from reenact_core.errors import MediaError
 from reenact_core.files import sha256
+from reenact_core.media.opening import opened
 from reenact_core.media.sequence import find_numbers, frame_path, is_pattern
 from reenact_core.provenance.credentials import Credentials, read_credentials
 from reenact_core.provenance.identity import Identity
@@ -120,9 +118,9 @@ def _of_file(path: Path, reader: _Reader) -> Report:
 def _comment(path: Path) -> str | None:
     """What the container's tags say, by FFmpeg; None where it cannot open the file."""
     try:
-        with av.open(str(path.absolute())) as container:
+        with opened(path) as container:
             tags = {key.lower(): value for key, value in container.metadata.items()}
-    except (FFmpegError, ValueError):
+    except MediaError:
         return None
     said = tags.get("comment", "")
     return said if _URI.search(said) else None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import opentimelineio as otio
 
@@ -45,6 +45,8 @@ from reenact_core.timing import FrameRange
 LONGEST_NAME = 255
 """Characters of a file's name, at most."""
 
+Facts = TypeVar("Facts", covariant=True)
+
 
 class MediaFacts(Protocol):
     """What a timeline must know about a file; `media.probe.MediaInfo` has it."""
@@ -71,12 +73,28 @@ class MediaFacts(Protocol):
     def absent(self) -> frozenset[int]: ...
 
 
-class Probe(Protocol):
+class Looking(Protocol[Facts]):
     """Looks at a file, or at an image sequence by a printf pattern."""
 
     def __call__(
         self, path: Path, *, first_number: int | None = None, number_step: int = 1
-    ) -> MediaFacts: ...
+    ) -> Facts: ...
+
+
+Probe = Looking[MediaFacts]
+
+
+def each_once(probe: Looking[Facts]) -> Looking[Facts]:
+    """A probe that looks at every file once and then remembers what it saw."""
+    known: dict[tuple[Path, int | None, int], Facts] = {}
+
+    def look(path: Path, *, first_number: int | None = None, number_step: int = 1) -> Facts:
+        key = (path, first_number, number_step)
+        if key not in known:
+            known[key] = probe(path, first_number=first_number, number_step=number_step)
+        return known[key]
+
+    return look
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from reenact_core.media.sequence import is_pattern
 from reenact_core.timeline.bundles import CONTENT, lay_out, read_bundle
 from reenact_core.timeline.carried import schema_carried
 from reenact_core.timeline.cast import casts_of
-from reenact_core.timeline.clip_media import ClipMedia, Probe, find_media, media_of
+from reenact_core.timeline.clip_media import ClipMedia, Probe, each_once, find_media, media_of
 from reenact_core.timeline.conform import conform
 from reenact_core.timeline.edl import read_edl
 from reenact_core.timeline.effects import ours
@@ -339,13 +339,4 @@ def _real_probe() -> Probe:
 
 def look_once(probe: Probe | None = None) -> Probe:
     """A look at media files that remembers what it saw; None: by `media.probe.probe`."""
-    probe = probe or _real_probe()
-    known: dict[tuple[Path, int | None, int], Any] = {}
-
-    def look(path: Path, *, first_number: int | None = None, number_step: int = 1) -> Any:
-        key = (path, first_number, number_step)
-        if key not in known:
-            known[key] = probe(path, first_number=first_number, number_step=number_step)
-        return known[key]
-
-    return look
+    return each_once(probe or _real_probe())

@@ -9,16 +9,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from reenact_core.engine.events import Event, Progress, ShotDone, ShotFailed
 from reenact_core.engine.performer import NewFace, Take
+from reenact_core.engine.portrait import find_portrait
 from reenact_core.engine.render import render_shots
 from reenact_core.errors import FaceError, MediaError
+from reenact_core.media.probe import probe
+from reenact_core.timeline.clip_media import each_once
 from reenact_core.timeline.plan import FaceChoice, RenderedShot
 from reenact_core.timing import FrameRange
 from reenact_core.tracking.track import FaceTrack
 from reenact_core.tracking.tracks_file import TracksFile, write_tracks
 from tests.core.engine.shots import (
+    ECHO,
+    find_drawn_faces,
     frames_of,
     plan_of,
     recast,
@@ -27,6 +33,7 @@ from tests.core.engine.shots import (
     shot_of,
     workshop_in,
 )
+from tests.core.media.profiles import WIDE, rgb_profile
 from tests.echo import EchoPerformer, new_face
 from tests.synthetic import ClipFormat, DrawnFace, draw, one_face, write_clip, write_portrait
 
@@ -315,3 +322,56 @@ def test_a_new_face_stands_at_once_on_both_sides_of_a_cut(tmp_path: Path, portra
     pairs = zip(frames_of(shot.output.path), frames_of(media), strict=True)
     changes = [float((new[0].astype(float) != old[0]).mean()) for (_, new), (_, old) in pairs]
     assert min(changes[18:22]) > 0.8 * max(changes[10:12])
+
+
+def test_a_clip_that_is_exchanged_after_the_plan_fails_its_shot_alone(
+    tmp_path: Path, clip: Path, portrait: Path
+) -> None:
+    own, link = shutil.copy(clip, tmp_path / "own.mkv"), tmp_path / "link.mkv"
+    link.symlink_to(own)
+    look = each_once(probe)
+    assert look(link).frame_count == 30  # as the plan does
+    link.unlink()
+    link.symlink_to(write_clip(tmp_path / "other.mkv", 30))
+    plan = plan_of(
+        shot_of(link, 0, 6, recast(portrait)), shot_of(clip, 0, 6, recast(portrait), name="sh020")
+    )
+    with workshop_in(tmp_path / "out") as workshop:
+        events = list(render_shots(plan, replace(workshop, look=look)))
+    (failed,) = failed_in(events)
+    assert isinstance(failed.error, MediaError) and failed.shot.shot_id == "sh010"
+    assert str(failed.error).startswith(f"{link}: has changed since this job first looked at it")
+    assert [done.shot.shot_id for done in done_in(events)] == ["sh020"]
+
+
+def test_a_clip_that_is_exchanged_in_mid_job_fails_its_shot(
+    tmp_path: Path, clip: Path, portrait: Path
+) -> None:
+    own = Path(shutil.copy(clip, tmp_path / "own.mkv"))
+    plan = plan_of(shot_of(own, 0, 20, recast(portrait)))
+    with workshop_in(tmp_path / "out") as workshop:
+        run = render_shots(plan, workshop)
+        events: list[Event] = []
+        for event in run:
+            events.append(event)
+            if isinstance(event, Progress) and event.stage == "move" and own.exists():
+                own.unlink()
+                own.symlink_to(clip)
+    (failed,) = failed_in(events)
+    assert "has changed since this job first looked at it" in str(failed.error)
+    assert not list((tmp_path / "out").glob("*.mov")) + list((tmp_path / "out").glob("*.mp4"))
+
+
+def test_a_source_picture_with_a_profile_is_converted_and_said(
+    tmp_path: Path, clip: Path, portrait: Path
+) -> None:
+    wide = tmp_path / "wide.png"
+    Image.open(portrait).save(wide, icc_profile=rgb_profile("Wide", WIDE, 2.2))
+    plain = find_portrait(portrait, None, ECHO, find_drawn_faces)
+    found = find_portrait(wide, None, ECHO, find_drawn_faces)
+    kept = find_portrait(wide, None, ECHO, find_drawn_faces, colours="own")
+    assert np.abs(found.pixels - plain.pixels).max() > 0.02
+    assert np.array_equal(kept.pixels, plain.pixels) and kept.notes == ()
+    said = "wide.png: its colours are converted from Wide to sRGB"
+    (done,) = done_in(render(tmp_path / "out", plan_of(shot_of(clip, 0, 6, recast(wide)))))
+    assert found.notes == (said,) and said in done.notes

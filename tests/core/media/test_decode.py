@@ -130,13 +130,13 @@ def test_an_empty_range_gives_nothing(tmp_path: Path) -> None:
 def test_a_frame_that_is_gone_is_named(tmp_path: Path) -> None:
     clip = Clip(codec="mjpeg", pixel_format="yuvj420p", count=12)
     path = write_clip(tmp_path / "a.avi", clip)
-    info = probe(path)
     content = bytearray(path.read_bytes())
     with av.open(str(path)) as reader:
         hit = [packet for packet in reader.demux(video=0) if packet.size][6]
         assert hit.pos is not None
         content[hit.pos + 8 : hit.pos + hit.size - 8] = bytes(hit.size - 16)
     path.write_bytes(content)
+    info = probe(path)
     with pytest.raises(MediaError, match=r"a\.avi: frame 6 of 12 is damaged"):
         list(decode(info, FrameRange(0, 12, info.rate)))
     assert len(list(decode(info, FrameRange(7, 12, info.rate)))) == 5

@@ -17,6 +17,7 @@ from reenact_core.errors import MediaError
 from reenact_core.files import written_whole
 from reenact_core.media.colour import to_rgb
 from reenact_core.media.decode import decode
+from reenact_core.media.opening import created
 from reenact_core.media.probe import probe
 from reenact_core.timing import FrameRange
 
@@ -124,7 +125,7 @@ def lossless_video(
     Raises:
         OutputError: the file cannot be written.
     """
-    with written_whole(path) as partial, av.open(str(partial), "w") as container:
+    with written_whole(path) as partial, created(partial) as container:
         stream = container.add_stream("ffv1", rate=rate)
         stream.width = stream.height = size
         stream.pix_fmt = "bgr0"
