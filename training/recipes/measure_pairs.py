@@ -1,9 +1,9 @@
 """How faithfully stills act as other people's clips do, judged by MediaPipe's face mesh.
 
-    python training/recipes/measure_pairs.py OUT [--half tuned|held] [--frames 48] [--size 256]
-        [--reenact COMMAND] [--options "..."] [--again]
+    python training/recipes/measure_pairs.py OUT [--half tuned|held] [--frames 48] [--again]
+        [--reenact COMMAND] [--options "..."] [--only STILL__CLIP]
 
-For every pair of `PAIRS`, `reenact animate` makes OUT/NAME.mkv of the first frames of a clip in
+For every pair of `PAIRS`, `reenact animate` makes OUT/NAME.mkv of some frames of a clip in
 `../shared/clips` beside the repository. Driver and result are then read by the face mesh
 (`reenact models fetch face-mesh`, or its files in `../shared/models`), which is of another make
 than the networks that moved the face unless `--options` names the reader `mesh`. OUT/pairs.json
@@ -63,6 +63,8 @@ class Pair:
 
     still: str
     clip: str
+    start: int
+    """The first of the clip's frames that are used, where the driver does most."""
     half: Half
 
     @property
@@ -71,26 +73,26 @@ class Pair:
 
 
 PAIRS = (
-    Pair("still_emoA_neutral", "drv_lp_d00", "tuned"),
-    Pair("still_man2", "drv_lp_d03", "held"),
-    Pair("still_man3_glasses", "drv_lp_d18", "tuned"),
-    Pair("still_portrait1", "drv_lp_d08", "held"),
-    Pair("still_model9", "drv_lp_d12", "tuned"),
-    Pair("still_facexlib2", "drv_tps_talk", "held"),
-    Pair("still_jianzhu_glasses", "drv_vr_5", "tuned"),
-    Pair("still_tasia_gesture", "drv_metrical_wojtek_yaw", "held"),
-    Pair("still_emoA_34", "drv_ed_pose2", "tuned"),
-    Pair("still_vlado_small", "drv_lp_d07", "held"),
-    Pair("still_portrait1", "drv_st_kh_mpeg4", "tuned"),
-    Pair("still_emoA_neutral", "drv_lp_d20_lowlight", "held"),
-    Pair("still_man2", "drv_dpe_s", "tuned"),
-    Pair("still_model9", "drv_lp_d09", "held"),
-    Pair("still_man3_glasses", "drv_metrical_wojtek_yaw", "tuned"),
-    Pair("still_emoA_hands", "drv_grid_bbaf2n", "held"),
-    Pair("still_lp_s2_bw", "drv_lp_d07", "tuned"),
-    Pair("still_jianzhu_glasses", "drv_grid_lwbsza", "held"),
-    Pair("still_facexlib2", "drv_lp_d08", "tuned"),
-    Pair("still_emoA_34", "drv_vr_1_vfr", "held"),
+    Pair("still_emoA_neutral", "drv_lp_d00", 28, "tuned"),
+    Pair("still_man2", "drv_lp_d03", 184, "held"),
+    Pair("still_man3_glasses", "drv_lp_d18", 72, "tuned"),
+    Pair("still_portrait1", "drv_lp_d08", 220, "held"),
+    Pair("still_model9", "drv_lp_d12", 40, "tuned"),
+    Pair("still_facexlib2", "drv_tps_talk", 52, "held"),
+    Pair("still_jianzhu_glasses", "drv_vr_5", 0, "tuned"),
+    Pair("still_tasia_gesture", "drv_metrical_wojtek_yaw", 88, "held"),
+    Pair("still_emoA_34", "drv_ed_pose2", 140, "tuned"),
+    Pair("still_vlado_small", "drv_lp_d07", 100, "held"),
+    Pair("still_portrait1", "drv_st_kh_mpeg4", 16, "tuned"),
+    Pair("still_emoA_neutral", "drv_lp_d20_lowlight", 12, "held"),
+    Pair("still_man2", "drv_dpe_s", 0, "tuned"),
+    Pair("still_model9", "drv_lp_d09", 192, "held"),
+    Pair("still_man3_glasses", "drv_metrical_wojtek_yaw", 88, "tuned"),
+    Pair("still_emoA_hands", "drv_grid_bbaf2n", 8, "held"),
+    Pair("still_lp_s2_bw", "drv_lp_d07", 100, "tuned"),
+    Pair("still_jianzhu_glasses", "drv_lp_d13", 60, "held"),
+    Pair("still_facexlib2", "drv_lp_d08", 220, "tuned"),
+    Pair("still_emoA_34", "drv_vr_1_vfr", 36, "held"),
 )
 
 NOSE_BASE = 2
@@ -139,7 +141,7 @@ def measure(
 ) -> dict[str, Any]:
     """One pair, made if it is not there yet, and judged."""
     clips = SHARED / "clips"
-    driving = _shortened(next(clips.glob(f"{pair.clip}.*")), options.out, options.frames)
+    driving = _shortened(clips, pair, options)
     result, still = options.out / f"{pair.name}.mkv", clips / f"{pair.still}.jpg"
     seconds = None
     if options.again or not result.exists():
@@ -250,14 +252,16 @@ def _animate(options: argparse.Namespace, still: Path, driving: Path, result: Pa
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _shortened(clip: Path, out: Path, count: int) -> Path:
-    """The first frames of a clip, without sound, as they were decoded."""
-    short = out / f"{clip.stem}_{count}.mkv"
+def _shortened(clips: Path, pair: Pair, options: argparse.Namespace) -> Path:
+    """The frames of a clip that are used, without sound, as they were decoded."""
+    short = Path(options.out) / f"{pair.clip}_{options.frames}.mkv"
     if short.exists():
         return short
+    clip, stop = next(clips.glob(f"{pair.clip}.*")), pair.start + options.frames
     with opened(clip) as source, created(short) as target:
         stream: Any = None
-        for frame in islice(source.decode(video=0), count):
+        for frame in islice(source.decode(video=0), pair.start, stop):
+            frame.pts = None
             if stream is None:
                 stream = target.add_stream("ffv1", rate=source.streams.video[0].average_rate)
                 stream.width, stream.height = frame.width, frame.height
