@@ -374,7 +374,7 @@ def _fields(info: MediaInfo) -> tuple[tuple[str, str], ...]:
 
 
 def _x265_parameters(info: MediaInfo) -> str:
-    parameters = ["log-level=error"]
+    parameters = ["log-level=none"]  # its lines would go between those of --progress json
     if info.mastering is not None:
         parameters.append(f"master-display={info.mastering.x265()}")
     if info.light_level is not None:

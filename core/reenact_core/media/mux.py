@@ -1,5 +1,6 @@
 """The writing end of an encoder: frames made of pictures, encoded and muxed with their sound."""
 
+import os
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -189,6 +190,9 @@ class Writer:
         place = siting_written(self._maker.colour, settings.pixel_format)
         if place != "unknown":
             options["chroma_sample_location"] = place
+        if settings.encoder == "libsvtav1":
+            # SVT-AV1 asks the environment alone how much it may print; 1: errors.
+            os.environ.setdefault("SVT_LOG", "1")
         stream = self._container.add_stream(settings.encoder, rate=rate, options=options)
         assert isinstance(stream, av.VideoStream)
         turned = info.rotation % 180

@@ -1,6 +1,8 @@
+import os
 import resource
 import signal
 import subprocess
+import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -318,6 +320,35 @@ def test_hevc_of_few_frames_is_written(count: int, tmp_path: Path) -> None:
     clip = Clip(codec="qtrle", pixel_format="rgb24", count=count, colour=ColourSpec())
     source = write_clip(tmp_path / "a.mov", clip)
     assert probe(rewrite(source, tmp_path / "out", "hevc")).frame_count == count
+
+
+def test_encoders_do_not_print_between_lines_of_progress(tmp_path: Path) -> None:
+    film = write_clip(tmp_path / "film.mkv", Clip(codec="libsvtav1", count=2))
+    odd = write_clip(tmp_path / "odd.mkv", Clip(codec="ffv1", size=(131, 97), count=2))
+    # In a process of its own: SVT-AV1 asks only once how much it may say.
+    code = f"""
+from contextlib import suppress
+from pathlib import Path
+from reenact_core.errors import MediaError
+from reenact_core.media.codecs import choose_codec
+from tests.core.media.clips import probe, rewrite
+folder = Path({str(tmp_path)!r})
+assert choose_codec(probe(Path({str(film)!r})), "match")[0].encoder == "libsvtav1"
+rewrite(Path({str(film)!r}), folder, "match")
+with suppress(MediaError):
+    rewrite(Path({str(odd)!r}), folder, "hevc")
+    raise SystemExit("x265 takes odd sizes")
+"""
+    root = Path(__file__).resolve().parents[3]
+    paths = os.pathsep.join([str(root), str(root / "core")])
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (told.returncode, told.stderr) == (0, "")
 
 
 def test_a_sequence_keeps_its_numbers(tmp_path: Path) -> None:
