@@ -74,25 +74,21 @@ def rasterise(
     spans = torch.where(far, spans.clamp_min(SMALL + 1), spans)
     shown = (area < 0 if sides == "front" else area != 0) & ((high - low) >= 0).all(-1)
     nearest = torch.full((count * height * width,), NOTHING, device=positions.device)
-    depths = positions[..., 2].double()[:, triangles]
+    planes = _planes(grid, positions[..., 2].double()[:, triangles], area)
     smaller = 0
     for window in WINDOWS:
         picture, face = torch.nonzero(shown & (spans > smaller) & (spans <= window), as_tuple=True)
         smaller = window
         for part in _parts(len(face), TRIALS // window**2):
             n, f = picture[part], face[part]
-            corners, first = grid[n, f], low[n, f]
-            triangle, row, column, one, two = _inside(corners, first, high[n, f], window)
-            far = depths[n, f]
-            far = torch.stack([far[:, 0] - far[:, 2], far[:, 1] - far[:, 2], far[:, 2]], 1)[
-                triangle
-            ]
-            depth = one * far[:, 0] + two * far[:, 1] + far[:, 2]
-            start = (n * height + first[:, 1]) * width + first[:, 0]
-            pixel = start[triangle] + row * width + column
+            first = low[n, f]
+            triangle, row, column = _inside(grid[n, f], first, high[n, f], window)
+            row, column = row + first[triangle, 1], column + first[triangle, 0]
+            depth = _at(planes[n, f, 2][triangle], column, row)
+            pixel = (n * height)[triangle].add_(row).mul_(width).add_(column)
             key = (_ordered(depth.float()) << 32) | f[triangle]
             nearest.scatter_reduce_(0, pixel, key, "amin")
-    return _resolved(nearest.view(count, height, width), grid, depths)
+    return _resolved(nearest.view(count, height, width), planes)
 
 
 def interpolate(raster: Raster, attributes: Tensor, triangles: Tensor) -> Tensor:
@@ -120,18 +116,38 @@ def _cross(a: Tensor, b: Tensor) -> Tensor:
     return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 
 
+def _planes(grid: Tensor, depths: Tensor, area: Tensor) -> Tensor:
+    """Shares of the first two corners, and depth, as planes over the picture (N, F, 3, 3): what
+    they are at the centre of the first pixel, and their growth by column and by row."""
+    corner, area = grid.double(), torch.where(area == 0, 1, area).double()
+    shares = []
+    for a, b in ((1, 2), (2, 0)):
+        along = corner[..., b, :] - corner[..., a, :]
+        at = _cross(along, STEPS / 2 - corner[..., a, :])
+        whole = torch.stack([at, -along[..., 1] * STEPS, along[..., 0] * STEPS], -1)
+        shares.append(whole / area[..., None])
+    one, two = shares
+    by = (depths[..., :2] - depths[..., 2:])[..., None]
+    depth = one * by[..., 0, :] + two * by[..., 1, :]
+    depth[..., 0] += depths[..., 2]
+    return torch.stack([one, two, depth], -2)
+
+
+def _at(plane: Tensor, column: Tensor, row: Tensor) -> Tensor:
+    """What planes (..., 3) are at pixels."""
+    return plane[..., 0] + plane[..., 1] * column + plane[..., 2] * row
+
+
 def _inside(
     corners: Tensor, low: Tensor, high: Tensor, window: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """All covered pixels: triangle (row of `corners`), row and column in its window, shares of
-    its first two corners."""
+) -> tuple[Tensor, Tensor, Tensor]:
+    """All covered pixels: triangle (row of `corners`), row and column in its window."""
     whole = torch.int32 if window <= SMALL else torch.int64
     area = _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     sign = area.sign()
     centre = low * STEPS + STEPS // 2
     steps = torch.arange(window, device=corners.device)
     inside = (steps <= (high - low)[:, 1:])[:, :, None] & (steps <= (high - low)[:, :1])[:, None]
-    edges = []
     for a, b in ((1, 2), (2, 0), (0, 1)):
         # Turned so that the inside is positive; centres on a left or upper edge are inside.
         along = (corners[:, b] - corners[:, a]) * sign[:, None]
@@ -139,16 +155,10 @@ def _inside(
         owner = (along[:, 1] < 0) | ((along[:, 1] == 0) & (along[:, 0] > 0))
         first = first - torch.where(owner, 0, 1)
         by_row = (first[:, None] + steps * (along[:, :1] * STEPS)).to(whole)
-        by_column = (steps * (-along[:, 1:] * STEPS)).to(whole)
-        inside &= by_row[:, :, None] >= -by_column[:, None]
-        edges.append((by_row, by_column, torch.where(owner, 0, 1)))
+        by_column = (steps * (along[:, 1:] * STEPS)).to(whole)
+        inside &= by_row[:, :, None] >= by_column[:, None]
     triangle, row, column = torch.nonzero(inside, as_tuple=True)
-    size = area.abs().double()[triangle]
-    one, two = (
-        (by_row[triangle, row].long() + by_column[triangle, column] + less[triangle]) / size
-        for by_row, by_column, less in edges[:2]
-    )
-    return triangle, row, column, one, two
+    return triangle, row, column
 
 
 def _ordered(depth: Tensor) -> Tensor:
@@ -157,21 +167,14 @@ def _ordered(depth: Tensor) -> Tensor:
     return torch.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
 
 
-def _resolved(nearest: Tensor, grid: Tensor, depths: Tensor) -> Raster:
+def _resolved(nearest: Tensor, planes: Tensor) -> Raster:
     """Faces and shares of what won at every pixel."""
     face = torch.where(nearest == NOTHING, -1, nearest & 0xFFFFFFFF)
     picture, row, column = torch.nonzero(face >= 0, as_tuple=True)
-    won = face[picture, row, column]
-    corners = grid[picture, won]
-    centre = torch.stack([column, row], -1) * STEPS + STEPS // 2
-    area = _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]).double()
-    shares = [
-        _cross(corners[:, b] - corners[:, a], centre - corners[:, a]).double() / area
-        for a, b in ((1, 2), (2, 0), (0, 1))
-    ]
+    won = planes[picture, face[picture, row, column]]
+    one, two, far = _at(won, column[:, None], row[:, None]).unbind(1)
     weights = torch.zeros((*face.shape, 3), dtype=torch.float32, device=face.device)
     depth = torch.full(face.shape, torch.inf, dtype=torch.float32, device=face.device)
-    found = torch.stack(shares, -1)
-    weights[picture, row, column] = found.float()
-    depth[picture, row, column] = (found * depths[picture, won]).sum(-1).float()
+    weights[picture, row, column] = torch.stack([one, two, 1 - one - two], -1).float()
+    depth[picture, row, column] = far.float()
     return Raster(face, weights, depth)
