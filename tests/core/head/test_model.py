@@ -194,6 +194,7 @@ def _misfit(head: HeadModel, vertices: Tensor, target: Tensor) -> Tensor:
     """Root mean square distance, cm, of the nearest head to places (K, 3) of its vertices."""
     basis = head.identity[:, vertices].reshape(len(head.identity), -1).T
     rest, identity = head.mean[vertices], torch.zeros(len(head.identity))
+    laid, scale = target, torch.ones(())
     for _ in range(6):
         now = rest + torch.einsum("i,ikc->kc", identity, head.identity[:, vertices])
         a, b = now - now.mean(0), target - target.mean(0)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -29,7 +29,7 @@ SCLERA_LEFT, IRIS_LEFT = (23021, 23791), (23791, 24591)
 """The eyeball at the image's left."""
 
 # fmt: off
-POINTS_68 = (
+POINTS_68: tuple[int, ...] = (
     1225, 1888, 1052, 367, 1719, 1722, 2199, 1447, 966, 3661, 4390, 3927, 3924, 2608, 3272, 4088,
     3443, 268, 493, 1914, 2044, 1401, 3615, 4240, 4114, 2734, 2509, 978, 4527, 4942, 4857, 1140,
     2075, 1147, 4269, 3360, 1507, 1542, 1537, 1528, 1518, 1511, 3742, 3751, 3756, 3721, 3725, 3732,
@@ -103,5 +103,5 @@ def _mirrored(points: Floats) -> Ints:
     order = np.arange(len(points))
     for first, last in (SKIN, GUMS, TEETH, (TEETH[1], len(points))):
         part = points[first:last]
-        order[first:last] = first + cKDTree(part).query(part * MIRROR)[1]
+        order[first:last] = first + KDTree(part).query(part * MIRROR)[1]
     return order

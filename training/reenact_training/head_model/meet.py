@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from reenact_training.head_model.kit import NARROW_FACE, POINTS_68, Floats, Ints, Kit
 
@@ -52,7 +52,7 @@ def _near(kit: Kit, points: tuple[int, ...], reach: float) -> Ints:
     corners = kit.neutral[[*points, points[0]]]
     steps = np.linspace(0, 1, 8)[:, None, None]
     line = (corners[:-1] + (corners[1:] - corners[:-1]) * steps).reshape(-1, 3)
-    return np.flatnonzero(cKDTree(line).query(kit.neutral[:NARROW_FACE])[0] < reach)
+    return np.flatnonzero(KDTree(line).query(kit.neutral[:NARROW_FACE])[0] < reach)
 
 
 def _edges(shut: Floats, near: Ints, line: Floats, open_: Floats | None = None) -> Edges:

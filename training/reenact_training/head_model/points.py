@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from reenact_core.head.landmarks import Landmarks
 from reenact_core.head.model import PARTS, HeadModel
@@ -228,12 +228,12 @@ def _painted(
         line = points[list(rows)]
         steps = np.linspace(0, 1, 12)[:, None, None]
         fine = (line[:-1] + (line[1:] - line[:-1]) * steps).reshape(-1, 3)
-        apart = cKDTree(fine).query(skin_places, distance_upper_bound=2 * reach)[0]
+        apart = KDTree(fine).query(skin_places, distance_upper_bound=2 * reach)[0]
         colour[surface] *= (1 - np.clip(1.5 - apart / reach, 0, 1) * (1 - dark))[:, None]
     shade = 0.35 + 0.75 * np.clip(seen.numpy(), 0, 1)
     background = chance.uniform(0.2, 0.8, 3)
     picture = np.where(raster.covered[0].numpy()[..., None], colour * shade[..., None], background)
-    return np.asarray(cv2.GaussianBlur(np.clip(picture, 0, 1).astype(np.float32), (0, 0), 0.8))
+    return np.asarray(cv2.GaussianBlur(np.clip(picture, 0, 1), (0, 0), 0.8), np.float32)
 
 
 def _skin_triangles(head: HeadModel) -> Ints:
@@ -243,10 +243,10 @@ def _skin_triangles(head: HeadModel) -> Ints:
 
 def nearest(points: Floats, vertices: Floats, triangles: Ints) -> Places:
     """The nearest place on a mesh to each of some points."""
-    middle = cKDTree(vertices[triangles].mean(1))
+    middle = KDTree(vertices[triangles].mean(1))
     corners, shares = [], []
     for point in np.nan_to_num(points):
-        near = middle.query(point, k=24)[1]
+        near = np.asarray(middle.query(point, k=24)[1])
         apart, share = _closest(point, vertices[triangles[near]])
         best = int(apart.argmin())
         corners.append(triangles[near[best]])
