@@ -134,11 +134,8 @@ def opened(path: Path, stamp: Stamp | None = None) -> Iterator[InputContainer]:
 
 def _demuxed(path: Path, stream: io.FileIO) -> InputContainer:
     try:
-        return _open(stream)
+        return _by_name_or_content(path, stream)
     except ArgumentError as error:
-        if path.suffix.lower() in _UNMARKED:
-            stream.seek(0)
-            return _open(stream, "image2pipe")
         raise MediaError(
             f"{path}: is of a kind that is not read (a playlist or another list of files never is);"
             " name the media file itself"
@@ -148,6 +145,19 @@ def _demuxed(path: Path, stream: io.FileIO) -> InputContainer:
             f"{path}: is no media file that FFmpeg can read, or it is cut off before its index;"
             " export or copy it again"
         ) from error
+
+
+def _by_name_or_content(path: Path, stream: io.FileIO) -> InputContainer:
+    try:
+        return _open(stream)
+    except ArgumentError:
+        # FFmpeg prefers image2, which may open other files, where the name is a picture's and the
+        # content does not tell beyond doubt: of large JPEGs its probe sees no end.
+        stream.seek(0)
+        if path.suffix.lower() in _UNMARKED:
+            return _open(stream, "image2pipe")
+        stream.name = "media"
+        return _open(stream)
 
 
 def _open(stream: io.FileIO, demuxer: str | None = None) -> InputContainer:

@@ -145,6 +145,16 @@ def test_a_still_is_read_whatever_its_name(tmp_path: Path, suffix: str) -> None:
     assert probe(tmp_path / f"a{suffix}").still
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".JPG", ".mp4", ""])
+def test_a_jpeg_is_read_however_large(tmp_path: Path, suffix: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (600, 800, 3)).astype(np.uint8)
+    path = tmp_path / f"large{suffix}"
+    Image.fromarray(noise).save(path, "JPEG", quality=95)
+    with opened(path) as container:
+        assert container.format.name == "jpeg_pipe"
+        assert next(container.decode(video=0)).width == 800
+
+
 def test_a_file_is_known_again(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"one")
