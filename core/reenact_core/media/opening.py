@@ -150,14 +150,17 @@ def _demuxed(path: Path, stream: io.FileIO) -> InputContainer:
 def _by_name_or_content(path: Path, stream: io.FileIO) -> InputContainer:
     try:
         return _open(stream)
-    except ArgumentError:
+    except ArgumentError as refused:
         # FFmpeg prefers image2, which may open other files, where the name is a picture's and the
         # content does not tell beyond doubt: of large JPEGs its probe sees no end.
         stream.seek(0)
         if path.suffix.lower() in _UNMARKED:
             return _open(stream, "image2pipe")
         stream.name = "media"
-        return _open(stream)
+        try:
+            return _open(stream)
+        except FFmpegError:
+            raise refused from None
 
 
 def _open(stream: io.FileIO, demuxer: str | None = None) -> InputContainer:
