@@ -47,7 +47,7 @@ def read_profile(data: bytes, *, grey: bool) -> ColourProfile | None:
     """
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
-        space = profile.profile.xcolor_space.strip()
+        space: str = profile.profile.xcolor_space.strip()  # pyright: ignore
         if space not in _MODES or (space == "GRAY" and not grey):
             raise ValueError(f"a profile for {space} colours")
         transform = ImageCms.buildTransform(

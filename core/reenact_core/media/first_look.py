@@ -12,13 +12,12 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import is_dataclass
+from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, Any
 
 from reenact_core.errors import MediaError, ReenactError
-
-if TYPE_CHECKING:
-    from reenact_core.media.probe import MediaInfo
 
 PROCESS = (sys.executable, "-P", "-m", "reenact_core.media.look_process")
 
@@ -35,8 +34,8 @@ class Looker:
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
 
-    def look(self, path: Path, first_number: int | None, number_step: int) -> "MediaInfo":
-        """What `media.probe.examine` says of a file.
+    def look(self, path: Path, first_number: int | None, number_step: int) -> Any:
+        """What `media.probe.examine` says of a file: a `MediaInfo`.
 
         Raises:
             MediaError: as there; or the process died of the file.
@@ -52,8 +51,7 @@ class Looker:
             raise MemoryError(f"there was not enough memory to look at {path}")
         if kind == "failed":
             raise RuntimeError(f"looking at {path} failed:\n{found}")
-        info: MediaInfo = found
-        return info
+        return found
 
     def start(self) -> None:
         """Start the process, if it does not run, ahead of the first look."""
@@ -87,8 +85,15 @@ class Looker:
         try:
             pickle.dump(request, process.stdin)
             process.stdin.flush()
-            kind, found = pickle.load(process.stdout)
-        except (EOFError, OSError, pickle.UnpicklingError) as error:
+            kind, found = _Answer(process.stdout).load()
+        except _NO_ANSWER as error:
+            process.kill()
+            self.close()
+            raise MediaError(
+                f"{path}: its decoder gave no answer that can be read ({error}); the file is "
+                "damaged or made to do harm; export it again in another format"
+            ) from error
+        except (EOFError, OSError) as error:
             status = process.wait()
             self.close()
             raise _death(path, status) from error
@@ -113,6 +118,44 @@ class Looker:
             env={**os.environ, "PYTHONPATH": paths},
         )
         return self._process
+
+
+class _Answer(pickle.Unpickler):
+    """Reads an answer: values and our own records alone.
+
+    A file that took over the process could write any answer; none may run code here.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__(stream)
+
+    def find_class(self, module: str, name: str) -> Any:
+        if name in _VALUES.get(module.partition(".")[0], ()):
+            return super().find_class(module, name)
+        if module.startswith("reenact_core.") and "." not in name:
+            found = super().find_class(module, name)
+            record = isinstance(found, type) and found.__module__ == module
+            if record and (is_dataclass(found) or issubclass(found, (ReenactError, Enum))):
+                return found
+        raise pickle.UnpicklingError(f"{module}.{name} is nothing that an answer holds")
+
+
+_NO_ANSWER = (
+    pickle.UnpicklingError,
+    AttributeError,
+    ImportError,
+    IndexError,
+    TypeError,
+    ValueError,
+)
+"""What reading bytes that are no answer may raise."""
+
+_VALUES = {
+    "fractions": ("Fraction",),
+    "pathlib": ("Path", "PosixPath", "WindowsPath"),
+    "numpy": ("_reconstruct", "_frombuffer", "ndarray", "dtype", "scalar"),
+}
+"""What answers hold besides our records, by package."""
 
 
 def _death(path: Path, status: int) -> Exception:

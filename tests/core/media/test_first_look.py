@@ -27,6 +27,23 @@ def test_a_decoder_that_crashes_is_an_error_that_names_the_file(clip: Path) -> N
             looker.look(clip, None, 1)
 
 
+@pytest.mark.parametrize(
+    "named",
+    ["posix.system", "reenact_core.media.first_look.subprocess", "builtins.eval", "numpy.load"],
+)
+def test_an_answer_runs_no_code(clip: Path, tmp_path: Path, named: str) -> None:
+    module, _, name = named.rpartition(".")
+    touched = tmp_path / "touched"
+    answer = f"c{module}\n{name}\n(Vtouch {touched}\ntR."  # a call, as protocol 0 writes it
+    code = "import pickle, sys, time; pickle.load(sys.stdin.buffer); "
+    code += f"sys.stdout.write({answer!r}); sys.stdout.flush(); time.sleep(60)"
+    looker = Looker((sys.executable, "-c", code))
+    with pytest.raises(MediaError, match=r"gave no answer that can be read"):
+        looker.look(clip, None, 1)
+    assert looker.process_id is None
+    assert not touched.exists()
+
+
 def test_one_process_serves_all_looks(clip: Path, tmp_path: Path) -> None:
     looker = Looker()
     try:

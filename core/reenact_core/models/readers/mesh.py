@@ -94,20 +94,25 @@ class FaceMesh:
     def read(self, picture: Pixels, place: FacePlace) -> MeshReading:
         """The face of a picture (h, w, 3) R'G'B' that is expected at a place."""
         with self._lock:
-            for _ in range(ROUNDS):
-                crop, to_picture = _cut(picture, place, FACE_MARGIN, FACE_SIDE)
-                *_, score, found = sorted(_run(self._face, crop), key=np.size)
-                points = found.reshape(POINT_COUNT, 3).astype(np.float64)
-                flat = points[:, :2] @ to_picture[:, :2].T + to_picture[:, 2]
-                place = place_of(flat)
-            scale = float(np.hypot(to_picture[0, 0], to_picture[1, 0]))
-            read = np.column_stack([flat, points[:, 2] * scale])
+            for _ in range(ROUNDS - 1):
+                place = place_of(self._read_face(picture, place)[0][:, :2])
+            points, confidence = self._read_face(picture, place)
+            roll = place_of(points[:, :2]).roll
             irises = [
-                self._read_eye(picture, read, place.roll, LID_LEFT, mirrored=False),
-                self._read_eye(picture, read, place.roll, LID_RIGHT, mirrored=True),
+                self._read_eye(picture, points, roll, LID_LEFT, mirrored=False),
+                self._read_eye(picture, points, roll, LID_RIGHT, mirrored=True),
             ]
+        return MeshReading(points, np.array(irises), confidence)
+
+    def _read_face(self, picture: Pixels, place: FacePlace) -> tuple[Floats, float]:
+        """The points (468, 3) of the face and the probability that there is one."""
+        crop, to_picture = _cut(picture, place, FACE_MARGIN, FACE_SIDE)
+        *_, score, found = sorted(_run(self._face, crop), key=np.size)
+        points = found.reshape(POINT_COUNT, 3).astype(np.float64)
+        flat = points[:, :2] @ to_picture[:, :2].T + to_picture[:, 2]
+        scale = float(np.hypot(to_picture[0, 0], to_picture[1, 0]))
         confidence = float(1 / (1 + np.exp(-np.clip(score.ravel()[0], -50, 50))))
-        return MeshReading(read, np.array(irises), confidence)
+        return np.column_stack([flat, points[:, 2] * scale]), confidence
 
     def _read_eye(
         self, picture: Pixels, points: Floats, roll: float, lids: Sequence[int], *, mirrored: bool
