@@ -233,8 +233,10 @@ def _place(clip: Any, url: str | None, places: Places) -> _Place:
         TimelineError: there is none.
     """
     wrong: TimelineError | None = None
+    unusable = ""
     if url is not None:
         path, wrong = _written(url, places)
+        unusable = f"{wrong}; " if wrong is not None else ""
         if path is not None:
             if os.path.isdir(path):
                 raise TimelineError(f"its media {path} is a folder; relink the clip to a file")
@@ -244,7 +246,10 @@ def _place(clip: Any, url: str | None, places: Places) -> _Place:
             if pattern is not None:
                 return pattern
             wrong = _lost(path)
-    found = find_by_name(url, places, clip)
+    try:
+        found = find_by_name(url, places, clip)
+    except TimelineError as error:
+        raise TimelineError(f"{unusable}{error}") from error
     if found is not None:
         missing = "names no media" if url is None else f"names {url}, which is not here"
         note = f"it {missing}; {found.path} is taken, found by {found.by}"
