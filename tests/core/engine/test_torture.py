@@ -52,6 +52,9 @@ ODD = [
     "vfr_h264.mp4",
 ]
 
+UNREAD = replace(ECHO, track=replace(ECHO.track, points="average"))
+"""What `find_middle` finds need not be a face."""
+
 
 def find_middle(picture: Pixels) -> list[FaceDetection]:
     """A face in the middle of every frame; portraits by their drawn skin."""
@@ -66,7 +69,7 @@ def find_middle(picture: Pixels) -> list[FaceDetection]:
 
 def render(out: Path, shot: Shot) -> ShotDone | ShotFailed:
     with open_run(out) as folder:
-        workshop = Workshop(folder, ECHO, "ffv1", find_middle, "middle", EchoPerformer(), "echo")
+        workshop = Workshop(folder, UNREAD, "ffv1", find_middle, "middle", EchoPerformer(), "echo")
         events = list(render_shots(plan_of(shot), workshop))
     last = events[-1]
     assert isinstance(last, ShotDone | ShotFailed)
