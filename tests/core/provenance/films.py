@@ -101,9 +101,14 @@ def streams(path: Path) -> Sequence[Any]:
 
 
 def facts(path: Path) -> dict[str, Any]:
-    """What we read of it, whatever its name and size."""
+    """What we read of it, whatever its name, size and comment, where a mark stands."""
     info = probe(path)
-    names = [
-        field.name for field in fields(info) if field.name not in ("path", "index", "bit_rate")
-    ]
-    return {"times": info.times.tolist(), **{name: getattr(info, name) for name in names}}
+    but = ("path", "index", "bit_rate", "stamps", "extras")
+    names = [field.name for field in fields(info) if field.name not in but]
+    tags = {key: value for key, value in info.extras.tags if key != "comment"}
+    return {
+        "times": info.times.tolist(),
+        "tags": tags,
+        "extras": replace(info.extras, tags=()),
+        **{name: getattr(info, name) for name in names},
+    }
