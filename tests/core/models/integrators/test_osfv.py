@@ -38,19 +38,23 @@ def osfv(golden: Golden) -> Osfv:
     return network
 
 
+ROUNDING = 2e-5
+"""Keypoints differ by this from one processor's float32 to another's: the same code is within 1e-5
+of the fixtures on the one that made them, and 1.16e-5 off on an AMD EPYC."""
+
+
 @pytest.mark.slow
 def test_keypoints_are_upstreams(golden: Golden, osfv: Osfv) -> None:
     canonical = osfv.encode(golden.inputs["source"]).canonical
-    close(canonical.value, golden.outputs["kp_canonical.value"], largest=1e-5)
-    close(
-        osfv.detect(golden.inputs["source"]).value, golden.outputs["kp_source.value"], largest=1e-5
-    )
+    close(canonical.value, golden.outputs["kp_canonical.value"], largest=ROUNDING)
+    source = osfv.detect(golden.inputs["source"])
+    close(source.value, golden.outputs["kp_source.value"], largest=ROUNDING)
     for number in range(3):
         heads = osfv.heads(golden.inputs[f"driving_{number}"])
         expected = golden.outputs[f"he_driving_{number}.rotation"]
         close(heads.rotation, expected, largest=1e-5)
         found = posed(canonical, heads)
-        close(found.value, golden.outputs[f"kp_driving_{number}.value"], largest=1e-5)
+        close(found.value, golden.outputs[f"kp_driving_{number}.value"], largest=ROUNDING)
 
 
 @pytest.mark.slow
