@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from reenact_core.devices import Compute
 from reenact_core.errors import CheckpointError
@@ -15,7 +14,6 @@ from reenact_core.models.compact_calibrator import Calibrator
 from reenact_core.models.compact_integrators import GlobalIntegrator, LocalIntegrator, Moved
 from reenact_core.models.compact_settings import CompactSettings
 from reenact_core.models.face_points import (
-    INPUT_SIZE,
     FacePointsNet,
     FaceReading,
     fit_pose,
@@ -23,6 +21,7 @@ from reenact_core.models.face_points import (
 )
 from reenact_core.models.head_chart import to_head
 from reenact_core.models.paper_settings import settings_from_json
+from reenact_core.models.readers.embedded import read_faces
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,10 +85,7 @@ class Compact(nn.Module):
 
     def read(self, crops: Tensor) -> FaceReading:
         """Landmarks, head turn and expression of face crops (B, 3, S, S)."""
-        side = (INPUT_SIZE, INPUT_SIZE)
-        whole: FaceReading = self.points(functional.interpolate(crops, side, mode="area"))
-        reading: FaceReading = self.close_ups(crops, whole, fit_pose(whole, self.points.mean_head))
-        return reading
+        return read_faces(self.points, self.close_ups, crops)
 
     def move_globally(
         self, source: "FaceSource", field: Tensor, maps: Tensor, error: Tensor, hidden: Tensor

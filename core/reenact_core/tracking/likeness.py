@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reenact_core.errors import FaceError
+from reenact_core.models.facexlib_weights import fill, read_weights
 from reenact_core.tracking.choose import Likeness
 from reenact_core.tracking.detect import MEAN_FIVE_POINTS, Detector, Pixels
-from reenact_core.tracking.facexlib_weights import fill, read_weights
 from reenact_core.tracking.place import place_of
 from reenact_core.tracking.points import five_of, network_reader, read_points
 from reenact_core.tracking.shape import MEAN_FIVE, placed

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reenact_core.errors import CheckpointError
+from reenact_core.models.facexlib_weights import RELEASE, fill, read_weights
 from reenact_core.tracking.detect import FaceDetection, Pixels, box_from_points
-from reenact_core.tracking.facexlib_weights import RELEASE, fill, read_weights
 
 RetinaFaceName = Literal["mobile0.25", "resnet50"]
 

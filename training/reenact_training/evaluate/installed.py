@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reenact_core.tracking.facexlib_weights import fill, read_weights
+from reenact_core.models.facexlib_weights import fill, read_weights
 from reenact_core.tracking.likeness import ARCFACE_FILE, describer_in
 from reenact_core.tracking.points import five_of
 

@@ -17,10 +17,13 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from reenact_core.errors import CheckpointError
 from reenact_core.models.catalogue import FACE_MESH, installed_files
+from reenact_core.models.readers.reader import BOX_CENTRE, BOX_SIDE, FaceLandmarks
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -32,6 +35,11 @@ FACE_MARGIN = 1.5
 """Side of the face's crop, in sides of the square around all points."""
 EYE_MARGIN = 2.3
 """Side of an eye's crop, in distances of its corners."""
+SIDES = (1.1, 0.75, 1.6)
+"""Sides of the square around all points, by the face's box, from which an aligned crop is read:
+the usual one, and those of crops that hold less or more than the face."""
+SURE = 0.5
+"""Confidence from which no other side is tried."""
 ROUNDS = 3
 """How often the crop is placed anew by what was read in it."""
 
@@ -136,6 +144,54 @@ class FaceMesh:
         points[list(lids), :2] = seen[1:]
         centre: Floats = seen[0]
         return centre
+
+
+class MeshReader:
+    """The networks as a reader of aligned crops: each is begun where its face should be."""
+
+    name = "mesh"
+    scheme = "mesh468"
+
+    def __init__(self, mesh: FaceMesh) -> None:
+        self._mesh = mesh
+
+    def read(self, crops: Tensor) -> FaceLandmarks:
+        """See `Reader.read`."""
+        size = crops.shape[-1]
+        pixels = (crops.detach().clamp(0, 1) * 255).round().to("cpu", torch.uint8)
+        pictures = pixels.permute(0, 2, 3, 1).contiguous().numpy()
+        seen = [self._read_one(picture) for picture in pictures]
+        points = np.array([one.points for one in seen]).reshape(-1, POINT_COUNT, 3)
+        irises = np.array([one.irises for one in seen]).reshape(-1, 2, 2)
+        edges = np.array([1.0, 1.0, 0.0])
+
+        def tensor(values: Any) -> Tensor:
+            return torch.from_numpy(np.asarray(values, np.float32)).to(crops.device)
+
+        return FaceLandmarks(
+            tensor(points * (2 / size) - edges),
+            torch.ones(points.shape[:2], device=crops.device),
+            tensor([one.confidence for one in seen]),
+            tensor(irises * (2 / size) - edges[:2]),
+        )
+
+    def _read_one(self, picture: Pixels) -> MeshReading:
+        """The surest reading of a crop; where none is sure, faces of other sizes are tried."""
+        best: MeshReading | None = None
+        for grow in SIDES:
+            reading = self._mesh.read(picture, _expected(picture.shape[0], grow))
+            if best is None or reading.confidence > best.confidence:
+                best = reading
+            if best.confidence >= SURE:
+                break
+        assert best is not None
+        return best
+
+
+def _expected(size: int, grow: float) -> FacePlace:
+    """Where an aligned crop of some pixels a side has its face."""
+    x, y = (centre * size for centre in BOX_CENTRE)
+    return FacePlace(x, y, grow * BOX_SIDE * size)
 
 
 def _opened(file: Path) -> Any:

@@ -5,7 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from reenact_core.errors import CheckpointError
 from reenact_core.models.catalogue import FACE_MESH, installed_files
@@ -17,8 +19,10 @@ from reenact_core.models.readers.mesh import (
     OUTER_RIGHT,
     FaceMesh,
     FacePlace,
+    MeshReader,
     place_of,
 )
+from reenact_core.models.readers.reader import FaceLandmarks
 
 SHARED = Path(__file__).resolve().parents[4].parent / "shared"
 STILL = SHARED / "clips" / "still_man3_glasses.jpg"
@@ -120,3 +124,57 @@ def test_a_damaged_file_is_said_to_be_damaged(tmp_path: Path) -> None:
 @needs_files
 def test_the_files_are_those_that_are_known() -> None:
     assert verify(SHARED / "models" / FACE_MESH.file).verdict == "as released"
+
+
+def aligned(still: Pixels, place: FacePlace, margin: float = 2.0) -> Tensor:
+    """The crop (1, 3, 256, 256) of a face's box as the networks are given it."""
+    side = place.side / 1.1
+    size = round(margin * side)
+    left, top = int(place.x - size / 2), int(place.y - size / 2 - 0.05 * size)
+    padded = np.pad(still, ((size, size), (size, size), (0, 0)), mode="edge")
+    crop = padded[top + size : top + 2 * size, left + size : left + 2 * size]
+    small = cv2.resize(crop, (256, 256), interpolation=cv2.INTER_AREA)
+    return torch.from_numpy(np.asarray(small)).permute(2, 0, 1)[None].float() / 255
+
+
+@needs_files
+def test_an_aligned_crop_is_read_in_its_own_coordinates(
+    mesh: FaceMesh, still: Pixels, place: FacePlace
+) -> None:
+    crop = aligned(still, place)
+    seen = MeshReader(mesh).read(crop)
+    picture = (crop[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
+    expected = mesh.read(picture, FacePlace(128, 140, 140))
+    flat = (seen.points[0, :, :2].numpy() + 1) * 128
+    assert np.median(np.linalg.norm(flat - expected.points[:, :2], axis=1)) < 0.5
+    assert np.abs(seen.points[0, :, 2].numpy() * 128 - expected.points[:, 2]).max() < 3
+    assert seen.pupils is not None
+    assert np.abs((seen.pupils[0].numpy() + 1) * 128 - expected.irises).max() < 1
+    assert float(seen.confidence[0]) > 0.99
+
+
+@needs_files
+def test_batches_of_any_size_read_the_same(mesh: FaceMesh, still: Pixels, place: FacePlace) -> None:
+    crops = torch.cat([aligned(still, place, margin) for margin in (1.8, 2.0, 2.3)])
+    reader = MeshReader(mesh)
+    together = reader.read(crops)
+    alone = FaceLandmarks.cat([reader.read(crops[2:]), reader.read(crops[:2])])
+    assert torch.equal(together.points, alone.points[[1, 2, 0]])
+    assert torch.equal(together.confidence, alone.confidence[[1, 2, 0]])
+
+
+@needs_files
+@pytest.mark.parametrize("margin", [1.2, 4.0])
+def test_crops_that_hold_less_or_more_are_read_too(
+    mesh: FaceMesh, still: Pixels, place: FacePlace, margin: float
+) -> None:
+    assert float(MeshReader(mesh).read(aligned(still, place, margin)).confidence[0]) > 0.9
+
+
+@needs_files
+def test_noise_is_read_without_confidence(mesh: FaceMesh) -> None:
+    noise = torch.rand(2, 3, 256, 256, generator=torch.Generator().manual_seed(0))
+    seen = MeshReader(mesh).read(noise)
+    assert float(seen.confidence.max()) < 0.5
+    assert torch.isfinite(seen.points).all()
+    assert MeshReader(mesh).read(noise[:0]).points.shape == (0, 468, 3)
