@@ -1,7 +1,8 @@
 """Which triangle of a mesh each pixel shows, for many meshes at once, in torch alone.
 
-Meshes here are small and their triangles a few pixels wide: every triangle is tried on the window
-of pixels around it, triangles with windows of like size side by side.
+A triangle is cut at its middle corner, so that every row of pixels crosses one left edge of it and
+one right edge: between them lies the span that it covers. A pixel keeps the nearest of the
+triangles that cover it by a minimum over (depth, number of the triangle).
 
 Convention:
     positions: (N, V, 3): x, y in pixels, (0.5, 0.5) is the centre of the first one; the third is
@@ -10,7 +11,9 @@ Convention:
         in whole numbers: on an edge that two triangles share it belongs to exactly one
 """
 
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -20,12 +23,10 @@ Sides = Literal["both", "front"]
 """Which triangles are shown: all, or those whose corners go counter-clockwise as seen."""
 
 STEPS = 256
-"""Places within a pixel."""
-WINDOWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512, 1024, 2048, 4096)
-SMALL = 32
-"""Triangles of windows up to this size are worked out in 32 bits; they reach little farther."""
-TRIALS = 1 << 22
-"""Pixels that are tried at once: bounds the memory."""
+"""Places within a pixel. Products of places are whole numbers, which float64 holds exactly as far
+as 100,000 pixels from the picture."""
+TRIALS = 1 << 19
+"""Pixels in the boxes around triangles that are worked on at once: bounds the memory."""
 NOTHING = torch.iinfo(torch.int64).max
 
 
@@ -61,34 +62,13 @@ def rasterise(
         raise ValueError(f"positions must be (N, V, 3), got {tuple(positions.shape)}")
     if not bool(torch.isfinite(positions).all()):
         raise ValueError("positions must be finite")
-    count, (height, width) = positions.shape[0], size
-    grid = (positions[..., :2].double() * STEPS).round().long()[:, triangles]  # (N, F, 3, 2)
-    area = _cross(grid[..., 1, :] - grid[..., 0, :], grid[..., 2, :] - grid[..., 0, :])
-    # The first and the last pixel whose centre is not left or right of the triangle.
-    low = torch.div(grid.amin(2) + STEPS // 2 - 1, STEPS, rounding_mode="floor").clamp_min(0)
-    high = torch.div(grid.amax(2) - STEPS // 2, STEPS, rounding_mode="floor")
-    high = torch.minimum(high, high.new_tensor([width - 1, height - 1]))
-    spans = (high - low + 1).amax(-1)
-    # What reaches far beyond the picture counts as large: its numbers are.
-    far = (grid.amax(2) - grid.amin(2)).amax(-1) > 2 * SMALL * STEPS
-    spans = torch.where(far, spans.clamp_min(SMALL + 1), spans)
-    shown = (area < 0 if sides == "front" else area != 0) & ((high - low) >= 0).all(-1)
-    nearest = torch.full((count * height * width,), NOTHING, device=positions.device)
-    planes = _planes(grid, positions[..., 2].double()[:, triangles], area)
-    smaller = 0
-    for window in WINDOWS:
-        picture, face = torch.nonzero(shown & (spans > smaller) & (spans <= window), as_tuple=True)
-        smaller = window
-        for part in _parts(len(face), TRIALS // window**2):
-            n, f = picture[part], face[part]
-            first = low[n, f]
-            triangle, row, column = _inside(grid[n, f], first, high[n, f], window)
-            row, column = row + first[triangle, 1], column + first[triangle, 0]
-            depth = _at(planes[n, f, 2][triangle], column, row)
-            pixel = (n * height)[triangle].add_(row).mul_(width).add_(column)
-            key = (_ordered(depth.float()) << 32) | f[triangle]
-            nearest.scatter_reduce_(0, pixel, key, "amin")
-    return _resolved(nearest.view(count, height, width), planes)
+    shape = (len(positions), *size)
+    shown, boxes = _shown(positions, triangles, size, sides)
+    nearest = torch.full((math.prod(shape),), NOTHING, device=positions.device)
+    for part in _parts(boxes):
+        pixel, depth, triangle = _covered(shown, part, size)
+        nearest.scatter_reduce_(0, pixel, (_ordered(depth) << 32) | triangle, "amin")
+    return _resolved(nearest.view(shape), shown)
 
 
 def interpolate(raster: Raster, attributes: Tensor, triangles: Tensor) -> Tensor:
@@ -97,84 +77,172 @@ def interpolate(raster: Raster, attributes: Tensor, triangles: Tensor) -> Tensor
     Args:
         attributes: (V, C), or (N, V, C) where the pictures differ
     """
-    corners = triangles[raster.face.clamp_min(0)]  # (N, H, W, 3)
-    if attributes.ndim == 2:
-        values = attributes[corners]
-    else:
-        picture = torch.arange(len(attributes), device=corners.device)
-        values = attributes[picture[:, None, None, None], corners]
-    return (raster.weights[..., None].to(values.dtype) * values).sum(-2)
+    face, shape = raster.face.clamp_min(0), raster.face.shape
+    corners = triangles.T
+    if attributes.ndim == 3:
+        picture = torch.arange(len(attributes), device=face.device)
+        face = face + len(triangles) * picture[:, None, None]
+        corners = (corners[:, None] + attributes.shape[1] * picture[:, None]).flatten(1)
+    planes = attributes.movedim(-1, 0).flatten(1)  # channel by channel: rows of three are slow
+    one, two, three = (
+        planes.index_select(1, corner).index_select(1, face.flatten()).view(-1, *shape).mul_(share)
+        for corner, share in zip(
+            corners, raster.weights.movedim(-1, 0).to(attributes.dtype), strict=True
+        )
+    )
+    return one.add_(two).add_(three).movedim(0, -1).contiguous()
 
 
-def _parts(count: int, length: int) -> list[slice]:
-    """Pieces of at most some length of `count` rows."""
-    step = max(1, length)
-    return [slice(first, first + step) for first in range(0, count, step)]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shown:
+    """The triangles that can be seen, in the order of pictures and faces."""
+
+    face: Tensor
+    """(M,) int64"""
+    above: Tensor
+    """(M,) int64: pixels in the pictures before."""
+    corners: Tensor
+    """(2, 3, M) float64: x and y in steps, the uppermost first, clockwise as seen."""
+    planes: Tensor
+    """(3, 3, M) float64: shares of the first two corners, and depth, as planes over the picture:
+    what they are at the centre of the first pixel, and their growth by column and by row."""
 
 
-def _cross(a: Tensor, b: Tensor) -> Tensor:
-    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+def _shown(
+    positions: Tensor, triangles: Tensor, size: tuple[int, int], sides: Sides
+) -> tuple[_Shown, Tensor]:
+    """The triangles that can be seen, and the pixels (M,) in the boxes around them."""
+    height, width = size
+    places = (positions[..., :2].double() * STEPS).round().flatten(0, 1).T.contiguous()
+    picture = torch.arange(len(positions), device=positions.device)[:, None]
+    corners = (triangles.T[:, None] + picture * positions.shape[1]).flatten(1)  # (3, N F)
+    x, y = torch.stack(_taken(places, corners.flatten())).view(2, 3, -1)
+    area = _cross(x[1] - x[0], y[1] - y[0], x[2] - x[0], y[2] - y[0])
+    columns = _first(_most(x) + 1, width) - _first(-_most(-x), width)
+    boxes = columns * (_first(_most(y), height) - _first(-_most(-y), height))
+    facing = area < 0 if sides == "front" else area != 0
+    some = torch.nonzero(facing & (boxes > 0))[:, 0]
+    x, y, corners = (torch.stack(_taken(at, some)) for at in (x, y, corners))
+    area, boxes = area.index_select(0, some), boxes.index_select(0, some)
+    depths = positions[..., 2].double().flatten().index_select(0, corners.flatten()).view(3, -1)
+    picture = some.div(len(triangles), rounding_mode="floor")
+    shown = _Shown(
+        some - picture * len(triangles), picture * (height * width),
+        _clockwise(x, y, area), _planes(x, y, depths, area),
+    )  # fmt: skip
+    return shown, boxes.long()
 
 
-def _planes(grid: Tensor, depths: Tensor, area: Tensor) -> Tensor:
-    """Shares of the first two corners, and depth, as planes over the picture (N, F, 3, 3): what
-    they are at the centre of the first pixel, and their growth by column and by row."""
-    corner, area = grid.double(), torch.where(area == 0, 1, area).double()
-    shares = []
-    for a, b in ((1, 2), (2, 0)):
-        along = corner[..., b, :] - corner[..., a, :]
-        at = _cross(along, STEPS / 2 - corner[..., a, :])
-        whole = torch.stack([at, -along[..., 1] * STEPS, along[..., 0] * STEPS], -1)
-        shares.append(whole / area[..., None])
-    one, two = shares
-    by = (depths[..., :2] - depths[..., 2:])[..., None]
-    depth = one * by[..., 0, :] + two * by[..., 1, :]
-    depth[..., 0] += depths[..., 2]
-    return torch.stack([one, two, depth], -2)
+def _taken(rows: Tensor, index: Tensor) -> list[Tensor]:
+    """Columns of rows (R, M). One row after another: four times as fast as all at once."""
+    return [row.index_select(0, index) for row in rows]
 
 
-def _at(plane: Tensor, column: Tensor, row: Tensor) -> Tensor:
-    """What planes (..., 3) are at pixels."""
-    return plane[..., 0] + plane[..., 1] * column + plane[..., 2] * row
+def _first(place: Tensor, count: int) -> Tensor:
+    """The first of some rows or columns whose centre does not lie before a place."""
+    return (place / STEPS - 0.5).ceil_().clamp_(0, count)
 
 
-def _inside(
-    corners: Tensor, low: Tensor, high: Tensor, window: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """All covered pixels: triangle (row of `corners`), row and column in its window."""
-    whole = torch.int32 if window <= SMALL else torch.int64
-    area = _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    sign = area.sign()
-    centre = low * STEPS + STEPS // 2
-    steps = torch.arange(window, device=corners.device)
-    inside = (steps <= (high - low)[:, 1:])[:, :, None] & (steps <= (high - low)[:, :1])[:, None]
-    for a, b in ((1, 2), (2, 0), (0, 1)):
-        # Turned so that the inside is positive; centres on a left or upper edge are inside.
-        along = (corners[:, b] - corners[:, a]) * sign[:, None]
-        first = _cross(along, centre - corners[:, a])
-        owner = (along[:, 1] < 0) | ((along[:, 1] == 0) & (along[:, 0] > 0))
-        first = first - torch.where(owner, 0, 1)
-        by_row = (first[:, None] + steps * (along[:, :1] * STEPS)).to(whole)
-        by_column = (steps * (along[:, 1:] * STEPS)).to(whole)
-        inside &= by_row[:, :, None] >= by_column[:, None]
-    triangle, row, column = torch.nonzero(inside, as_tuple=True)
-    return triangle, row, column
+def _most(corners: Tensor) -> Tensor:
+    return torch.maximum(torch.maximum(corners[0], corners[1]), corners[2])
+
+
+def _cross(ax: Tensor, ay: Tensor, bx: Tensor, by: Tensor) -> Tensor:
+    return ax * by - ay * bx
+
+
+def _clockwise(x: Tensor, y: Tensor, area: Tensor) -> Tensor:
+    """The corners (2, 3, M), the uppermost first."""
+    a, b, c = torch.stack([x, y], 1)
+    b, c = torch.where(area > 0, b, c), torch.where(area > 0, c, b)
+    second, third = (b[1] < a[1]) & (b[1] <= c[1]), (c[1] < a[1]) & (c[1] < b[1])
+    turned = (
+        torch.where(second, q, torch.where(third, r, p))
+        for p, q, r in ((a, b, c), (b, c, a), (c, a, b))
+    )
+    return torch.stack(list(turned), 1)
+
+
+def _planes(x: Tensor, y: Tensor, depths: Tensor, area: Tensor) -> Tensor:
+    one, two = (_edge(x, y, a, b) / area for a, b in ((1, 2), (2, 0)))
+    depth = one * (depths[0] - depths[2]) + two * (depths[1] - depths[2])
+    depth[0] += depths[2]
+    return torch.stack([one, two, depth])
+
+
+def _edge(x: Tensor, y: Tensor, a: int, b: int) -> Tensor:
+    """How far inside of an edge of clockwise triangles the first pixel's centre is, and how that
+    grows by column and by row, (3, M), whole numbers."""
+    right, down = x[b] - x[a], y[b] - y[a]
+    at = _cross(right, down, STEPS / 2 - x[a], STEPS / 2 - y[a])
+    return torch.stack([at, down * -STEPS, right * STEPS])
+
+
+def _parts(sizes: Tensor) -> list[slice]:
+    """Pieces of rows whose sizes add up to little more than `TRIALS`."""
+    ends = sizes.cumsum(0)
+    total = int(ends[-1]) if len(ends) else 0
+    full = torch.arange(TRIALS, max(total, TRIALS), TRIALS, device=ends.device)
+    cuts = [0, *(torch.searchsorted(ends, full) + 1).tolist(), len(ends)]
+    return [slice(a, b) for a, b in pairwise(cuts) if a < b]
+
+
+def _covered(shown: _Shown, part: slice, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+    """The pixels that triangles cover: their numbers through all pictures, the depths there, and
+    the triangles (rows of `shown`)."""
+    x, y = shown.corners[..., part]
+    one, two, three = (_edge(x, y, a, b) for a, b in ((0, 1), (1, 2), (2, 0)))
+    right_is_cut = y[1] < y[2]
+    left = torch.cat([three, torch.where(right_is_cut, three, two)], 1)
+    right = torch.cat([one, torch.where(right_is_cut, two, one)], 1)
+    # Rows of the upper pieces of all triangles, then of their lower ones.
+    ends = (y[0], torch.minimum(y[1], y[2]), torch.maximum(y[1], y[2]))
+    top, middle, bottom = (_first(end, size[0]) for end in ends)
+    counts = torch.cat([middle - top, bottom - middle]).long()
+    piece = torch.repeat_interleave(counts)
+    row = torch.cat([top, middle]).long() - (counts.cumsum(0) - counts)
+    row = row.index_select(0, piece) + torch.arange(len(piece), device=piece.device)
+    # Centres on a left edge are inside, those on a right edge, one step of the numbers on, are not.
+    at, by_column, by_row = _taken(left, piece)
+    low = ((at + by_row * row) / -by_column).ceil_().clamp_min_(0)
+    at, by_column, by_row = _taken(right, piece)
+    high = ((at + by_row * row - 1) / -by_column).floor_().clamp_max_(size[1] - 1)
+    counts = (high - low + 1).clamp_min_(0).long()
+    span = torch.repeat_interleave(counts)
+    column = low.long() - (counts.cumsum(0) - counts)
+    column = column.index_select(0, span) + torch.arange(len(span), device=span.device)
+    triangle = torch.arange(len(top), device=piece.device).repeat(2).index_select(0, piece)
+    before = shown.above[part].index_select(0, triangle) + row * size[1]
+    at, by_column, by_row = _taken(shown.planes[2, :, part], triangle)
+    at = at + by_row * row
+    depth = at.index_select(0, span) + by_column.index_select(0, span) * column
+    return (
+        before.index_select(0, span) + column,
+        depth.float(),
+        (triangle + part.start).index_select(0, span),
+    )
 
 
 def _ordered(depth: Tensor) -> Tensor:
     """Whole numbers in the order of float32 ones: their bits, those of negative ones turned."""
-    bits = (depth + 0.0).view(torch.int32).long()  # + 0.0: minus zero is zero
-    return torch.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
+    bits = (depth + 0.0).view(torch.int32)  # + 0.0: minus zero is zero
+    return (bits ^ ((bits >> 31) & 0x7FFFFFFF)).long()
 
 
-def _resolved(nearest: Tensor, planes: Tensor) -> Raster:
-    """Faces and shares of what won at every pixel."""
-    face = torch.where(nearest == NOTHING, -1, nearest & 0xFFFFFFFF)
-    picture, row, column = torch.nonzero(face >= 0, as_tuple=True)
-    won = planes[picture, face[picture, row, column]]
-    one, two, far = _at(won, column[:, None], row[:, None]).unbind(1)
-    weights = torch.zeros((*face.shape, 3), dtype=torch.float32, device=face.device)
-    depth = torch.full(face.shape, torch.inf, dtype=torch.float32, device=face.device)
-    weights[picture, row, column] = torch.stack([one, two, 1 - one - two], -1).float()
-    depth[picture, row, column] = far.float()
-    return Raster(face, weights, depth)
+def _resolved(nearest: Tensor, shown: _Shown) -> Raster:
+    """Faces, shares and depths of what won at every pixel."""
+    nowhere = shown.planes.new_zeros(3, 3, 1)
+    nowhere[2, 0] = torch.inf
+    faces = torch.cat([shown.face, shown.face.new_full((1,), -1)])
+    won = (nearest & 0xFFFFFFFF).clamp_max_(len(shown.face)).flatten()
+    face = faces.index_select(0, won).view(nearest.shape)
+    row, column = (
+        torch.arange(length, dtype=torch.float64, device=won.device) for length in nearest.shape[1:]
+    )
+    values = []
+    for plane in torch.cat([shown.planes, nowhere], 2):
+        at, by_column, by_row = (taken.view(nearest.shape) for taken in _taken(plane, won))
+        values.append((at + by_row * row[:, None]).add_(by_column * column).float())
+    one, two, depth = values
+    weights = torch.stack([one, two, (face >= 0).float() - one - two])
+    return Raster(face, weights.movedim(0, -1), depth)

@@ -66,6 +66,25 @@ def test_it_shows_what_a_slow_loop_shows(sides: Any) -> None:
         assert np.allclose(raster.depth[k].numpy(), depths, atol=1e-5)
 
 
+def test_corners_far_from_the_picture_are_as_exact() -> None:
+    positions, triangles = soup(9, 30, 14.0)
+    positions[:, ::3, :2] = (positions[:, ::3, :2] - 7) * 2000
+    raster = rasterise(positions, triangles, (13, 17))
+    faces, _ = slow(positions[0].numpy(), triangles.numpy(), (13, 17), front=False)
+    assert raster.covered.float().mean() > 0.4
+    assert np.array_equal(raster.face[0].numpy(), faces)
+
+
+def test_pieces_show_what_the_whole_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    positions = torch.cat([soup(seed, 60, 30.0)[0] for seed in range(2)])
+    triangles = soup(0, 60, 30.0)[1]
+    whole = rasterise(positions, triangles, (30, 30))
+    monkeypatch.setattr("reenact_core.head.rasterise.TRIALS", 50)
+    pieces = rasterise(positions, triangles, (30, 30))
+    assert torch.equal(whole.face, pieces.face)
+    assert torch.equal(whole.weights, pieces.weights)
+
+
 def test_a_pixel_on_a_shared_edge_belongs_to_exactly_one_triangle() -> None:
     """A grid whose edges run through the centres of pixels, each cell cut into two triangles."""
     y, x = torch.meshgrid(torch.arange(5), torch.arange(5), indexing="ij")
