@@ -1,6 +1,6 @@
 """`reenact animate`: one still face, one driving video, one video of the face."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from reenact_cli.networks import detector_named, models_named
+from reenact_cli.networks import detector_named, models_folder, models_named
 from reenact_cli.options import (
     FILE,
     SCHEMES,
@@ -17,6 +17,8 @@ from reenact_cli.options import (
     codec_option,
     device_options,
     integrator_option,
+    motion_options,
+    motion_table,
     output_options,
     overwrite_option,
     provenance_option,
@@ -26,7 +28,7 @@ from reenact_cli.options import (
 from reenact_cli.show import print_result, shown
 from reenact_core.devices import Precision
 from reenact_core.errors import OutputError
-from reenact_core.timeline.plan import RenderedShot, Scheme
+from reenact_core.timeline.plan import Manner, RenderedShot, Scheme
 
 if TYPE_CHECKING:
     from reenact_core.media.codecs import Codec
@@ -40,6 +42,10 @@ class Job:
     driving: Path
     out: Path
     scheme: Scheme | None
+    reader: str | None
+    expression: Manner | None
+    pose: Manner | None
+    strength: Mapping[str, float]
     crop: Literal["auto", "none"]
     paste_back: bool
     codec: "Codec"
@@ -71,6 +77,7 @@ class Job:
     help="none: both inputs are face crops already; frames in are frames out.",
 )
 @click.option("--paste-back", is_flag=True, help="Show the whole source picture, the face in it.")
+@motion_options
 @overwrite_option
 @codec_option
 @checkpoint_option
@@ -104,7 +111,14 @@ def _animate(job: Job, output: Output) -> RenderedShot:
     from reenact_core.settings import settings_for
 
     marking = UNMARKED if job.no_provenance else open_marking()
-    settings = settings_for(file=job.settings_file, options={"motion.scheme": job.scheme})
+    options = motion_table(
+        scheme=job.scheme,
+        reader=job.reader,
+        expression=job.expression,
+        pose=job.pose,
+        strength=job.strength,
+    )
+    settings = settings_for(file=job.settings_file, options=options)
     compute = choose_compute(job.device, job.precision)
     run = animate(
         job.source,
@@ -114,6 +128,7 @@ def _animate(job: Job, output: Output) -> RenderedShot:
         compute=compute,
         settings=settings,
         detector=detector_named(job.tracker, compute.device),
+        installed=models_folder(),
         scheme=settings.motion.scheme,
         crop=job.crop,
         codec=job.codec,

@@ -73,6 +73,7 @@ def plan_job(
 
 def _options(job: Job, settings: "Settings", rate: Fraction | None) -> "Options":
     from reenact_core.devices import choose_compute
+    from reenact_core.engine.performers import with_reader
     from reenact_core.farm.plan import Options
     from reenact_core.farm.planner import networks_hash
     from reenact_core.settings import to_table
@@ -87,7 +88,7 @@ def _options(job: Job, settings: "Settings", rate: Fraction | None) -> "Options"
         job.integrator,
         job.precision,
         tuple(path.absolute() for path in job.tracks),
-        to_table(settings),
+        to_table(with_reader(settings, models, [models_folder()])),
         not job.no_provenance,
         rate,
         job.overwrite,

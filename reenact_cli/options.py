@@ -1,7 +1,8 @@
 """Options that two commands or more share."""
 
 import functools
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import Any
 import click
 
 from reenact_cli.show import ProgressStyle
+from reenact_core.head.regions import MOST, REGIONS
 
 CODECS = ("match", "ffv1", "prores", "dnxhr", "h264", "hevc", "png", "exr")
 SCHEMES = ("subtle", "global", "local")
 TRACKERS = ("embedded", "facexlib")
+READERS = ("auto", "embedded", "mesh", "facexlib")
+MANNERS = ("auto", "absolute", "relative")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 PROGRESS_STYLES = ("auto", "tqdm", "json", "none")
 
@@ -179,6 +183,72 @@ def tracker_option(command: Command) -> Command:
         show_default=True,
         help="What finds the faces; facexlib needs its weights.",
     )(command)
+
+
+def motion_options(command: Command) -> Command:
+    """`--reader`, `--expression`, `--pose` and `--strength`: settings of `motion`."""
+    options: list[Callable[[Command], Command]] = [
+        click.option(
+            "--reader",
+            type=click.Choice(READERS),
+            help="Who reads the landmarks that motion is told by; auto: the best that is "
+            "installed.  [default: embedded]",
+        ),
+        click.option(
+            "--expression",
+            type=click.Choice(MANNERS),
+            help="absolute: as the driving face has it; relative: what changes in it is added to "
+            "the source's own.  [default: auto]",
+        ),
+        click.option(
+            "--pose",
+            type=click.Choice(MANNERS),
+            help="The same for how the head is turned and where it is; auto: absolute for a "
+            "recast, else relative.  [default: auto]",
+        ),
+        click.option(
+            "--strength",
+            multiple=True,
+            callback=_read_strengths,
+            metavar="[REGION=]VALUE",
+            help="How much of the motion is carried over, 0 to 1.5, or of a region of it on top: "
+            f"{', '.join(REGIONS)}.",
+        ),
+    ]
+    return all_of(command, options)
+
+
+def motion_table(
+    *,
+    scheme: str | None,
+    reader: str | None,
+    expression: str | None,
+    pose: str | None,
+    strength: Mapping[str, float],
+) -> dict[str, Any]:
+    """What these options say, by the names of settings; None where one was not given."""
+    given = {"scheme": scheme, "reader": reader, "expression": expression, "pose": pose}
+    return {f"motion.{name}": value for name, value in (given | dict(strength)).items()}
+
+
+def _read_strengths(
+    ctx: click.Context, option: click.Parameter, values: Sequence[str]
+) -> Mapping[str, float]:
+    """`strength` and `strengths.REGION` with their values; what is said last counts."""
+    read: dict[str, float] = {}
+    for written in values:
+        region, _, number = written.rpartition("=")
+        if region and region not in REGIONS:
+            known = ", ".join(REGIONS)
+            raise click.BadParameter(f"{region} is no region; known: {known}", ctx, option)
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if not 0 <= value <= MOST:
+            raise click.BadParameter(f"{written}: must be from 0 to {MOST}", ctx, option)
+        read[f"strengths.{region}" if region else "strength"] = value
+    return read
 
 
 def all_of(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:

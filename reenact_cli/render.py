@@ -1,9 +1,9 @@
 """`reenact render`: a timeline in, a timeline out."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +23,8 @@ from reenact_cli.options import (
     codec_option,
     device_options,
     integrator_option,
+    motion_options,
+    motion_table,
     output_options,
     overwrite_option,
     provenance_option,
@@ -32,7 +34,7 @@ from reenact_cli.options import (
 )
 from reenact_cli.show import print_result, shown
 from reenact_core.devices import Precision
-from reenact_core.timeline.plan import FaceChoice, Mode, Scheme
+from reenact_core.timeline.plan import FaceChoice, Manner, Mode, Scheme
 
 if TYPE_CHECKING:
     from reenact_core.devices import Compute
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from reenact_core.media.codecs import Codec
     from reenact_core.media.probe import Look
     from reenact_core.models.load import Models
+    from reenact_core.models.readers.reader import ReaderChoice
     from reenact_core.provenance.mark import Marking
     from reenact_core.settings import Settings
     from reenact_core.timeline.clip_media import Probe
@@ -67,6 +70,11 @@ class Job:
     relink: Literal["add", "swap", "track"] = "add"
     handles: int | None = None
     scheme: Scheme | None = None
+    reader: "ReaderChoice | None" = None
+    expression: Manner | None = None
+    pose: Manner | None = None
+    strength: Mapping[str, float] = field(default_factory=dict)
+    """`strength` and `strengths.REGION`, as settings of `motion` are named."""
     root: tuple[Path, ...] = ()
     rate: Fraction | None = None
     restart: bool = False
@@ -135,6 +143,7 @@ def asking_options(command: Command) -> Command:
             type=click.Choice(SCHEMES),
             help="subtle: the full method; global: G alone; local: L alone.  [default: subtle]",
         ),
+        motion_options,
         reading_options,
     ]
     return all_of(command, options)
@@ -189,6 +198,7 @@ def render_job(job: Job, output: Output) -> "RunResult":
         ReenactError: the timeline, the networks, the device or the folder cannot be used.
     """
     from reenact_core.devices import choose_compute
+    from reenact_core.engine.performers import with_reader
     from reenact_core.engine.run_record import RunFacts
     from reenact_core.engine.timeline_run import checkpoint_facts, conclude
     from reenact_core.media.probe import probe
@@ -203,6 +213,7 @@ def render_job(job: Job, output: Output) -> "RunResult":
     settings, (plan, _) = settings_of(job, edit), fitted_plan(job, edit, job.out, look)
     compute = choose_compute(job.device, job.precision)
     models = models_named(job.checkpoint, compute, job.integrator)
+    settings = with_reader(settings, models, [models_folder()])
     outcomes = _run(job, plan, models, settings, compute, marking, look, output)
     table = {**to_table(settings), "codec": job.codec, "relink": job.relink, "tracker": job.tracker}
     seconds = time.monotonic() - began
@@ -279,7 +290,13 @@ def plan_for(job: Job, edit: "Edit", look: "Probe | None" = None) -> "Plan":
 def settings_of(job: Job, edit: "Edit") -> "Settings":
     from reenact_core.settings import settings_for
 
-    options = {"motion.scheme": job.scheme}
+    options = motion_table(
+        scheme=job.scheme,
+        reader=job.reader,
+        expression=job.expression,
+        pose=job.pose,
+        strength=job.strength,
+    )
     return settings_for(timeline=edit.settings, file=job.settings_file, options=options)
 
 
@@ -295,6 +312,8 @@ def _request(job: Job, settings: "Settings") -> "Request":
         mode=job.mode,
         face=job.face or FaceChoice(),
         scheme=settings.motion.scheme,
+        expression=settings.motion.expression,
+        pose=settings.motion.pose,
         roots=job.root,
     )
     return request if job.handles is None else replace(request, handles=job.handles)

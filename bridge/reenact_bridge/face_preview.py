@@ -35,7 +35,7 @@ from reenact_core.motion.batched import (
     tell,
 )
 from reenact_core.motion.recurrent import Carry, Recurrence, Reenacted
-from reenact_core.motion.transfer import nearest_frame
+from reenact_core.motion.transfer import check_known, nearest_frame
 from reenact_core.settings import Settings
 from reenact_core.tracking.detect import Detector
 
@@ -98,7 +98,8 @@ class FacePreview:
         self._models, self._settings, self._detector = models, settings, detector
         self._compute, self._rate = compute, rate
         self._source: FaceSource = prepare_source(models, self._tensor(source)[0])
-        self._motion = replace(settings.motion, transfer="absolute")
+        check_known(settings.motion)
+        self._motion = replace(settings.motion, pose="absolute")
         self._recurrence = Recurrence(models, settings.motion.scheme)
         self._thread: _Thread | None = None
         self._starts: list[tuple[Tensor, FaceState]] = []

@@ -15,7 +15,7 @@ from reenact_bridge.faces import describe_faces, read_picture
 from reenact_bridge.inside import inside
 from reenact_bridge.pixels import PixelFormat, put_changes, put_picture, to_picture
 from reenact_bridge.regions import Mapped, map_region
-from reenact_bridge.render_job import describe, settings_of
+from reenact_bridge.render_job import MOTION_OPTIONS, describe, settings_of
 from reenact_bridge.warm import Warm
 from reenact_core.engine.portrait import find_portrait
 from reenact_core.frames import Picture
@@ -197,7 +197,4 @@ def _preview_options(opened: dict[str, Any]) -> dict[str, Any]:
     settings = {key: dict(value) for key, value in opened.get("settings", {}).items()}
     if "strength" in opened:
         settings.setdefault("motion", {})["strength"] = float(opened["strength"])
-    options: dict[str, Any] = {"settings": settings}
-    if "scheme" in opened:
-        options["scheme"] = opened["scheme"]
-    return options
+    return {"settings": settings, **{name: opened[name] for name in MOTION_OPTIONS & opened.keys()}}

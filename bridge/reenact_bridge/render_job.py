@@ -20,6 +20,7 @@ from reenact_core.engine.digest import sequence_files
 from reenact_core.engine.events import ShotDone, ShotFailed
 from reenact_core.engine.forecast import Forecast
 from reenact_core.engine.out_folder import fit_plan, render_journal
+from reenact_core.engine.performers import with_reader
 from reenact_core.engine.render import render_plan
 from reenact_core.engine.run_record import Outcome, RunFacts
 from reenact_core.engine.timeline_run import RunResult, checkpoint_facts, conclude
@@ -38,6 +39,9 @@ from reenact_core.timeline.request import Request
 from reenact_core.timing import parse_rate
 
 Work = dict[str, Any]
+
+MOTION_OPTIONS = frozenset({"scheme", "reader", "expression", "pose", "strengths"})
+"""Options that are settings of `motion`, by the same names."""
 
 
 class StoppedError(Exception):
@@ -76,6 +80,7 @@ def render(work: Work, warm: Warm, listener: Listener) -> dict[str, Any]:
     listener.check()
     compute = warm.compute(options.get("precision", "auto"))
     models = warm.models_with(options.get("checkpoint"), options.get("integrator"), compute)
+    settings = with_reader(settings, models, [warm.installed])
     listener.check()
     listener.state("running")
     tracker, codec = options.get("tracker", "embedded"), options.get("codec", "match")
@@ -153,8 +158,9 @@ def settings_of(options: dict[str, Any], timeline: dict[str, Any]) -> Settings:
     """
     settings = settings_for(timeline=timeline)
     settings = with_table(settings, options.get("settings", {}), "settings")
-    scheme = options.get("scheme")
-    return settings if scheme is None else with_table(settings, _scheme(scheme), "scheme")
+    for name in MOTION_OPTIONS & options.keys():
+        settings = with_table(settings, {"motion": {name: options[name]}}, name)
+    return settings
 
 
 def face_choice(face: dict[str, Any] | None) -> FaceChoice | None:
@@ -170,10 +176,6 @@ def face_choice(face: dict[str, Any] | None) -> FaceChoice | None:
     x, y = face["point"]
     frame = face.get("frame")
     return FaceChoice(None, point=(float(x), float(y)), frame=None if frame is None else int(frame))
-
-
-def _scheme(scheme: str) -> dict[str, Any]:
-    return {"motion": {"scheme": scheme}}
 
 
 def _planned(
@@ -229,6 +231,8 @@ def _request(options: dict[str, Any], settings: Settings, roots: Roots) -> Reque
         face=face_choice(options.get("face")) or FaceChoice(),
         scheme=settings.motion.scheme,
         strength=options.get("strength"),
+        expression=settings.motion.expression,
+        pose=settings.motion.pose,
         roots=roots.folders,
         search=_searched(options, roots),
     )

@@ -29,6 +29,9 @@ from reenact_core.tracking.faces import TrackSettings
 
 T = TypeVar("T")
 
+RENAMED = {"motion.transfer": "motion.pose"}
+"""Former names of settings, which files may still use."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -87,8 +90,11 @@ def with_table(
     """
     hints, root = typing.get_type_hints(type(settings)), root or settings
     changed: dict[str, Any] = {}
-    for name, value in table.items():
-        key = f"{prefix}{name}"
+    for written, value in table.items():
+        key = f"{prefix}{written}"
+        name = RENAMED.get(key, key).removeprefix(prefix)
+        if name != written and name in table:
+            raise SettingsError(f"{origin}: {key} is the former name of {prefix}{name}; keep one")
         if name not in hints:
             raise SettingsError(
                 f"{origin}: there is no setting {key}{_nearest(key, prefix, hints, root)}"

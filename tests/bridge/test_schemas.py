@@ -2,13 +2,16 @@ import json
 import re
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reenact_bridge.callers import ROLES
 from reenact_bridge.errors import ProtocolError
+from reenact_bridge.render_job import settings_of
 from reenact_bridge.schemas import MESSAGES, check, schema
 from reenact_bridge.settings_schema import settings_schema
+from reenact_core.head.regions import RegionStrengths
 from reenact_core.settings import Settings, to_table
 
 
@@ -55,6 +58,17 @@ def test_every_request_has_an_example_on_the_page_that_its_schemas_take(reposito
     assert sorted(found) == sorted(MESSAGES)
 
 
+def test_options_of_motion_are_settings_of_motion() -> None:
+    options: dict[str, Any] = {"reader": "mesh", "expression": "absolute", "pose": "relative"}
+    options["strengths"] = {"mouth": 0.5}
+    check("options", options)
+    read = settings_of({**options, "settings": {"motion": {"pose": "absolute"}}}, {}).motion
+    assert (read.reader, read.expression, read.pose) == ("mesh", "absolute", "relative")
+    assert read.strengths == RegionStrengths(mouth=0.5)
+    with pytest.raises(ProtocolError, match="mouth"):
+        check("options", {"strengths": {"mouth": 1.6}})
+
+
 def test_what_is_wrong_is_pointed_at() -> None:
     body = {"job": "0" * 32, "seq": 0, "limit": 0}
     with pytest.raises(ProtocolError) as error:
@@ -63,10 +77,13 @@ def test_what_is_wrong_is_pointed_at() -> None:
 
 
 def test_the_settings_schema_holds_the_defaults() -> None:
-    made = settings_schema()
-    table = to_table(Settings())
-    for part, values in table.items():
-        for name, value in values.items():
-            said = made["properties"][part]["properties"][name]
+    def compare(said: dict[str, Any], value: Any) -> None:
+        if not isinstance(value, dict):
             assert said["default"] == value and said["description"]
+            return
+        for name, inner in value.items():
+            compare(said["properties"][name], inner)
+
+    made = settings_schema()
+    compare(made, to_table(Settings()))
     assert json.dumps(made)

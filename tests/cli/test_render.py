@@ -96,6 +96,18 @@ def test_a_dry_run_prints_the_plan_and_does_nothing(
     assert not out.exists()
 
 
+def test_what_is_carried_over_is_named_on_the_command_line(
+    edit: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["render", str(edit), "-o", str(edit.parent / "out"), "--dry-run", "--json"]
+    assert run([*command, "--expression", "relative", "--pose", "absolute"]) == 0
+    faces = [shot["faces"][0] for shot in json.loads(capsys.readouterr().out)["shots"]]
+    assert {(face["expression"], face["pose"]) for face in faces} == {("relative", "absolute")}
+    for wrong in ("nose=1", "mouth=1.6", "mouth=", "-1", "nan"):
+        assert run([*command, "--strength", wrong]) == 2
+        assert "--strength" in capsys.readouterr().err
+
+
 def test_a_shot_that_cannot_be_done_leaves_the_others_done(
     edit: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

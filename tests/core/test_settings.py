@@ -94,11 +94,12 @@ def test_what_is_wrong_is_named_with_the_way_out(table: dict[str, object], sente
         ("mask.grow", -3.0),
         ("motion.strength", -0.1),
         ("motion.smoothing", -1.0),
+        ("motion.strengths.mouth", 1.6),
         ("lanes.width", 0),
     ],
 )
 def test_a_number_that_makes_no_sense_is_refused(key: str, value: float) -> None:
-    with pytest.raises(SettingsError, match=f"command line: {key.split('.')[0]}: "):
+    with pytest.raises(SettingsError, match=f"command line: {key.rpartition('.')[0]}: "):
         settings_for(options={key: value})
 
 
@@ -110,6 +111,22 @@ def test_toml_out_and_in_gives_the_same_settings() -> None:
 def test_the_default_settings_survive_toml_and_json() -> None:
     assert with_table(Settings(), tomllib.loads(to_toml(Settings())), "test") == Settings()
     assert with_table(Settings(), to_table(Settings()), "test") == Settings()
+
+
+def test_how_motion_is_carried_over_survives_toml_and_json() -> None:
+    table = {"motion": {"expression": "absolute", "pose": "relative", "strengths": {"jaw": 0.5}}}
+    settings = with_table(Settings(), table | {}, "test")
+    assert settings.motion.strengths.jaw == 0.5
+    assert with_table(Settings(), tomllib.loads(to_toml(settings)), "test") == settings
+    assert with_table(Settings(), to_table(settings), "test") == settings
+
+
+def test_a_former_name_is_understood_but_not_beside_the_new_one() -> None:
+    old: dict[str, dict[str, str]] = {"motion": {"transfer": "absolute"}}
+    assert with_table(Settings(), old, "test").motion.pose == "absolute"
+    old["motion"]["pose"] = "relative"
+    with pytest.raises(SettingsError, match=r"motion\.transfer is the former name of motion\.pose"):
+        with_table(Settings(), old, "test")
 
 
 def test_a_file_that_is_not_toml_is_refused_by_name(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from reenact_training.paper_step import (
 )
 from reenact_training.unroll import Examples, unroll
 
-MOTION = MotionSettings(transfer="absolute", best_start=False, smoothing=0)
+MOTION = MotionSettings(pose="absolute", best_start=False, smoothing=0)
 BLURRED = 0.5
 """Share of the faces that meet their last output blurred."""
 

@@ -108,6 +108,7 @@ def animate(
     compute: Compute | None = None,
     settings: Settings | None = None,
     detector: Detector | None = None,
+    installed: Path | None = None,
     scheme: Scheme = "subtle",
     crop: CropMode = "auto",
     codec: Codec = "match",
@@ -124,13 +125,14 @@ def animate(
         models: None: the checkpoint that comes with reenact.
         compute: None: the best that this machine has.
         detector: finds the faces; None: the embedded one.
+        installed: folder of the user's own weights, where readers of landmarks are looked for.
         overwrite: a file that this tool did not make may be replaced; without it it never is.
         marking: how the file is marked as synthetic; None: as this user's settings say.
 
     Raises:
         ReenactError: a file cannot be used, a face is missing, the result cannot be written.
     """
-    from reenact_core.engine.performers import performer_of
+    from reenact_core.engine.performers import performer_of, with_reader
 
     marking = marking or open_marking()
     paths = Path(source), Path(driving), Path(out)
@@ -138,6 +140,7 @@ def animate(
     settings = settings or Settings()
     compute = compute or choose_compute()
     models = models or load_models(compute=compute)
+    settings = with_reader(settings, models, [installed] if installed else [])
     performer = performer_of(models, settings, compute)
     yield from perform_animation(job, performer, settings, detector or EmbeddedDetector())
 

@@ -139,10 +139,26 @@ def _takes(
         own = Crops(face.crops, np.arange(stretch.start, stretch.stop))
         take = f"{name}-{number}"
         if portrait is not None:
-            yield Take(take, portrait, driving, cast.scheme, cast.strength, None, "absolute")
+            yield _take(cast, take, portrait, driving, None)
             continue
         source = own[scene.workshop.performer.choose_source(own, driving)]
-        yield Take(take, source, driving, cast.scheme, cast.strength, own, "relative")
+        yield _take(cast, take, source, driving, own)
+
+
+def _take(cast: Cast, take_id: str, source: Floats, driving: Crops, own: Crops | None) -> Take:
+    """A take as the cast asks for it; on a head of its own where there is none to go onto."""
+    return Take(
+        take_id,
+        source,
+        driving,
+        cast.scheme,
+        cast.strength,
+        own,
+        "absolute" if own is None else "relative",
+        cast.expression,
+        cast.pose,
+        cast.strengths,
+    )
 
 
 def _notes(

@@ -14,13 +14,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from reenact_core.devices import Compute, out_of_memory_named
-from reenact_core.engine.performer import Crops, Floats, NewFace, Take
+from reenact_core.engine.performer import Crops, Floats, NewFace, Take, settings_of
 from reenact_core.errors import CheckpointError
 from reenact_core.models.face_points import INPUT_SIZE, FacePointsNet, FaceReading
 from reenact_core.models.integrators.fomm import Fomm
 from reenact_core.models.paper import Paper
 from reenact_core.motion.paper_recurrence import PaperTransfer, global_frames, reenact_frames
-from reenact_core.motion.transfer import MotionSettings
+from reenact_core.motion.transfer import MotionSettings, check_whole
 
 CHUNK = 8
 """Driving frames that are prepared together."""
@@ -69,9 +69,9 @@ class KeypointPerformer:
                 yield take.take_id, index, self._new_face(face)
 
     def _faces(self, take: Take, source: Tensor, chunks: Iterator[Tensor]) -> Iterator[Tensor]:
-        transfer = PaperTransfer(
-            take.transfer == "relative", self.motion.adapt_scale, take.strength
-        )
+        settings = self._settings(take)
+        relative, strength = settings.pose == "relative", settings.strength
+        transfer = PaperTransfer(relative, settings.adapt_scale, strength)
         if isinstance(self.networks, Paper):
             return reenact_frames(self.networks, source, chunks, take.scheme, transfer)
         if take.scheme != "global":
@@ -80,6 +80,12 @@ class KeypointPerformer:
                 "none; use --scheme global"
             )
         return global_frames(self.networks, source, chunks, transfer)
+
+    def _settings(self, take: Take) -> MotionSettings:
+        """Raises SettingsError where parts of the motion are asked for."""
+        settings = settings_of(self.motion, take)
+        check_whole(settings, settings.pose, "a checkpoint whose motion is keypoints")
+        return settings
 
     @torch.no_grad()
     def _new_face(self, face: Tensor) -> NewFace:

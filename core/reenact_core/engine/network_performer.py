@@ -5,7 +5,7 @@ its end and backwards to its beginning: two lanes that share nothing but S and d
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import partial
 from itertools import islice
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from reenact_core.devices import Compute, out_of_memory_named
 from reenact_core.engine.diary import Diary
-from reenact_core.engine.performer import Crops, Floats, NewFace, Take
+from reenact_core.engine.performer import Crops, Floats, NewFace, Take, settings_of
 from reenact_core.errors import SettingsError
 from reenact_core.models.carry_over import FaceState
 from reenact_core.models.compact import Compact, FaceSource
@@ -29,8 +29,14 @@ from reenact_core.motion.lanes import LaneSettings, ShotLanes, run_lanes
 from reenact_core.motion.other_integrator import OtherIntegrator, faces_of, put_in
 from reenact_core.motion.recurrent import Carry, Recurrence, Reenacted, StepInput
 from reenact_core.motion.source_frame import choose_source_frame, eye_openness
-from reenact_core.motion.transfer import MotionSettings, nearest_frame, smooth
-from reenact_core.timeline.plan import Scheme
+from reenact_core.motion.transfer import (
+    MotionSettings,
+    check_known,
+    check_whole,
+    nearest_frame,
+    smooth,
+)
+from reenact_core.timeline.plan import Scheme, said
 
 CHUNK = 8
 """Driving frames that are read together, and on a GPU prepared together."""
@@ -204,8 +210,9 @@ class NetworkPerformer:
                 f"strength {settings.strength:g} needs the checkpoint's own integrator; another "
                 "one carries over the whole motion: leave strength at 1, or --integrator away"
             )
-        placed = lane.take.own is not None or settings.transfer == "absolute"
-        relative = False if self.motion.transfer == "absolute" else None
+        check_whole(settings, settings.pose, "another integrator")
+        placed = lane.take.own is not None or settings.pose == "absolute"
+        relative = False if said(lane.take.pose, self.motion.pose) == "absolute" else None
         other = OtherIntegrator(integrator, relative, placed)
         count = lane.followed.count
         order = [lane.order[0], *lane.order[count:]] if count else lane.order
@@ -224,9 +231,9 @@ class NetworkPerformer:
         return FaceState(self._states(take.own).pose, source.state.repeat(count).shape)
 
     def _settings(self, take: Take) -> MotionSettings:
-        transfer = take.transfer if self.motion.transfer == "auto" else self.motion.transfer
-        strength = self.motion.strength * take.strength
-        return replace(self.motion, scheme=take.scheme, strength=strength, transfer=transfer)
+        settings = settings_of(self.motion, take)
+        check_known(settings)
+        return settings
 
     def _states(self, crops: Crops) -> FaceState:
         """Pose and shape of the face in consecutive crops."""

@@ -4,7 +4,7 @@ The engine cuts, spools and pastes; a performer knows networks. Tests pass in on
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from reenact_core.engine.diary import Diary
 from reenact_core.engine.spool import Spool, from_samples
-from reenact_core.timeline.plan import Scheme
+from reenact_core.head.regions import MOST, RegionStrengths
+from reenact_core.motion.transfer import MotionSettings
+from reenact_core.timeline.plan import Manner, Scheme, said
 
 Floats = NDArray[np.float32]
 
@@ -71,7 +73,24 @@ class Take:
     """redirect: the face that the new one goes onto, frame by frame; its head says where the new
     head is before it is moved. None: there is none, or it drives itself."""
     transfer: Transfer
-    """What is carried over where the settings leave it open."""
+    """How the pose is carried over where it is left open."""
+    expression: Manner = "auto"
+    pose: Manner = "auto"
+    """`auto`: as the settings say."""
+    strengths: RegionStrengths = field(default_factory=RegionStrengths)
+    """Of each region, on top of `strength` and of the settings' own."""
+
+
+def settings_of(motion: MotionSettings, take: Take) -> MotionSettings:
+    """How a take's motion is carried over: as it says, where it is silent as the settings do."""
+    return replace(
+        motion,
+        scheme=take.scheme,
+        expression=said(take.expression, motion.expression),
+        pose=said(take.pose, motion.pose, take.transfer),
+        strength=min(MOST, motion.strength * take.strength),
+        strengths=motion.strengths.times(take.strengths),
+    )
 
 
 class Performer(Protocol):

@@ -63,7 +63,8 @@ def render_plan(
         detector: finds the faces; None: the embedded one.
         tracker: the detector's name.
         tracks: tracks files, each used for the video that it names.
-        installed: folder of the user's own weights; ArcFace there tells faces apart.
+        installed: folder of the user's own weights; ArcFace there tells faces apart, and readers
+            of landmarks are looked for.
         overwrite: files that this job did not make may be replaced.
         marking: how files are marked as synthetic; None: as this user's settings say.
         probe: looks at media. Given the `each_once` that the plan was made with, a shot fails
@@ -75,9 +76,10 @@ def render_plan(
         CheckpointError: the networks are of a kind that cannot render.
         SettingsError: the certificate of the user's settings cannot sign.
     """
-    from reenact_core.engine.performers import performer_of
+    from reenact_core.engine.performers import performer_of, with_reader
 
     spare_inputs(plan, out)
+    settings = with_reader(settings, models, [installed] if installed else [])
     marking = marking or open_marking()
     job = render_job(plan.timeline, out)
     with open_run(out, job=job, restart=restart, overwrite=overwrite) as folder:

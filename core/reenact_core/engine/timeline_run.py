@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 from reenact_core.devices import Precision, choose_compute
 from reenact_core.engine.events import Event, ShotDone, ShotFailed
 from reenact_core.engine.out_folder import fit_plan, render_journal, timeline_path
+from reenact_core.engine.performers import with_reader
 from reenact_core.engine.render import render_plan
 from reenact_core.engine.run_record import Outcome, RunFacts, write_run_record
 from reenact_core.files import sha256
@@ -111,6 +112,7 @@ def render_timeline(
     precision: Precision = "auto",
     codec: Codec = "match",
     relink: Relink = "add",
+    installed: Path | None = None,
     restart: bool = False,
     overwrite: bool = False,
     provenance: bool = True,
@@ -124,6 +126,8 @@ def render_timeline(
         source, driving, clips: as `reenact render` has them; `request` says all of it instead.
         rate: frames a second of an EDL, which does not say.
         settings: a `settings.Settings`; None: what the timeline's metadata say, or the defaults.
+        installed: folder of the user's own weights; ArcFace there tells faces apart, and readers
+            of landmarks are looked for.
         overwrite: files that this job did not make may be replaced; without it they never are.
         provenance: whether the files say that they are synthetic; where the EU AI Act applies, they
             must.
@@ -153,6 +157,7 @@ def render_timeline(
     settings = settings or settings_for(timeline=edit.settings)
     compute = choose_compute(device, precision)
     models = load_models(checkpoint, compute)
+    settings = with_reader(settings, models, [installed] if installed else [])
     outcomes: list[Outcome] = []
     run = render_plan(
         plan,
@@ -161,6 +166,7 @@ def render_timeline(
         settings,
         compute,
         codec=codec,
+        installed=installed,
         restart=restart,
         overwrite=overwrite,
         marking=marking,
@@ -191,7 +197,14 @@ def _request(
 def _result(rendered: RenderedShot, facts: RunFacts) -> dict[str, Any]:
     """What a media reference says of its shot."""
     casts = [
-        {"mode": cast.mode, "scheme": cast.scheme, "strength": cast.strength}
+        {
+            "mode": cast.mode,
+            "scheme": cast.scheme,
+            "strength": cast.strength,
+            "expression": cast.expression,
+            "pose": cast.pose,
+            "strengths": asdict(cast.strengths),
+        }
         for cast in rendered.shot.casts
     ]
     return {

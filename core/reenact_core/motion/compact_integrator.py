@@ -57,7 +57,7 @@ class CompactIntegrator(nn.Module):
         """
         settings = MotionSettings(
             scheme="global",
-            transfer="absolute" if relative is False else "relative",
+            pose="absolute" if relative is False else "relative",
             adapt_scale=adapt_scale is not False,
             smoothing=0,
         )

@@ -1,13 +1,15 @@
 """Whose motion becomes whose: relative and absolute transfer, and the frame to start from."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from reenact_core.errors import SettingsError
+from reenact_core.head.regions import RegionStrengths
 from reenact_core.models.carry_over import FaceState
 from reenact_core.models.head_chart import Pose
+from reenact_core.models.readers.reader import ReaderChoice
 from reenact_core.models.slits import (
     closed_at_most,
     eye_openings,
@@ -15,7 +17,7 @@ from reenact_core.models.slits import (
     open_mouth,
     with_eye_openings,
 )
-from reenact_core.timeline.plan import Scheme
+from reenact_core.timeline.plan import Manner, Scheme
 
 LEAST_OPEN = 0.04
 """Opening of the driving eyes at the start, head units, below which they count as this open."""
@@ -29,16 +31,25 @@ class MotionSettings:
 
     scheme: Scheme = "subtle"
     """`subtle` is the full method, `global` G alone (scheme (b)), `local` L alone (scheme (c))."""
-    transfer: Literal["auto", "relative", "absolute"] = "auto"
-    """`relative` adds the driving face's change since its start to the source's own pose;
+    reader: ReaderChoice = "embedded"
+    """Who reads the landmarks that motion is told by: `embedded` comes with reenact, `mesh` is
+    MediaPipe's (`reenact models fetch face-mesh`), `facexlib` needs its weights; `auto` is the best
+    that is installed."""
+    expression: Manner = "auto"
+    """`relative` adds the driving face's change since its start to the source's own expression;
+    `absolute` gives the source the driving face's expression; `auto` is relative."""
+    pose: Manner = "auto"
+    """`relative` adds the driving head's change since its start to the source's own pose;
     `absolute` puts the source's head where the driving head is; `auto` is absolute for a recast
-    and relative for everything else."""
+    and relative for everything else. Its former name, `transfer`, is understood too."""
     adapt_scale: bool = True
     """Scale movements by the size of the source's face against the driving one (relative only)."""
     best_start: bool = True
     """Start from the driving frame nearest to the source's pose, forwards and backwards."""
     strength: float = 1.0
     """0 to 1.5: how much of the driving face's change is taken over."""
+    strengths: RegionStrengths = field(default_factory=RegionStrengths)
+    """Of each region, on top of the whole strength."""
     smoothing: float = 1.0
     """Sigma in frames, up to 100, that poses and landmarks are smoothed by, without lag; 0 leaves
     them."""
@@ -50,6 +61,43 @@ class MotionSettings:
             raise ValueError(f"smoothing must lie in [0, 100], got {self.smoothing}")
 
 
+def check_known(settings: MotionSettings) -> None:
+    """See that nothing is asked for that these networks cannot do yet.
+
+    Raises:
+        SettingsError: absolute expressions, a region's own strength, another reader.
+    """
+    if settings.expression == "absolute":
+        raise SettingsError("expression absolute is not there yet; leave it at auto or relative")
+    if changed := settings.strengths.changed:
+        raise SettingsError(f"a strength of {changed[0]} alone is not there yet; leave it at 1")
+    if settings.reader not in ("auto", "embedded"):
+        raise SettingsError(f"reader {settings.reader} moves no faces yet; take embedded")
+
+
+def check_whole(settings: MotionSettings, pose: Manner, who: str) -> None:
+    """See that a method which carries over pose and expression together is asked for no parts.
+
+    Args:
+        pose: as it is carried over
+        who: the method, as messages name it
+
+    Raises:
+        SettingsError: a region's own strength, or an expression unlike the pose.
+    """
+    if changed := settings.strengths.changed:
+        asked = f"{changed[0]}={settings.strengths.of(changed[0]):g}"
+        raise SettingsError(
+            f"{who} carries over the whole face together, and strength {asked} asks for a part: "
+            "leave it at 1, or take the checkpoint that comes with reenact"
+        )
+    if settings.expression not in ("auto", pose):
+        raise SettingsError(
+            f"{who} carries over pose and expression together, here {pose}: leave expression "
+            f"{settings.expression} away, or give pose the same value"
+        )
+
+
 def new_state(
     source: FaceState, start: FaceState, driving: FaceState, settings: MotionSettings
 ) -> FaceState:
@@ -58,7 +106,7 @@ def new_state(
     shape = _opened(shape, source, start, settings.strength)
     eyes = _eyes(source, start, driving, settings.strength)
     shape = closed_at_most(with_eye_openings(shape, eyes))
-    if settings.transfer == "absolute":
+    if settings.pose == "absolute":
         return FaceState(driving.pose, shape)
     turn = driving.pose.rotation @ start.pose.rotation.mT
     turn = rotation_power(turn, settings.strength)

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from reenact_core.errors import TimelineError
+from reenact_core.head.regions import RegionStrengths
 from reenact_core.timeline.clip_media import ClipMedia
 from reenact_core.timeline.conform import Fit
 from reenact_core.timeline.effects import Ask, Pick
@@ -40,6 +41,9 @@ def _cast(ask: Ask, pick: Pick | None, fit: Fit, media: ClipMedia, places: Place
         driving=None if recast else _file(ask.driving, "driving video", places),
         scheme=ask.scheme or "subtle",
         strength=1.0 if ask.strength is None else ask.strength,
+        expression=ask.expression,
+        pose=ask.pose,
+        strengths=ask.strengths or RegionStrengths(),
     )
 
 

@@ -1,6 +1,7 @@
 """What a timeline holds, for `reenact inspect`."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -157,4 +158,7 @@ def _cast(cast: Cast) -> dict[str, Any]:
         "face": which,
         "scheme": cast.scheme,
         "strength": cast.strength,
+        "expression": cast.expression,
+        "pose": cast.pose,
+        "strengths": asdict(cast.strengths),
     }

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from reenact_core.errors import TimelineError
-from reenact_core.timeline.plan import FaceChoice, Mode, Scheme
+from reenact_core.head.regions import MOST, REGIONS, RegionStrengths
+from reenact_core.timeline.plan import FaceChoice, Manner, Mode, Scheme
 from reenact_core.timeline.spans import seconds
 
 NAME = "reenact"
@@ -22,7 +23,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What one effect says about one face; None where it is silent."""
+    """What one effect says about one face; None, or `auto`, where it is silent."""
 
     mode: Mode | None = None
     source: str | Path | None = None
@@ -34,6 +35,9 @@ class Ask:
     """Of the face, as written; `face` is None then."""
     scheme: Scheme | None = None
     strength: float | None = None
+    expression: Manner = "auto"
+    pose: Manner = "auto"
+    strengths: RegionStrengths | None = None
 
     @property
     def meant(self) -> Mode | None:
@@ -116,6 +120,9 @@ def _ask(table: Mapping[str, Any], where: str) -> Ask:
         "face": _face,
         "scheme": _one_of("subtle", "global", "local"),
         "strength": _between_0_and_1,
+        "expression": _one_of("auto", "absolute", "relative"),
+        "pose": _one_of("auto", "absolute", "relative"),
+        "strengths": _strengths,
     }
     read = _read(table, readers, where)
     source, time = read.get("source") or (None, None)
@@ -129,6 +136,9 @@ def _ask(table: Mapping[str, Any], where: str) -> Ask:
         reference=reference,
         scheme=read.get("scheme"),
         strength=read.get("strength"),
+        expression=read.get("expression", "auto"),
+        pose=read.get("pose", "auto"),
+        strengths=read.get("strengths"),
     )
     _check_mode(ask, where)
     return ask
@@ -185,6 +195,18 @@ def _number(value: Any, where: str) -> float:
 def _between_0_and_1(value: Any, where: str) -> float:
     if not 0 <= _number(value, where) <= 1:
         raise TimelineError(f"{where} must be from 0 to 1, got {value!r}")
+    return float(value)
+
+
+def _strengths(value: Any, where: str) -> RegionStrengths:
+    if not isinstance(value, dict):
+        raise TimelineError(f'{where} must be a table as {{"mouth": 1.2}}, got {value!r}')
+    return RegionStrengths(**_read(value, dict.fromkeys(REGIONS, _region), where))
+
+
+def _region(value: Any, where: str) -> float:
+    if not 0 <= _number(value, where) <= MOST:
+        raise TimelineError(f"{where} must be from 0 to {MOST}, got {value!r}")
     return float(value)
 
 

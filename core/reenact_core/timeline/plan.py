@@ -1,15 +1,23 @@
 """The edit reduced to what the engine needs: which frames of which file get which face."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
+from reenact_core.head.regions import RegionStrengths
 from reenact_core.media.sequence import MissingFrames
 from reenact_core.timing import FrameRange
 
 Mode = Literal["recast", "redirect"]
+Manner = Literal["auto", "absolute", "relative"]
+"""A performance is carried over as it is, or by what changes in it; `auto` leaves it open."""
 Scheme = Literal["subtle", "global", "local"]
+
+
+def said(*manners: Manner) -> Manner:
+    """The first that is not left open."""
+    return next((manner for manner in manners if manner != "auto"), "auto")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,11 @@ class Cast:
     scheme: Scheme = "subtle"
     strength: float = 1.0
     """0 leaves the clip as it is, 1 is the whole effect; between, motion is scaled."""
+    expression: Manner = "auto"
+    pose: Manner = "auto"
+    """`auto`: as the settings say."""
+    strengths: RegionStrengths = field(default_factory=RegionStrengths)
+    """Of each region, on top of `strength` and of the settings' own."""
 
 
 @dataclass(frozen=True, slots=True)

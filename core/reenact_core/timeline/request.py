@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from reenact_core.timeline.plan import FaceChoice, Mode, Scheme
+from reenact_core.timeline.plan import FaceChoice, Manner, Mode, Scheme
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,9 @@ class Request:
     """None: `subtle`."""
     strength: float | None = None
     """In [0, 1]; None: 1."""
+    expression: Manner = "auto"
+    pose: Manner = "auto"
+    """`auto`: as the settings say."""
     handles: int = 8
     """Frames rendered before and after what the edit shows, as far as the media reach."""
     roots: tuple[Path, ...] = ()

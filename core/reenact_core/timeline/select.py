@@ -10,7 +10,7 @@ import opentimelineio as otio
 
 from reenact_core.errors import TimelineError
 from reenact_core.timeline.effects import NAME, Ask, Pick, asks_of, picks_of
-from reenact_core.timeline.plan import FaceChoice
+from reenact_core.timeline.plan import FaceChoice, said
 from reenact_core.timeline.request import Request
 from reenact_core.timeline.walk import Place
 
@@ -154,6 +154,8 @@ def _faces(
         face=request.face or FaceChoice(),
         scheme=request.scheme,
         strength=request.strength,
+        expression=request.expression,
+        pose=request.pose,
     )
     faces = []
     for ask, pick in _pair(asks or (Ask(),), picks_of(place.clip, "its")):
@@ -202,6 +204,9 @@ def _merge(first: Ask, then: Ask) -> Ask:
         driving=then.driving if first.driving is None else first.driving,
         scheme=first.scheme or then.scheme,
         strength=then.strength if first.strength is None else first.strength,
+        expression=said(first.expression, then.expression),
+        pose=said(first.pose, then.pose),
+        strengths=first.strengths or then.strengths,
     )
 
 

@@ -13,7 +13,8 @@ from reenact_core.devices import Compute
 from reenact_core.engine.keypoint_performer import KeypointPerformer
 from reenact_core.engine.performer import Crops, Floats, NewFace, Take
 from reenact_core.engine.spool import open_spool, to_samples
-from reenact_core.errors import CheckpointError
+from reenact_core.errors import CheckpointError, SettingsError
+from reenact_core.head.regions import RegionStrengths
 from reenact_core.models.face_points import FacePointsNet
 from reenact_core.models.integrators.fomm import Fomm
 from reenact_core.models.paper import Paper
@@ -94,6 +95,23 @@ def test_no_strength_moves_nothing(driving: Crops) -> None:
     still = dataclasses.replace(take(driving, "global"), strength=0.0)
     faces = by_index(performer(tiny_fomm()).perform([still]))
     np.testing.assert_allclose(faces[0].pixels, faces[3].pixels, atol=1e-5)
+
+
+def test_the_settings_strength_counts_too(driving: Crops) -> None:
+    networks = tiny_fomm()
+    reader = FacePointsNet().eval().requires_grad_(False)
+    still = KeypointPerformer(networks, reader, MotionSettings(strength=0), Compute())
+    faces = by_index(still.perform([take(driving, "global")]))
+    np.testing.assert_allclose(faces[0].pixels, faces[3].pixels, atol=1e-5)
+
+
+def test_parts_of_the_motion_are_refused(driving: Crops) -> None:
+    part = dataclasses.replace(take(driving, "global"), strengths=RegionStrengths(mouth=0.5))
+    with pytest.raises(SettingsError, match=r"motion is keypoints .* strength mouth=0\.5"):
+        list(performer(tiny_fomm()).perform([part]))
+    mixed = dataclasses.replace(take(driving, "global"), expression="absolute")
+    with pytest.raises(SettingsError, match="give pose the same value"):
+        list(performer(tiny_fomm()).perform([mixed]))
 
 
 def test_gradients_are_on_again_between_two_faces(driving: Crops) -> None:

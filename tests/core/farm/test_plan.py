@@ -17,6 +17,7 @@ from reenact_core.farm.plan import KINDS, FarmPlan, Limits, read_plan, write_pla
 from reenact_core.farm.planner import even_ranges, recut
 from reenact_core.farm.slurm import write_scripts
 from reenact_core.farm.unit_names import NoSuchUnitError, named_units
+from reenact_core.head.regions import RegionStrengths
 from reenact_core.timeline.plan import Cast, FaceChoice, Shot, Source
 from reenact_core.timing import FrameRange
 from tests.core.farm.jobs import make_job
@@ -30,6 +31,7 @@ def blank_shots(folder: Path, count: int) -> list[Shot]:
     face.write_bytes(b"face")
     frames = FrameRange(5, 65, Fraction(30000, 1001))
     cast = Cast(FaceChoice(None, point=(1.5, 2), frame=7), "recast", face, Fraction(1, 3), None)
+    cast = replace(cast, expression="absolute", strengths=RegionStrengths(gaze=0.25))
     first = Shot("", "", (), Source(media, frames), frames, Fraction(7), (cast,))
     first = replace(first, uneven=(Fraction(1), Fraction(2)))
     return [

@@ -32,19 +32,19 @@ def face(yaw: float, scale: float = 0.4, mouth: float = 0.0) -> FaceState:
 
 def test_the_start_leaves_the_source_as_it_is() -> None:
     source, start = face(20, 0.5), face(-5)
-    new = new_state(source, start, start, MotionSettings(transfer="relative"))
+    new = new_state(source, start, start, MotionSettings(pose="relative"))
     assert torch.allclose(new.pose.rotation, source.pose.rotation, atol=1e-6)
     assert torch.allclose(new.pose.offset, source.pose.offset)
     assert torch.allclose(new.shape, source.shape, atol=1e-6)
 
 
 def test_relative_motion_adds_the_driver_s_turn() -> None:
-    new = new_state(face(20), face(0), face(15), MotionSettings(transfer="relative"))
+    new = new_state(face(20), face(0), face(15), MotionSettings(pose="relative"))
     assert torch.allclose(new.pose.rotation, pose(35).rotation, atol=1e-5)
 
 
 def test_absolute_motion_takes_the_driver_s_place() -> None:
-    new = new_state(face(20), face(0), face(15, 0.6), MotionSettings(transfer="absolute"))
+    new = new_state(face(20), face(0), face(15, 0.6), MotionSettings(pose="absolute"))
     assert torch.allclose(new.pose.rotation, pose(15).rotation, atol=1e-6)
     assert torch.allclose(new.pose.scale, torch.tensor([0.6]))
 

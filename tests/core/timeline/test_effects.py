@@ -6,6 +6,7 @@ import opentimelineio as otio
 import pytest
 
 from reenact_core.errors import TimelineError
+from reenact_core.head.regions import RegionStrengths
 from reenact_core.timeline.effects import asks_of, picks_of
 from reenact_core.timeline.plan import FaceChoice
 from tests.core.timeline.edits import ask, clip, times
@@ -33,6 +34,11 @@ def asked(**table: Any) -> Any:
         ({"strength": 1.5}, ["from 0 to 1", "1.5"]),
         ({"strength": "1"}, ["strength", "number"]),
         ({"strength": True}, ["strength", "number"]),
+        ({"expression": "absolut"}, ["nearest: absolute"]),
+        ({"pose": 1}, ["auto or absolute or relative", "1"]),
+        ({"strengths": 1.2}, ["strengths", "table", "1.2"]),
+        ({"strengths": {"mouht": 1}}, ["mouht", "nearest: mouth"]),
+        ({"strengths": {"gaze": 1.6}}, ["gaze", "from 0 to 1.5", "1.6"]),
         ({"face": "largest"}, ["face", "table"]),
         ({"face": {"select": "biggest"}}, ["largest or left or right"]),
         ({"face": {}}, ["one of select, id"]),
@@ -81,6 +87,13 @@ def test_the_example_of_the_contract() -> None:
         1,
     )
     assert said.face == FaceChoice()
+
+
+def test_how_a_performance_is_carried_over() -> None:
+    said = asked(expression="relative", pose="absolute", strengths={"mouth": 1.2, "gaze": None})
+    assert (said.expression, said.pose) == ("relative", "absolute")
+    assert said.strengths == RegionStrengths(mouth=1.2)
+    assert (asked().expression, asked().pose, asked().strengths) == ("auto", "auto", None)
 
 
 @pytest.mark.parametrize("wrap", [lambda way: way, lambda way: {"select": way}])

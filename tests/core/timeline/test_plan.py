@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reenact_core.errors import MediaError, TimelineError
+from reenact_core.head.regions import RegionStrengths
 from reenact_core.timeline.plan import FaceChoice, Plan, Shot
 from reenact_core.timeline.read import Edit, make_plan, read_timeline
 from reenact_core.timeline.request import Request
@@ -449,6 +450,17 @@ def test_a_named_clip_follows_the_command_line(tmp_path: Path) -> None:
     found = shot(made, tmp_path, replace(NONE, clips=("a",), driving=video))
     cast = found.casts[0]
     assert (cast.mode, cast.driving, cast.picture, cast.strength) == ("redirect", video, None, 0.5)
+
+
+def test_a_named_clip_takes_how_it_is_carried_over_from_the_command_line(tmp_path: Path) -> None:
+    effect = recast(expression="relative", pose="relative", strengths={"mouth": 0.5})
+    made = timeline(track(clip("a", times(0, 9), effects=[effect])))
+    line = replace(NONE, expression="absolute")
+    unnamed = shot(made, tmp_path, line).casts[0]
+    assert (unnamed.expression, unnamed.pose) == ("relative", "relative")
+    named = shot(made, tmp_path, replace(line, clips=("a",))).casts[0]
+    assert (named.expression, named.pose) == ("absolute", "relative")
+    assert named.strengths == unnamed.strengths == RegionStrengths(mouth=0.5)
 
 
 def test_a_disabled_effect_asks_nothing(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def _compact_schemes(
 
 def _compact_inputs(network: Compact, example: Example, order: range) -> Iterator[StepInput]:
     device = network.compute.device
-    settings = MotionSettings(best_start=False, transfer=example.transfer)
+    settings = MotionSettings(best_start=False, pose=example.transfer)
     states = _ordered(_states(network, example.driving, settings, device), order)
     own = states[:1] if example.task == "self" else None
     source = prepare_source(network, as_floats(example.source, device), own)

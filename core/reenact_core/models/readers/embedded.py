@@ -15,13 +15,13 @@ from reenact_core.models.face_points import (
     fit_pose,
     load_face_points,
 )
-from reenact_core.models.readers.reader import FaceLandmarks
+from reenact_core.models.readers.reader import FaceLandmarks, ReaderName
 
 
 class EmbeddedReader:
     """The whole face, then mouth and eyes from close up."""
 
-    name = "embedded"
+    name: ReaderName = "embedded"
     scheme = "embedded79"
 
     def __init__(self, points: FacePointsNet, close_ups: CloseUps) -> None:

@@ -20,7 +20,7 @@ from reenact_core.devices import Compute
 from reenact_core.errors import CheckpointError
 from reenact_core.models.face_points import load_face_points
 from reenact_core.models.facexlib_weights import RELEASE, fill, read_weights
-from reenact_core.models.readers.reader import BOX_CENTRE, BOX_SIDE, FaceLandmarks
+from reenact_core.models.readers.reader import BOX_CENTRE, BOX_SIDE, FaceLandmarks, ReaderName
 
 FILE = "alignment_WFLW_4HG.pth"
 """facexlib's name of its file."""
@@ -51,7 +51,7 @@ FROM_98 = (
 class FacexlibReader:
     """The network, ready to read."""
 
-    name = "facexlib"
+    name: ReaderName = "facexlib"
     scheme = "points68"
 
     def __init__(self, network: Any, mean_head: Tensor) -> None:

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from reenact_core.errors import CheckpointError
 from reenact_core.models.catalogue import FACE_MESH, installed_files
-from reenact_core.models.readers.reader import BOX_CENTRE, BOX_SIDE, FaceLandmarks
+from reenact_core.models.readers.reader import BOX_CENTRE, BOX_SIDE, FaceLandmarks, ReaderName
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -149,7 +149,7 @@ class FaceMesh:
 class MeshReader:
     """The networks as a reader of aligned crops: each is begun where its face should be."""
 
-    name = "mesh"
+    name: ReaderName = "mesh"
     scheme = "mesh468"
 
     def __init__(self, mesh: FaceMesh) -> None:

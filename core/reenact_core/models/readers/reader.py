@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
+
+ReaderName = Literal["embedded", "mesh", "facexlib"]
+ReaderChoice = Literal["auto", "embedded", "mesh", "facexlib"]
+"""`auto`: the best that is here."""
 
 BOX_SIDE = 0.5
 """Side of the face's box (mid-forehead to chin, cheek to cheek) by the crop's, as crops are cut."""
@@ -64,7 +68,7 @@ class Reader(Protocol):
     """Reads landmarks of aligned crops, each by itself: batches of any size read the same."""
 
     @property
-    def name(self) -> str:
+    def name(self) -> ReaderName:
         """As `--reader` names it."""
         ...
 

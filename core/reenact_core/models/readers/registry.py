@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from reenact_core.devices import Compute
 from reenact_core.errors import CheckpointError
@@ -11,10 +10,7 @@ from reenact_core.models.catalogue import FACE_MESH, installed_files
 from reenact_core.models.readers.embedded import load_embedded
 from reenact_core.models.readers.facexlib import installed_file, load_facexlib
 from reenact_core.models.readers.mesh import FaceMesh, MeshReader
-from reenact_core.models.readers.reader import Reader
-
-ReaderName = Literal["embedded", "mesh", "facexlib"]
-ReaderChoice = Literal["auto", "embedded", "mesh", "facexlib"]
+from reenact_core.models.readers.reader import Reader, ReaderChoice, ReaderName
 
 
 @dataclass(frozen=True, slots=True)
