@@ -121,6 +121,7 @@ def _checkpoints() -> Iterator[Check]:
     from reenact_core.files import sha256
     from reenact_core.models.catalogue import CATALOGUE, DEFAULT, find_checkpoint
     from reenact_core.models.load import load_models
+    from reenact_core.models.readers.registry import READERS
     from reenact_core.tracking.likeness import ARCFACE_FILE
     from reenact_core.tracking.retinaface import FILES, installed
 
@@ -142,6 +143,10 @@ def _checkpoints() -> Iterator[Check]:
     fix = f"--tracker facexlib needs {' or '.join(FILES.values())} in {folder}"
     found = ", ".join(names) or "not installed"
     yield Check("facexlib RetinaFace", found, bool(names), False, None if names else fix)
+    for row in READERS:
+        good = row.is_here([folder])
+        found = "installed" if good else "not installed"
+        yield Check(f"reader {row.name}", found, good, False, None if good else row.way_in)
     good = (folder / ARCFACE_FILE).is_file()
     found = ARCFACE_FILE if good else "not installed; faces are compared more plainly"
     fix = f"faces are told apart more surely with {ARCFACE_FILE} in {folder}"

@@ -17,7 +17,10 @@ Scheme = Literal["subtle", "global", "local"]
 
 def said(*manners: Manner) -> Manner:
     """The first that is not left open."""
-    return next((manner for manner in manners if manner != "auto"), "auto")
+    for manner in manners:
+        if manner != "auto":
+            return manner
+    return "auto"
 
 
 @dataclass(frozen=True, slots=True)

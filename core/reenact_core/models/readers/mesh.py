@@ -9,8 +9,10 @@ Each frame is read by itself from the place that it is given, so that a video ca
 pieces of any size.
 """
 
+import os
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,8 @@ SIDES = (1.1, 0.75, 1.6)
 the usual one, and those of crops that hold less or more than the face."""
 SURE = 0.5
 """Confidence from which no other side is tried."""
+WIDEST = 4
+"""Crops that are read side by side."""
 ROUNDS = 3
 """How often the crop is placed anew by what was read in it."""
 
@@ -152,15 +156,16 @@ class MeshReader:
     name: ReaderName = "mesh"
     scheme = "mesh468"
 
-    def __init__(self, mesh: FaceMesh) -> None:
-        self._mesh = mesh
+    def __init__(self, meshes: Sequence[FaceMesh]) -> None:
+        """`meshes`: the same networks several times, to read crops side by side."""
+        self._meshes = tuple(meshes)
 
     def read(self, crops: Tensor) -> FaceLandmarks:
         """See `Reader.read`."""
         size = crops.shape[-1]
         pixels = (crops.detach().clamp(0, 1) * 255).round().to("cpu", torch.uint8)
         pictures = pixels.permute(0, 2, 3, 1).contiguous().numpy()
-        seen = [self._read_one(picture) for picture in pictures]
+        seen = self._read_all(pictures)
         points = np.array([one.points for one in seen]).reshape(-1, POINT_COUNT, 3)
         irises = np.array([one.irises for one in seen]).reshape(-1, 2, 2)
         edges = np.array([1.0, 1.0, 0.0])
@@ -175,17 +180,35 @@ class MeshReader:
             tensor(irises * (2 / size) - edges[:2]),
         )
 
-    def _read_one(self, picture: Pixels) -> MeshReading:
-        """The surest reading of a crop; where none is sure, faces of other sizes are tried."""
-        best: MeshReading | None = None
-        for grow in SIDES:
-            reading = self._mesh.read(picture, _expected(picture.shape[0], grow))
-            if best is None or reading.confidence > best.confidence:
-                best = reading
-            if best.confidence >= SURE:
-                break
-        assert best is not None
-        return best
+    def _read_all(self, pictures: Pixels) -> list[MeshReading]:
+        """Readings of pictures (N, S, S, 3), each by itself."""
+        width = len(self._meshes)
+
+        def every_nth(first: int) -> list[MeshReading]:
+            return [_surest(self._meshes[first], picture) for picture in pictures[first::width]]
+
+        with ThreadPoolExecutor(width) as pool:
+            parts = list(pool.map(every_nth, range(width)))
+        return [parts[index % width][index // width] for index in range(len(pictures))]
+
+
+def load_mesh(folders: Sequence[Path]) -> MeshReader:
+    """The reader, as wide as the machine's processor is, within reason.
+
+    Raises:
+        CheckpointError: a file is missing or cannot be opened.
+    """
+    return MeshReader([FaceMesh(folders) for _ in range(min(WIDEST, os.cpu_count() or 1))])
+
+
+def _surest(mesh: FaceMesh, picture: Pixels) -> MeshReading:
+    """The surest reading of a crop; where none is sure, faces of other sizes are tried."""
+    readings: list[MeshReading] = []
+    for grow in SIDES:
+        readings.append(mesh.read(picture, _expected(picture.shape[0], grow)))
+        if readings[-1].confidence >= SURE:
+            break
+    return max(readings, key=lambda reading: reading.confidence)
 
 
 def _expected(size: int, grow: float) -> FacePlace:

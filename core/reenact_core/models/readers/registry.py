@@ -8,8 +8,8 @@ from reenact_core.devices import Compute
 from reenact_core.errors import CheckpointError
 from reenact_core.models.catalogue import FACE_MESH, installed_files
 from reenact_core.models.readers.embedded import load_embedded
-from reenact_core.models.readers.facexlib import installed_file, load_facexlib
-from reenact_core.models.readers.mesh import FaceMesh, MeshReader
+from reenact_core.models.readers.facexlib import FILE, installed_file, load_facexlib
+from reenact_core.models.readers.mesh import load_mesh
 from reenact_core.models.readers.reader import Reader, ReaderChoice, ReaderName
 
 
@@ -21,16 +21,29 @@ class ReaderRow:
     is_here: Callable[[Sequence[Path]], bool]
     """Whether its files lie in one of the folders."""
     load: Callable[[Compute, Sequence[Path]], Reader]
+    way_in: str
+    """How its files are had, for people to read."""
 
 
 READERS = (
     ReaderRow(
         "mesh",
         lambda folders: installed_files(FACE_MESH, folders) is not None,
-        lambda compute, folders: MeshReader(FaceMesh(folders)),
+        lambda compute, folders: load_mesh(folders),
+        "reenact models fetch face-mesh",
     ),
-    ReaderRow("facexlib", lambda folders: installed_file(folders) is not None, load_facexlib),
-    ReaderRow("embedded", lambda folders: True, lambda compute, folders: load_embedded(compute)),
+    ReaderRow(
+        "facexlib",
+        lambda folders: installed_file(folders) is not None,
+        load_facexlib,
+        f"put {FILE} of facexlib's release into the models folder",
+    ),
+    ReaderRow(
+        "embedded",
+        lambda folders: True,
+        lambda compute, folders: load_embedded(compute),
+        "comes with reenact",
+    ),
 )
 """The best first: `auto` takes the first that is here."""
 
