@@ -1,0 +1,189 @@
+"""The light on a face, as nine spherical harmonics a colour, and what another light would make of it.
+
+Skin is taken as matt and of one albedo: what it shows is then the irradiance of its normal, and
+that is low-frequency whatever the light is (Ramamoorthi and Hanrahan, "An Efficient Representation
+for Irradiance Environment Maps", 2001). Pixels are multiplied by the ratio of two such irradiances
+(Riklin-Raviv and Shashua, "The Quotient Image", 2001), within bounds, so texture stays.
+
+Convention:
+    light: (N, 9, 3), linear R, G, B; albedo is in it
+    normals: unit vectors in the camera's axes, x right, y down, z away; 0 where there is no surface
+    factors: of R'G'B', so they are the ratio's root by `GAMMA`
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from reenact_core.head.model import PARTS, HeadModel
+from reenact_core.head.normals import vertex_normals
+
+GAMMA = 2.2
+"""Between R'G'B' and light, near enough for ratios."""
+ROUNDS = 6
+"""Of reweighted least squares."""
+FACING = -0.3
+"""Depth of the normals of skin that is asked, at most: nearer the outline the background spills."""
+FRAMED_CM, UNUSUAL = 1.1, 0.35
+"""Around brows, eyes, nostrils and mouth nothing is asked; how much a beard's place counts."""
+BENT, CURVED, FEW = 0.004, 0.02, 40.0
+"""What first and second order cost against the squared level of the light, for each place that is
+asked and for so many besides: where few are seen the light is even."""
+TINT = 0.5
+"""How much of a colour's own course over the face is believed; the rest goes with luma."""
+DARK = 0.003
+"""Linear light that counts as noise, so that nothing is divided by less."""
+LUMA = (0.299, 0.587, 0.114)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a face may be relit."""
+
+    darkest: float = 0.5
+    brightest: float = 1.8
+    """Factors of R'G'B'."""
+    tint: float = 1.15
+    """How much more one colour may change than luma."""
+
+
+def irradiance(light: Tensor, normals: Tensor) -> Tensor:
+    """What surfaces receive, (N, ..., 3) linear, may be negative.
+
+    Convention:
+        normals: (N, ..., 3); where these are 0, as if they faced the camera
+    """
+    basis = _basis(normals).flatten(1, -2)
+    return (basis @ light).view(normals.shape)
+
+
+def shading(head: HeadModel, placed: Tensor, picture: Tensor) -> Tensor:
+    """The light (N, 9, 3) on the faces of pictures, by robust least squares over their skin.
+
+    Convention:
+        placed: (N, V, 3), vertices of the fitted heads in network coordinates
+        picture: (N, 3, S, S), R'G'B' in [0, 1]
+    """
+    skin, share = _skin(head)
+    normals = vertex_normals(placed, head.triangles)[:, skin]
+    found = functional.grid_sample(
+        picture, placed[:, skin, None, :2], padding_mode="border", align_corners=False
+    )
+    colour = found[..., 0].transpose(1, 2).clamp(0, 1) ** GAMMA
+    inside = (placed[:, skin, :2].abs() < 1).all(-1)
+    weight = share * (normals[..., 2] < FACING) * inside
+    return _fitted(_basis(normals), colour, weight)
+
+
+def relight(
+    pixels: Tensor, normals: Tensor, from_light: Tensor, to_light: Tensor,
+    limits: Limits | None = None, *, from_normals: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """Pixels that were lit in one way, lit in another; (N, 3, H, W) in [0, 1].
+
+    Convention:
+        normals: (N, H, W, 3), of what the pixels show, as it stands now
+        from_normals: as it stood in the picture that the pixels come from, where it has turned
+    """
+    before = normals if from_normals is None else from_normals
+    by = factors(from_light, before, to_light, normals, limits)
+    return (pixels * by.permute(0, 3, 1, 2)).clamp(0, 1)
+
+
+def factors(
+    from_light: Tensor, from_normals: Tensor, to_light: Tensor, to_normals: Tensor,
+    limits: Limits | None = None,
+) -> Tensor:  # fmt: skip
+    """What R'G'B' of surfaces has to be multiplied by, (N, ..., 3).
+
+    Both lights hold their faces' albedo. `to_light * from_light[:, :1] / to_light[:, :1]` has the
+    other's course over the face at the own level and tint.
+    """
+    bound = limits or Limits()
+    before, after = irradiance(from_light, from_normals), irradiance(to_light, to_normals)
+    luma = ((_luma(after) + DARK) / (_luma(before) + DARK)).clamp_min(1e-3)[..., None]
+    tint = (after.clamp_min(0) + DARK) / (before.clamp_min(0) + DARK) / luma
+    luma = luma.pow(1 / GAMMA).clamp(bound.darkest, bound.brightest)
+    return luma * tint.pow(1 / GAMMA).clamp(1 / bound.tint, bound.tint)
+
+
+def mirrored(
+    head: HeadModel, light: Tensor, placed: Tensor, limits: Limits | None = None
+) -> Tensor:
+    """What the colour of every vertex's mirror twin has to be multiplied by to be lit as the vertex
+    itself is, (N, V, 3).
+
+    Convention:
+        placed: (N, V, 3), the head in the picture that the colours come from
+        light: the light of that picture
+    """
+    normals = vertex_normals(placed, head.triangles)
+    return factors(light, normals[:, head.mirror], light, normals, limits)
+
+
+def _basis(normals: Tensor) -> Tensor:
+    """The nine real spherical harmonics, each of mean square 1 over the sphere, (..., 9)."""
+    none = (normals.square().sum(-1, keepdim=True) < 0.25).to(normals)
+    x, y, z = (normals - none * normals.new_tensor([0.0, 0, 1])).unbind(-1)
+    first, second = 3**0.5, 15**0.5
+    terms = (
+        torch.ones_like(x), first * x, first * y, first * z, second * x * y, second * y * z,
+        second * x * z, second / 2 * (x * x - y * y), 5**0.5 / 2 * (3 * z * z - 1),
+    )  # fmt: skip
+    return torch.stack(terms, -1)
+
+
+def _fitted(basis: Tensor, colour: Tensor, weight: Tensor) -> Tensor:
+    """Light (N, 9, 3) behind linear colours (N, P, 3)."""
+    total = weight.sum(1).clamp_min(1e-6)
+    level = ((_luma(colour) * weight).sum(1) / total).clamp_min(1e-4)
+    seen = colour / level[:, None, None]
+    luma = _luma(seen)[..., None]
+    cost = basis.new_tensor([0.0] + [BENT] * 3 + [CURVED] * 5)
+    robust = weight
+    for _ in range(ROUNDS):
+        light = _solved(basis, luma, robust, cost)
+        missed = ((basis @ light) - luma)[..., 0].abs()
+        usual = _middle(missed, weight).clamp_min(0.02)
+        # Highlights and hair pull nothing at all (Geman and McClure).
+        robust = weight / (1 + (missed / (2 * usual[:, None])).square()).square()
+    whole = _solved(basis, luma, robust, cost)
+    own = _solved(basis, seen, robust, cost)
+    share = own[:, :1] / whole[:, :1].clamp_min(1e-3)
+    return torch.lerp(whole * share, own, TINT) * level[:, None, None]
+
+
+def _solved(basis: Tensor, seen: Tensor, weight: Tensor, cost: Tensor) -> Tensor:
+    weighed = basis * weight[..., None]
+    prior = cost * (weight.sum(1, keepdim=True) + FEW) + 1e-4
+    normal = weighed.transpose(1, 2) @ basis + torch.diag_embed(prior)
+    solved: Tensor = torch.linalg.solve(normal, weighed.transpose(1, 2) @ seen)
+    return solved
+
+
+def _middle(values: Tensor, weight: Tensor) -> Tensor:
+    """The weighted median (N,) of values (N, P)."""
+    order = values.sort(1)
+    gone = weight.gather(1, order.indices).cumsum(1)
+    half = gone[:, -1:] / 2
+    return order.values.gather(1, torch.searchsorted(gone, half).clamp_max(values.shape[1] - 1))[
+        :, 0
+    ]
+
+
+def _skin(head: HeadModel) -> tuple[Tensor, Tensor]:
+    """Vertices of skin (P,) and how much each counts (P,): less where a beard grows."""
+    skin = torch.unique(head.triangles[head.part == PARTS.index("face")])
+    points = head.landmarks["points68"].places(head.mean)
+    features = torch.cat([points[17:27], points[31:]])
+    place = head.mean[skin]
+    far = torch.cdist(place, features).amin(1) > FRAMED_CM
+    skin, place = skin[far], place[far]
+    beard = (place[:, 1] > points[33, 1]).to(place)
+    return skin, 1 - (1 - UNUSUAL) * beard
+
+
+def _luma(colour: Tensor) -> Tensor:
+    return colour @ colour.new_tensor(LUMA)
