@@ -14,12 +14,13 @@ Convention:
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from reenact_core.head.landmarks import Landmarks
-from reenact_core.head.model import HeadModel
+from reenact_core.head.model import BLINKS, HeadModel
 
 MOUTH_CLOSE, JAW_OPEN = "mouthClose", "jawOpen"
 """The first closes the lips of an open jaw, never more than the jaw is open."""
@@ -39,8 +40,12 @@ class FitSettings:
     expression_prior: float = 0.05
     smoothness: float = 0.3
     """What accelerations of expressions cost."""
-    steps: int = 80
+    steps: int = 40
     """Of the solver for expressions, each round."""
+    identity_frames: int = 32
+    """So many frames at most tell who it is, taken evenly from all turns of the head."""
+    further_rounds: int = 3
+    """In the place of `rounds` where the frames before are known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +69,19 @@ class HeadFit:
     confidence: Tensor
     """(T,) in [0, 1]: 1 for frames that miss as little as most, 0 for garbage."""
 
+    def followed_by(self, later: "HeadFit") -> "HeadFit":
+        """The frames of both, of the later one's identity."""
+        return HeadFit(
+            later.identity,
+            torch.cat([self.expression, later.expression]),
+            torch.cat([self.rotation, later.rotation]),
+            torch.cat([self.scale, later.scale]),
+            torch.cat([self.offset, later.offset]),
+            torch.cat([self.gaze, later.gaze]),
+            torch.cat([self.residual, later.residual]),
+            torch.cat([self.confidence, later.confidence]),
+        )
+
     def placed(self, vertices: Tensor) -> Tensor:
         """Vertices (T, V, 3) of heads in head coordinates, in pixels and depth."""
         turned = vertices @ self.rotation.transpose(1, 2)
@@ -82,8 +100,9 @@ def fit(
     trust: Tensor | None = None,
     pupils: Tensor | None = None,
     identity: Tensor | None = None,
+    first: HeadFit | None = None,
     settings: FitSettings | None = None,
-    chunk: int = 256,
+    chunk: int = 64,
 ) -> HeadFit:
     """Fit the head to all frames of one person.
 
@@ -91,6 +110,8 @@ def fit(
         trust: (T, K) in [0, 1], of each point in each frame
         pupils: (T, 2, 2) pixels, image-left eye first: where the eyes look
         identity: (I,) who it is, where that is known already
+        first: the frames just before, where they are known: they tell who it is unless `identity`
+            does, where expressions come from, and how much frames usually miss
         chunk: frames that are worked on at once; it bounds the memory, not the result
     """
     if points.ndim != 3 or points.shape[1:] != (len(table), 3):
@@ -101,23 +122,31 @@ def fit(
         weight = weight * trust
     weight = weight * torch.isfinite(points).all(-1)
     clean = torch.nan_to_num(points)
-    free, who = identity is None, points.new_zeros(len(head.identity))
-    if identity is not None:
-        who = identity
+    face, rounds = _face(head, table), chosen.rounds
     acted = points.new_zeros(len(points), len(head.expression))
-    pose = _first_pose(table.places(head.mean), clean, weight)
-    robust, frame = torch.ones_like(weight), points.new_ones(len(points))
-    for _ in range(chosen.rounds):
-        shape = _shape(head, table, who, acted)
-        pose = _turned(shape, clean, weight * robust, pose, chosen)
-        robust, frame, _ = _reliance(shape, clean, weight, pose, chosen)
+    before, usual = acted[:0], points.new_zeros(0)
+    if first is not None:
+        rounds, before, usual = chosen.further_rounds, first.expression[-2:], first.residual
+        acted = before[-1:].expand_as(acted)
+        identity = first.identity if identity is None else identity
+    who = points.new_zeros(len(head.identity)) if identity is None else identity
+    pose = _first_pose(face.shape(who, acted), clean, weight)
+    telling = _telling(pose, weight, chosen.identity_frames)
+    robust = torch.ones_like(weight)
+    for done in range(rounds):
+        shape = face.shape(who, acted)
+        pose = _turned(shape, clean, weight * robust, pose, chosen, steps=1 if done else 3)
+        robust, frame, _ = _reliance(shape, clean, weight, pose, usual, chosen)
         counted = weight * robust * frame[:, None]
-        acted = _acted(head, table, who, clean, counted, pose, acted, chosen, chunk)
-        if free:
-            who = _who(head, table, who, acted, clean, counted, pose, chosen, chunk)
-    shape = _shape(head, table, who, acted)
-    pose = _turned(shape, clean, weight * robust, pose, chosen)
-    _, frame, residual = _reliance(shape, clean, weight, pose, chosen)
+        acted = _acted(face, who, clean, counted, pose, acted, before, chosen, chunk)
+        if identity is None:
+            who = _who(
+                face, who, acted[telling], clean[telling], counted[telling], _some(pose, telling),
+                chosen, chunk,
+            )  # fmt: skip
+    shape = face.shape(who, acted)
+    pose = _turned(shape, clean, weight * robust, pose, chosen, steps=2)
+    _, frame, residual = _reliance(shape, clean, weight, pose, usual, chosen)
     rotation, scale, offset = pose
     gaze = points.new_zeros(len(points), 2)
     if pupils is not None:
@@ -128,70 +157,114 @@ def fit(
 _Pose = tuple[Tensor, Tensor, Tensor]
 
 
-def _shape(head: HeadModel, table: Landmarks, identity: Tensor, expression: Tensor) -> Tensor:
-    """The table's points (T, K, 3) on heads in head coordinates."""
-    rest, moves = _bases(head, table, identity)
-    return rest + torch.einsum("te,ekc->tkc", expression, moves)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Face:
+    """The head model at the points of a table alone, coordinate by coordinate."""
+
+    mean: Tensor
+    """(3, K)"""
+    identity: Tensor
+    """(3, K, I)"""
+    expression: Tensor
+    """(3, K, E)"""
+    shut: Tensor
+    """(2, K, I): how far down a full blink of either eye takes the points, for each identity."""
+    blinks: list[int]
+    """The expressions that are these blinks."""
+    mouth_close: int
+    jaw_open: int
+    trust: Tensor
+    """(K,) of the table."""
+
+    def rest(self, identity: Tensor) -> Tensor:
+        """One person's face, (3, K)."""
+        return self.mean + self.identity @ identity
+
+    def moves(self, identity: Tensor) -> Tensor:
+        """What expressions do to it, (3, K, E)."""
+        moves = self.expression.clone()
+        moves[1, :, self.blinks] += (self.shut @ identity).T
+        return moves
+
+    def shape(self, identity: Tensor, expression: Tensor) -> Tensor:
+        """The points (T, 3, K) of a person who acts."""
+        acted = expression @ self.moves(identity).flatten(0, 1).T
+        return self.rest(identity) + acted.view(len(expression), *self.mean.shape)
+
+    def ways(self, expression: Tensor) -> Tensor:
+        """What identities do to faces that act, (T, 3, K, I)."""
+        ways = self.identity.repeat(len(expression), 1, 1, 1)
+        down = expression[:, self.blinks] @ self.shut.flatten(1)
+        ways[:, 1] += down.view(len(expression), *self.shut.shape[1:])
+        return ways
 
 
-def _bases(head: HeadModel, table: Landmarks, identity: Tensor) -> tuple[Tensor, Tensor]:
-    rest, moves = head.basis(identity, table.vertices.flatten())
-    share = table.shares[..., None]
-    return (
-        (rest.view(-1, 3, 3) * share).sum(1),
-        (moves.view(len(moves), -1, 3, 3) * share).sum(2),
-    )
+@lru_cache(maxsize=4)
+def _face(head: HeadModel, table: Landmarks) -> _Face:
+    def at_points(of_vertices: Tensor) -> Tensor:
+        """(K, ...) of (V, ...)."""
+        corners = of_vertices.index_select(0, table.vertices.flatten())
+        corners = corners.view(*table.vertices.shape, *of_vertices.shape[1:])
+        return torch.einsum("kc...,kc->k...", corners, table.shares)
+
+    def planes(basis: Tensor) -> Tensor:
+        """(3, K, D) of (D, V, 3)."""
+        return at_points(basis.permute(1, 2, 0)).movedim(1, 0).contiguous()
+
+    number, mean = head.expression_names.index, at_points(head.mean).T.contiguous()
+    whole = head.mean.new_zeros(len(head.mean), len(head.identity))
+    whole[head.lids] = head.lids_shut.T
+    shut, left = at_points(whole), (mean[0] < 0)[:, None]
+    return _Face(
+        mean, planes(head.identity), planes(head.expression),
+        torch.stack([shut * left, shut * ~left]), [number(name) for name in BLINKS],
+        number(MOUTH_CLOSE), number(JAW_OPEN), table.trust,
+    )  # fmt: skip
 
 
-def _first_pose(model: Tensor, points: Tensor, weight: Tensor) -> _Pose:
-    """Scale, rotation and offset that lay the mean head on points (Umeyama)."""
-    share = weight / weight.sum(1, keepdim=True).clamp_min(1e-6)
-    a0, b0 = share @ model, (share[..., None] * points).sum(1)
+def _first_pose(shape: Tensor, points: Tensor, weight: Tensor) -> _Pose:
+    """Scale, rotation and offset that lay heads on points (Umeyama)."""
+    share = (weight / weight.sum(1, keepdim=True).clamp_min(1e-6))[..., None]
+    model = shape.transpose(1, 2)
+    a0, b0 = (share * model).sum(1), (share * points).sum(1)
     a, b = model - a0[:, None], points - b0[:, None]
-    u, s, vt = torch.linalg.svd((b * share[..., None]).transpose(1, 2) @ a)
+    u, s, vt = torch.linalg.svd((b * share).transpose(1, 2) @ a)
     sign = torch.ones_like(s)
     sign[:, 2] = torch.linalg.det(u @ vt).sign()
     rotation = (u * sign[:, None]) @ vt
-    scale = (s * sign).sum(1) / (share * a.square().sum(-1)).sum(1).clamp_min(1e-6)
+    scale = (s * sign).sum(1) / (share * a.square()).sum((1, 2)).clamp_min(1e-6)
     scale = scale.clamp_min(1e-6)
     return rotation, scale, b0 - scale[:, None] * (rotation @ a0[..., None])[..., 0]
 
 
-def _turned(shape: Tensor, points: Tensor, weight: Tensor, pose: _Pose, to: FitSettings) -> _Pose:
-    """The pose after three steps of Gauss-Newton."""
-    depth = points.new_tensor([1, 1, to.depth_weight]) * weight[..., None]
+def _telling(pose: _Pose, weight: Tensor, count: int) -> Tensor:
+    """Frames that are to tell who it is, evenly from all turns to a side."""
+    seen = torch.nonzero(weight.sum(1) > 0)[:, 0]
+    if len(seen) <= count:
+        return seen
+    turn = torch.atan2(pose[0][seen, 0, 2], pose[0][seen, 2, 2])
+    ranks = torch.linspace(0, len(seen) - 1, count, device=seen.device).round().long()
+    return seen[turn.argsort(stable=True)[ranks]].sort().values
+
+
+def _turned(
+    shape: Tensor, points: Tensor, weight: Tensor, pose: _Pose, to: FitSettings, *, steps: int
+) -> _Pose:
+    """The pose after steps of Gauss-Newton."""
     rotation, scale, offset = pose
-    for _ in range(3):
-        turned = shape @ rotation.transpose(1, 2)
-        ways = _ways(turned)
-        missed = (points - offset[:, None]) / scale[:, None, None] - turned
-        normal = torch.einsum("tikc,tkc,tjkc->tij", ways, depth, ways)
-        normal = normal + 1e-6 * torch.eye(7, device=points.device)
-        right = torch.einsum("tikc,tkc,tkc->ti", ways, depth, missed)
-        by = torch.linalg.solve(normal, right)
-        rotation = torch.matrix_exp(_cross(by[:, :3].clamp(-0.5, 0.5))) @ rotation
+    eye = torch.eye(7, device=points.device)
+    for _ in range(steps):
+        rows = shape.new_zeros(len(points), 3, shape.shape[2], 8)
+        _fill(rows, shape, shape, points, weight, (rotation, scale, offset), to)
+        flat = rows.flatten(1, 2)
+        gram = flat.transpose(1, 2) @ flat
+        by = torch.linalg.solve(gram[:, :7, :7] + 1e-6 * eye, gram[:, :7, 7])
+        half = _cross(by[:, :3].clamp(-0.5, 0.5)) / 2
+        # Cayley's transform: a rotation, by the same angle but for its cube.
+        rotation = torch.linalg.solve(eye[:3, :3] - half, eye[:3, :3] + half) @ rotation
         offset = offset + scale[:, None] * by[:, 4:]
         scale = scale * by[:, 3].clamp(-0.3, 0.3).exp()
     return rotation, scale, offset
-
-
-def _ways(turned: Tensor) -> Tensor:
-    """What turns about the camera's axes, growth and shifts do to points, cm, (T, 7, K, 3)."""
-    x, y, z = turned.unbind(-1)
-    o, one = torch.zeros_like(x), torch.ones_like(x)
-    ways = (
-        (o, -z, y), (z, o, -x), (-y, x, o), (x, y, z), (one, o, o), (o, one, o), (o, o, one),
-    )  # fmt: skip
-    return torch.stack([torch.stack(way, -1) for way in ways], 1)
-
-
-def _unposed(flat: Tensor, shape: Tensor, pose: _Pose, root: Tensor, to: FitSettings) -> Tensor:
-    """Rows (T, M, 3 K) without what a pose would make up for (variable projection): what is found
-    then is the best with the pose that goes with it, and rounds are few."""
-    depth = shape.new_tensor([1, 1, to.depth_weight]).sqrt()
-    ways = _ways(shape @ pose[0].transpose(1, 2)) * depth * root[:, None]
-    q = torch.linalg.qr(ways.flatten(2).transpose(1, 2)).Q
-    return torch.as_tensor(flat - (flat @ q) @ q.transpose(1, 2))
 
 
 def _cross(turn: Tensor) -> Tensor:
@@ -200,132 +273,148 @@ def _cross(turn: Tensor) -> Tensor:
     return torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).view(-1, 3, 3)
 
 
+def _fill(
+    rows: Tensor, shape: Tensor, at: Tensor, points: Tensor, weight: Tensor, pose: _Pose,
+    to: FitSettings,
+) -> None:  # fmt: skip
+    """Write the rows (T, 3, K, 8) of the least squares, cm, into zeros: what turns about the
+    camera's axes, growth and shifts do to a shape, and by how much `at` misses the points."""
+    rotation, scale, offset = pose
+    turned, roots = rotation @ shape, _roots(weight, to)
+    target = (points - offset[:, None]) / scale[:, None, None]
+    x, y, z = (turned * roots[:, :1]).unbind(1)
+    deep = to.depth_weight**0.5
+    rows[:, 1, :, 0], rows[:, 2, :, 0] = -z, y * deep
+    rows[:, 0, :, 1], rows[:, 2, :, 1] = z, x * -deep
+    rows[:, 0, :, 2], rows[:, 1, :, 2] = -y, x
+    rows[..., 3] = turned * roots
+    rows[..., 4:7].diagonal(dim1=1, dim2=3).copy_(roots.transpose(1, 2))
+    rows[..., 7] = (target.transpose(1, 2) - rotation @ at) * roots
+
+
+def _roots(weight: Tensor, to: FitSettings) -> Tensor:
+    """Roots (T, 3, K) of what a point's coordinates count."""
+    return (weight[:, None] * weight.new_tensor([1, 1, to.depth_weight])[:, None]).sqrt()
+
+
 def _reliance(
-    shape: Tensor, points: Tensor, weight: Tensor, pose: _Pose, to: FitSettings
+    shape: Tensor, points: Tensor, weight: Tensor, pose: _Pose, usual: Tensor, to: FitSettings
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Huber's weight of every point, how much each frame counts, and by how much it misses."""
     rotation, scale, offset = pose
-    laid = scale[:, None, None] * (shape @ rotation.transpose(1, 2)) + offset[:, None]
-    apart = (laid - points)[..., :2].norm(dim=-1) / scale[:, None]
+    laid = scale[:, None, None] * (rotation[:, :2] @ shape) + offset[:, :2, None]
+    x, y = (laid - points[..., :2].transpose(1, 2)).unbind(1)
+    apart = (x.square() + y.square()).sqrt() / scale[:, None]
     total = weight.sum(1).clamp_min(1e-6)
     residual = ((weight * apart.square()).sum(1) / total).sqrt()
-    usual = residual.median().clamp_min(0.1 * to.outlier_cm)
-    frame = 1 / (1 + (residual / (2.5 * usual)) ** 6)
+    most = torch.cat([usual, residual]).median().clamp_min(0.1 * to.outlier_cm)
+    frame = 1 / (1 + (residual / (2.5 * most)) ** 6)
     frame = frame * (weight.sum(1) > 0)
     return to.outlier_cm / apart.clamp_min(to.outlier_cm), frame, residual
 
 
-def _metric(pose: _Pose, to: FitSettings) -> Tensor:
-    """Roots (T, 3, 3) of what distances in head coordinates count: R' of the camera's, by depth."""
-    root = pose[0].new_tensor([1, 1, to.depth_weight]).sqrt()
-    return root[:, None] * pose[0]
+def _normal(
+    ways: Tensor, shape: Tensor, rest: Tensor, points: Tensor, weight: Tensor, pose: _Pose,
+    to: FitSettings,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """The normal equations (T, D, D) and (T, D) of what moves (T or 1, 3, K, D) points of faces at
+    rest, without what a pose makes up for (variable projection): what is found then is the best
+    with the pose that goes with it, and rounds are few."""
+    frames, (many, count) = len(points), ways.shape[2:]
+    if len(ways) == 1:
+        seen = pose[0].flatten(0, 1) @ ways[0].flatten(1)
+    else:
+        seen = pose[0] @ ways.flatten(2)
+    rows = seen.new_zeros(frames, 3, many, count + 8)
+    seen = seen.view(frames, 3, many, count)
+    torch.mul(seen, _roots(weight, to)[..., None], out=rows[..., :count])
+    _fill(rows[..., count:], shape, rest, points, weight, pose, to)
+    flat = rows.flatten(1, 2)
+    gram = flat.transpose(1, 2) @ flat
+    turns, crossed = gram[:, count:-1, count:-1], gram[:, count:-1]
+    eye = 1e-6 * torch.eye(7, dtype=torch.float64, device=gram.device)
+    by = torch.linalg.solve(turns.double() + eye, crossed.double()).to(gram.dtype)
+    left = gram[:, :count] - crossed[..., :count].transpose(1, 2) @ by
+    return left[..., :count], left[..., -1]
 
 
 def _acted(
-    head: HeadModel, table: Landmarks, identity: Tensor, points: Tensor, weight: Tensor,
-    pose: _Pose, start: Tensor, to: FitSettings, chunk: int,
+    face: _Face, identity: Tensor, points: Tensor, weight: Tensor, pose: _Pose, start: Tensor,
+    before: Tensor, to: FitSettings, chunk: int,
 ) -> Tensor:  # fmt: skip
     """The expressions of all frames, given who it is and how the head is turned."""
-    rest, moves = _bases(head, table, identity)
+    rest, moves = face.rest(identity), face.moves(identity)[None]
+    shape = face.shape(identity, start)
     normals, rights = [], []
     for first in range(0, len(points), chunk):
         part = slice(first, first + chunk)
-        metric = _metric(_some(pose, part), to)
-        root = weight[part].sqrt()[:, None, :, None]
-        seen = torch.einsum("tcd,ekd->tekc", metric, moves) * root
-        missed = _missed(rest, points[part], _some(pose, part), metric) * root[:, 0]
-        shape = rest + torch.einsum("te,ekc->tkc", start[part], moves)
-        flat = _unposed(seen.flatten(2), shape, _some(pose, part), root[:, 0], to)
-        normals.append(flat @ flat.transpose(1, 2))
-        rights.append((flat @ missed.flatten(1)[..., None])[..., 0])
-    return _bounded(head, torch.cat(normals), torch.cat(rights), start, to)
+        normal, right = _normal(
+            moves, shape[part], rest, points[part], weight[part], _some(pose, part), to
+        )
+        normals.append(normal)
+        rights.append(right)
+    return _bounded(face, torch.cat(normals), torch.cat(rights), start, before, to)
 
 
-def _bounded(head: HeadModel, normal: Tensor, right: Tensor, x: Tensor, to: FitSettings) -> Tensor:
-    """min ½ x'Nx − r'x + priors within the bounds, by accelerated projected gradient steps
+def _bounded(
+    face: _Face, normal: Tensor, right: Tensor, start: Tensor, before: Tensor, to: FitSettings
+) -> Tensor:
+    """min 1/2 x'Nx - r'x + priors within the bounds, by accelerated projected gradient steps
     (Beck and Teboulle, "A Fast Iterative Shrinkage-Thresholding Algorithm", 2009)."""
-    close, jaw = (head.expression_names.index(name) for name in (MOUTH_CLOSE, JAW_OPEN))
     step = 1 / (normal.abs().sum(2) + to.expression_prior + 16 * to.smoothness)
+    normal = normal + to.expression_prior * torch.eye(normal.shape[1], device=normal.device)
+    # Rows (T, 1, E): products of rows and matrices are quick.
+    step, right, before, x = (rows[:, None] for rows in (step, right, before, start))
+    smooth = to.smoothness > 0 and len(before) + len(x) > 2
     ahead, momentum = x, 1.0
     for _ in range(to.steps):
-        slope = (normal @ ahead[..., None])[..., 0] - right + to.expression_prior * ahead
-        slope = slope + to.smoothness * _jerks(ahead)
-        new = (ahead - step * slope).clamp(0, 1)
-        new[:, close] = torch.minimum(new[:, close], new[:, jaw])
+        slope = torch.baddbmm(right, ahead, normal, beta=-1)
+        if smooth:
+            jerks = _jerks(torch.cat([before, ahead]))[len(before) :]
+            slope.add_(jerks, alpha=to.smoothness)
+        new = torch.addcmul(ahead, step, slope, value=-1).clamp_(0, 1)
+        close, jaw = new[..., face.mouth_close], new[..., face.jaw_open]
+        close.copy_(torch.minimum(close, jaw))
         after = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
-        ahead = new + (momentum - 1) / after * (new - x)
+        ahead = torch.lerp(x, new, 1 + (momentum - 1) / after)
         x, momentum = new, after
-    return x
+    return x[:, 0]
 
 
 def _jerks(x: Tensor) -> Tensor:
-    """D'D x, where D gives the accelerations of T rows."""
-    out = torch.zeros_like(x)
-    if len(x) > 2:
-        acceleration = x[:-2] - 2 * x[1:-1] + x[2:]
-        out[:-2] += acceleration
-        out[1:-1] -= 2 * acceleration
-        out[2:] += acceleration
-    return out
+    """D'D x, where D gives the accelerations of three rows or more."""
+    acceleration = x.new_zeros(len(x) + 2, *x.shape[1:])
+    torch.add(x[:-2], x[2:], out=acceleration[2:-2]).sub_(x[1:-1], alpha=2)
+    return (acceleration[:-2] + acceleration[2:]).sub_(acceleration[1:-1], alpha=2)
 
 
 def _who(
-    head: HeadModel, table: Landmarks, start: Tensor, acted: Tensor, points: Tensor,
-    weight: Tensor, pose: _Pose, to: FitSettings, chunk: int,
+    face: _Face, start: Tensor, acted: Tensor, points: Tensor, weight: Tensor, pose: _Pose,
+    to: FitSettings, chunk: int,
 ) -> Tensor:  # fmt: skip
     """The identity that all frames share, given expressions and poses."""
-    count = len(head.identity)
+    count = len(start)
     normal = points.new_zeros(count, count, dtype=torch.float64)
     right = points.new_zeros(count, dtype=torch.float64)
-    nobody = points.new_zeros(count)
-    corners = table.vertices.flatten()
-    ways = (head.identity[:, corners].view(count, -1, 3, 3) * table.shares[..., None]).sum(2)
-    shut = _shut(head, table)
-    rest, shape = (_shape(head, table, one, acted) for one in (nobody, start))
+    rest, shape = (face.shape(who, acted) for who in (torch.zeros_like(start), start))
     for first in range(0, len(points), chunk):
         part = slice(first, first + chunk)
-        metric = _metric(_some(pose, part), to)
-        root = weight[part].sqrt()[..., None]
-        down = torch.einsum("tb,bik->tik", _blinks(head, acted[part]), shut)
-        seen = (
-            torch.einsum("tcd,ikd->tikc", metric, ways)
-            + down[..., None] * metric[:, None, None, :, 1]
-        )
-        flat = (seen * root[:, None]).flatten(2)
-        flat = _unposed(flat, shape[part], _some(pose, part), root, to).double()
-        missed = (_missed(rest[part], points[part], _some(pose, part), metric) * root).flatten(1)
-        normal += (flat @ flat.transpose(1, 2)).sum(0)
-        right += (flat @ missed.double()[..., None])[..., 0].sum(0)
+        normals, rights = _normal(
+            face.ways(acted[part]), shape[part], rest[part], points[part], weight[part],
+            _some(pose, part), to,
+        )  # fmt: skip
+        normal += normals.double().sum(0)
+        right += rights.double().sum(0)
     # As much prior as there are frames that count.
-    frames = weight.sum() / table.trust.sum().clamp_min(1e-6)
+    frames = weight.sum() / face.trust.sum().clamp_min(1e-6)
     prior = to.identity_prior * frames.clamp_min(1e-3)
     eye = torch.eye(count, dtype=torch.float64, device=points.device)
     solved: Tensor = torch.linalg.solve(normal + prior.double() * eye, right)
     return solved.to(points.dtype)
 
 
-def _blinks(head: HeadModel, acted: Tensor) -> Tensor:
-    return acted[:, [head.expression_names.index(name) for name in ("eyeBlink_R", "eyeBlink_L")]]
-
-
-def _shut(head: HeadModel, table: Landmarks) -> Tensor:
-    """How far down a full blink of either eye takes the points, for each identity, (2, I, K)."""
-    whole = head.mean.new_zeros(len(head.identity), len(head.mean))
-    whole[:, head.lids] = head.lids_shut
-    at = (whole[:, table.vertices] * table.shares).sum(-1)
-    left = table.places(head.mean)[:, 0] < 0
-    return torch.stack([at * left, at * ~left])
-
-
-def _some(pose: _Pose, rows: slice) -> _Pose:
+def _some(pose: _Pose, rows: slice | Tensor) -> _Pose:
     return pose[0][rows], pose[1][rows], pose[2][rows]
-
-
-def _missed(rest: Tensor, points: Tensor, pose: _Pose, metric: Tensor) -> Tensor:
-    """What is left of points brought back into head coordinates, as the metric counts it."""
-    rotation, scale, offset = pose
-    back = ((points - offset[:, None]) / scale[:, None, None]) @ rotation
-    return (back - rest) @ metric.transpose(1, 2)
 
 
 def _gaze(head: HeadModel, identity: Tensor, pupils: Tensor, pose: _Pose) -> Tensor:

@@ -136,6 +136,56 @@ def test_one_wrong_point_pulls_little(head: HeadModel) -> None:
     assert degrees_apart(clean.rotation, found.rotation).max() < 1.0
 
 
+def test_some_frames_of_many_tell_who_it_is(head: HeadModel) -> None:
+    scene = Scene(head, 40)
+    points = scene.noisy(0.01)
+    few, every = (
+        fit(head, scene.table, points, settings=FitSettings(rounds=4, identity_frames=count))
+        for count in (10, 40)
+    )
+    assert identity_error(head, scene, few) < 0.01
+    assert few.residual.mean() < 1.02 * every.residual.mean()
+
+
+def test_further_frames_go_on_from_those_before(head: HeadModel) -> None:
+    scene = Scene(head, 20)
+    points = scene.noisy(0.005)
+    whole = fit(head, scene.table, points)
+    found = fit(head, scene.table, points[:16])
+    for k in range(16, 20):
+        found = found.followed_by(fit(head, scene.table, points[k : k + 1], first=found))
+    assert torch.equal(found.identity, fit(head, scene.table, points[:16]).identity)
+    assert degrees_apart(found.rotation, whole.rotation)[16:].max() < 0.5
+    assert (found.expression - whole.expression)[16:].abs().mean() < 0.04
+    apart = (found.vertices(head) - whole.vertices(head))[16:, ..., :2].norm(dim=-1)
+    cm = apart[:, scene.table.vertices.flatten()].mean(1) / scene.scale[16:]
+    assert cm.max() < 0.1
+
+
+def test_garbage_in_a_further_frame_is_known_by_the_frames_before(head: HeadModel) -> None:
+    scene = Scene(head, 9)
+    points = scene.noisy(0.005)
+    before = fit(head, scene.table, points[:8], settings=FitSettings(rounds=3))
+    chance = torch.Generator().manual_seed(9)
+    garbage = torch.rand(points[8:].shape, generator=chance) * 400
+    assert fit(head, scene.table, garbage, first=before).confidence[0] < 0.05
+    assert fit(head, scene.table, points[8:], first=before).confidence[0] > 0.5
+
+
+def test_a_further_frame_goes_on_smoothly(head: HeadModel) -> None:
+    """Of a noisy further frame, expressions stay near where the last two led."""
+    scene = Scene(head, 12)
+    points = scene.noisy(0.01)
+    before = fit(head, scene.table, points[:11], settings=FitSettings(rounds=3))
+
+    def acceleration(smoothness: float) -> float:
+        settings = FitSettings(smoothness=smoothness)
+        later = fit(head, scene.table, points[11:], first=before, settings=settings)
+        return float(acted(head, before.followed_by(later))[-3:].diff(n=2, dim=0).abs().mean())
+
+    assert acceleration(3.0) < 0.6 * acceleration(0.0)
+
+
 def test_smoothness_calms_expressions(head: HeadModel) -> None:
     scene = Scene(head, 16)
     points = scene.noisy(0.01)
