@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from reenact_core.devices import Compute
     from reenact_core.models.load import Models
+    from reenact_core.models.readers.reader import Reader, ReaderChoice
     from reenact_core.tracking.detect import Detector
 
 
@@ -47,6 +48,18 @@ def detector_named(tracker: str, device: str = "cpu") -> "Detector":
     from reenact_core.tracking.embedded import EmbeddedDetector
 
     return EmbeddedDetector()
+
+
+def reader_named(choice: "ReaderChoice") -> "Reader":
+    """What reads landmarks, on the CPU.
+
+    Raises:
+        CheckpointError: its files are not installed.
+    """
+    from reenact_core.devices import Compute
+    from reenact_core.models.readers.registry import open_reader
+
+    return open_reader(choice, Compute(), [models_folder()])
 
 
 def models_folder() -> Path:

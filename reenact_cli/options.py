@@ -185,15 +185,19 @@ def tracker_option(command: Command) -> Command:
     )(command)
 
 
+def reader_option(about: str) -> Callable[[Command], Command]:
+    """`--reader`, and what it is for."""
+    return click.option(
+        "--reader",
+        type=click.Choice(READERS),
+        help=f"{about}; auto: the best that is installed.  [default: embedded]",
+    )
+
+
 def motion_options(command: Command) -> Command:
     """`--reader`, `--expression`, `--pose` and `--strength`: settings of `motion`."""
     options: list[Callable[[Command], Command]] = [
-        click.option(
-            "--reader",
-            type=click.Choice(READERS),
-            help="Who reads the landmarks that motion is told by; auto: the best that is "
-            "installed.  [default: embedded]",
-        ),
+        reader_option("Who reads the landmarks that motion is told by"),
         click.option(
             "--expression",
             type=click.Choice(MANNERS),

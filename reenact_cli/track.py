@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reenact_cli.networks import detector_named
+from reenact_cli.networks import detector_named, reader_named
 from reenact_cli.options import (
     FILE,
     Output,
     output_options,
     overwrite_option,
+    reader_option,
     settings_option,
     tracker_option,
 )
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from reenact_core.files import Admit
     from reenact_core.media.codecs import EncodeSettings
     from reenact_core.media.probe import MediaInfo
+    from reenact_core.models.readers.reader import Reader, ReaderChoice
     from reenact_core.settings import Settings
     from reenact_core.tracking.track import FaceTrack
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 )
 @overwrite_option
 @tracker_option
+@reader_option("Who reads the landmarks")
 @settings_option
 @output_options
 def command(
@@ -44,6 +47,7 @@ def command(
     overlay: Path | None,
     overwrite: bool,
     tracker: str,
+    reader: "ReaderChoice | None",
     settings_file: Path | None,
     output: Output,
 ) -> None:
@@ -62,11 +66,14 @@ def command(
     from reenact_core.tracking.tracks_file import TracksFile, write_tracks
 
     settings = settings_for(file=settings_file)
+    chosen = reader_named(reader or "embedded")
     journal = user_journal(out.parent, "track", overwrite=overwrite)
     journal.require([out] if overlay is None else [out, overlay])
     info = probe(video)
     encode = None if overlay is None else encode_settings(info, overlay, "h264")[0]
     tracks = _find(info, settings, tracker, output)
+    if chosen.name != "embedded":  # which has read them already
+        tracks = _read_again(info, tracks, chosen, settings, output)
     held = TracksFile(_beside(video, out), info.rate, tuple(tracks))
     write_tracks(out, held, admit=journal.admit)
     if overlay is not None and encode is not None:
@@ -75,6 +82,7 @@ def command(
         "tracks_file": str(out),
         "overlay": overlay and str(overlay),
         "video": str(video),
+        "reader": chosen.name,
         "frames": info.frame_count,
         "tracks": [track_table(track) for track in tracks],
     }
@@ -99,6 +107,23 @@ def _find(
     with closing(decode(info, frames)) as pictures:
         shown = counted(pictures, len(frames), "track", output.progress)
         return find_faces(shown, frames, settings.track, detector)
+
+
+def _read_again(
+    info: "MediaInfo",
+    tracks: "Sequence[FaceTrack]",
+    reader: "Reader",
+    settings: "Settings",
+    output: Output,
+) -> "list[FaceTrack]":
+    from reenact_core.engine.read_again import read_again
+    from reenact_core.media.decode import decode
+    from reenact_core.timing import FrameRange
+
+    frames = FrameRange(0, info.frame_count, info.rate)
+    with closing(decode(info, frames)) as pictures:
+        shown = counted(pictures, len(frames), "read", output.progress)
+        return read_again(shown, tracks, reader, settings.crop, info.pixel_aspect)
 
 
 def _write_overlay(

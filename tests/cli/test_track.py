@@ -47,6 +47,18 @@ def test_facexlib_without_weights_says_where_they_go(
     assert error["code"] == "checkpoint" and str(tmp_path / "models") in error["message"]
 
 
+def test_a_reader_without_its_files_says_where_they_come_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REENACT_MODELS", str(tmp_path / "models"))
+    video = write_clip(tmp_path / "a.mkv", 3)
+    arguments = ("track", video, "-o", tmp_path / "t.json", "--reader", "mesh", "--json")
+    error = error_of(reenact(*arguments), 4)
+    assert "reenact models fetch face-mesh" in error["message"]
+    arguments = ("track", video, "-o", tmp_path / "t.json", "--reader", "auto", "--json")
+    assert json.loads(reenact(*arguments).stdout)["reader"] == "embedded"
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     video = write_clip(tmp_path / "a.mkv", 3)
     (tmp_path / "file").write_text("")

@@ -50,6 +50,11 @@ class FaceLandmarks:
     def __len__(self) -> int:
         return len(self.points)
 
+    def __getitem__(self, rows: slice) -> "FaceLandmarks":
+        """Those of some of the crops."""
+        pupils = None if self.pupils is None else self.pupils[rows]
+        return FaceLandmarks(self.points[rows], self.trust[rows], self.confidence[rows], pupils)
+
     @classmethod
     def cat(cls, parts: Sequence["FaceLandmarks"]) -> "FaceLandmarks":
         """The landmarks of several batches of one reader as one batch."""
