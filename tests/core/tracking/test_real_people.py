@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from reenact_core.errors import FaceError
 from reenact_core.media.colour import to_rgb8
 from reenact_core.media.decode import decode
 from reenact_core.media.probe import probe
@@ -99,6 +100,53 @@ PLATES: Mapping[str, People] = {
             80: (434, 555, 312),
         },
     },
+    "plate_sitcom_two": {
+        "a": {
+            0: (453, 226, 111),
+            20: (453, 226, 111),
+            40: (452, 226, 111),
+            60: (450, 225, 112),
+            80: (450, 225, 112),
+            100: (450, 225, 112),
+            119: (450, 225, 112),
+        },
+        "b": {
+            0: (863, 260, 144),
+            20: (864, 260, 144),
+            40: (864, 260, 142),
+            50: (893, 250, 159),
+            60: (898, 249, 160),
+            70: (883, 269, 153),
+            80: (870, 289, 139),
+            100: (881, 263, 162),
+            119: (881, 260, 163),
+        },
+    },
+    "plate_mpii00_occluders": {
+        "a": {
+            10: (435, 212, 184),
+            20: (432, 216, 181),
+            40: (414, 213, 178),
+            70: (430, 198, 176),
+            100: (447, 230, 183),
+            130: (458, 211, 186),
+            160: (441, 199, 182),
+            180: (389, 236, 181),
+            200: (392, 280, 179),
+            220: (401, 270, 179),
+        },
+        "b": {
+            0: (912, 60, 150),
+            10: (903, 60, 150),
+            20: (843, 60, 150),
+            30: (873, 60, 150),
+            170: (800, 45, 150),
+            180: (800, 45, 150),
+            190: (790, 45, 150),
+            200: (815, 45, 150),
+            210: (805, 45, 150),
+        },
+    },
     "plate_crowd_1080p": {
         "a": {0: (380, 795, 118), 10: (725, 828, 119), 20: (1091, 850, 118), 30: (1485, 847, 120)},
         "b": {
@@ -148,6 +196,8 @@ PLATES: Mapping[str, People] = {
 PARTS = {
     "plate_sitcom_cut": (50, 140),
     "plate_nggyup_cuts": (30, 90),
+    "plate_sitcom_two": (0, 120),
+    "plate_mpii00_occluders": (0, 228),
     "plate_crowd_1080p": (0, 105),
 }
 """Frames of each that are looked at."""
@@ -205,8 +255,14 @@ def test_nobody_in_a_plate_gets_anothers_face(shared: Path, name: str) -> None:
     people = PLATES[name]
     tracks, frames, likeness = faces_of(shared / "clips" / f"{name}.mp4", *PARTS[name])
     for choice in choices(people, frames):
-        chosen = choose_face(tracks, choice, frames, clip=name, likeness=likeness)
-        assert len(people_in(chosen, people)) <= 1, choice
+        try:
+            chosen = choose_face(tracks, choice, frames, clip=name, likeness=likeness)
+        except (
+            FaceError
+        ) as error:  # the man whom the edge cuts is not followed, nor is his neighbour
+            assert name == "plate_mpii00_occluders" and "no face at (800, 45)" in str(error)
+        else:
+            assert len(people_in(chosen, people)) == 1, choice
 
 
 def test_who_leaves_and_comes_back_on_the_other_side_is_found_again(shared: Path) -> None:
