@@ -244,7 +244,10 @@ def _float_pictures(info: MediaInfo, notes: list[str]) -> EncodeSettings:
     if info.has_sound:
         notes.append("a picture sequence holds no sound; the sound stays in the source")
     if not is_light(info.colour, own):
-        notes.append("the EXR files hold the footage's own transfer function, not linear light")
+        notes.append(
+            "the EXR files hold the footage's own transfer function, not linear light; "
+            "their entry reenactTransfer names it"
+        )
     half = own.depth == 16 if own.floating else own.depth <= 10
     options = (("format", "half" if half else "float"), ("compression", "zip16"))
     return EncodeSettings("exr", pixel_format, "image2", ".exr", options, "none")

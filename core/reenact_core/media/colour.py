@@ -79,6 +79,17 @@ def is_light(colour: ColourSpec, layout: SampleLayout) -> bool:
     return layout.floating and guess(colour, 0, layout).transfer == "linear"
 
 
+def transfer_meant(colour: ColourSpec, layout: SampleLayout) -> str:
+    """The transfer of samples that are not linear light, for files that must name one.
+
+    Without a tag, or with that tag on whole numbers, it is what players show: BT.709's for Y'CbCr,
+    else sRGB's.
+    """
+    if colour.transfer not in ("unknown", "linear"):
+        return colour.transfer
+    return "bt709" if layout.kind == "yuv" else "iec61966-2-1"
+
+
 def to_rgb(
     picture: Picture,
     box: Box | None = None,

@@ -1,10 +1,12 @@
-"""What an OpenEXR file holds that FFmpeg does not hand on, read from its header."""
+"""What FFmpeg neither reads nor writes of an OpenEXR file's header."""
 
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from reenact_core.files import written_whole
 from reenact_core.media.opening import Stamp, open_file
+from reenact_core.media.tags import TRANSFERS
 
 _MAGIC = b"v/1\x01"
 _MANY_PARTS = 0x1000
@@ -12,8 +14,11 @@ _MOST = 1 << 20
 """Bytes that are looked at; a header is much shorter."""
 _READ = frozenset("RGBAY")
 """Channels that are decoded, of the layer without a name."""
+_TRANSFER = "reenactTransfer"
+"""Our entry: the transfer function of samples that are not linear light."""
 _KNOWN = frozenset(
     (
+        _TRANSFER,
         "channels",
         "chunkCount",
         "compression",
@@ -42,11 +47,10 @@ def left_behind(path: Path, stamp: Stamp | None = None) -> tuple[str, ...]:
     Raises:
         MediaError: as `media.opening.open_file`.
     """
-    with open_file(path, stamp) as file:
-        data = file.read(_MOST)
-    if data[:4] != _MAGIC or len(data) < 8:
+    data = _head(path, stamp)
+    if not data:
         return ()
-    entries = dict(_entries(data))
+    entries = _entries(data)
     found = []
     unread = [name for name in _channels(entries.get("channels", b"")) if name not in _READ]
     if unread:
@@ -61,8 +65,47 @@ def left_behind(path: Path, stamp: Stamp | None = None) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _entries(data: bytes) -> Iterator[tuple[str, bytes]]:
+def transfer_in(path: Path, stamp: Stamp | None = None) -> str | None:
+    """The transfer function that `write_transfer` wrote; None where samples are linear light.
+
+    Raises:
+        MediaError: as `media.opening.open_file`.
+    """
+    said = _entries(_head(path, stamp)).get(_TRANSFER, b"").decode("latin-1")
+    return said if said in TRANSFERS.values() else None
+
+
+def write_transfer(path: Path, transfer: str) -> None:
+    """Tell in the header of a file that FFmpeg has just written which curve its samples are under.
+
+    The table behind the header holds the place of every chunk, the first one's right behind it.
+    """
+    data = path.read_bytes()
+    stop = max(stop for _, _, stop in _places(data))
+    value = transfer.encode("latin-1")
+    entry = _TRANSFER.encode() + b"\0string\0" + struct.pack("<I", len(value)) + value
+    table = stop + 1
+    chunks = (struct.unpack_from("<Q", data, table)[0] - table) // 8
+    places = struct.unpack_from(f"<{chunks}Q", data, table)
+    moved = struct.pack(f"<{chunks}Q", *(place + len(entry) for place in places))
+    with written_whole(path) as partial:
+        partial.write_bytes(data[:stop] + entry + b"\0" + moved + data[table + len(moved) :])
+
+
+def _head(path: Path, stamp: Stamp | None) -> bytes:
+    """The first bytes of an OpenEXR file; none of another one."""
+    with open_file(path, stamp) as file:
+        data = file.read(_MOST)
+    return data if data[:4] == _MAGIC and len(data) >= 8 else b""
+
+
+def _entries(data: bytes) -> dict[str, bytes]:
     """Name and value of every entry of the first part's header; a cut-off one ends early."""
+    return {name: data[start:stop] for name, start, stop in _places(data)}
+
+
+def _places(data: bytes) -> Iterator[tuple[str, int, int]]:
+    """Name of every entry, where its value starts and where it stops."""
     place = 8
     while 0 <= place < len(data) and data[place]:
         name, place = _text(data, place)
@@ -70,7 +113,7 @@ def _entries(data: bytes) -> Iterator[tuple[str, bytes]]:
         if not place or place + 4 > len(data):
             return
         size = struct.unpack_from("<I", data, place)[0]
-        yield name, data[place + 4 : place + 4 + size]
+        yield name, place + 4, place + 4 + size
         place += 4 + size
 
 

@@ -21,9 +21,11 @@ from reenact_core.media.codecs import (
     held_codecs,
     siting_written,
 )
+from reenact_core.media.colour import is_light, transfer_meant
 from reenact_core.media.convert import stored_planes
 from reenact_core.media.dpx import copy_header
 from reenact_core.media.dynamic_hdr import HDR10PLUS, read_hdr10plus, with_message
+from reenact_core.media.exr_header import write_transfer
 from reenact_core.media.extras import container_options, write_chapters, write_tags
 from reenact_core.media.layouts import packing_of, write_planes
 from reenact_core.media.opening import created
@@ -281,6 +283,8 @@ class PictureFiles:
             numbers = self._info.numbers
             own = self._info.path
             copy_header(frame_path(own, numbers[picture.index]) if numbers else own, path)
+        if self._settings.encoder == "exr" and not is_light(picture.colour, picture.layout):
+            write_transfer(path, transfer_meant(picture.colour, picture.layout))
 
     def flush(self) -> None:
         """Nothing is held back."""

@@ -15,7 +15,7 @@ from av.stream import Disposition
 from reenact_core.errors import MediaError
 from reenact_core.frames import ColourSpec, SampleLayout
 from reenact_core.media.dpx import is_big_endian
-from reenact_core.media.exr_header import left_behind
+from reenact_core.media.exr_header import left_behind, transfer_in
 from reenact_core.media.extras import NOTHING, Extras, read_extras
 from reenact_core.media.first_look import LOOKER
 from reenact_core.media.frame_index import (
@@ -279,11 +279,13 @@ def _examine_still(path: Path, stamp: Stamp) -> MediaInfo:
     info = _describe(path, frame, _one_frame(), Fraction(25), codec)
     beside = left_behind(path, stamp) if codec == "exr" else ()
     said = [f"{path.name}: {sentence}" for sentence in beside]
+    transfer = transfer_in(path, stamp) if codec == "exr" else None
+    colour = replace(info.colour, transfer=transfer or info.colour.transfer)
     return replace(
         info,
         still=True,
         extras=Extras(big_endian=codec == "dpx" and is_big_endian(path)),
-        colour=_with_siting(info.colour, codec, b""),
+        colour=_with_siting(colour, codec, b""),
         pixel_aspect=_aspect(aspect, info.rotation),
         notes=(*info.notes, *said, *notes_on(path, tags, grey=info.layout.kind == "grey")),
         icc=tags.icc,

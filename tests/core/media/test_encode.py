@@ -249,6 +249,29 @@ def test_exr_pictures_hold_every_code_as_a_part_of_one(
         assert (len(frame.planes) == 4) == (form == "gbrap12le")
 
 
+@pytest.mark.parametrize(
+    ("form", "transfer", "known"),
+    [
+        ("yuv422p10le", "smpte2084", "smpte2084"),
+        ("yuv420p", "unknown", "bt709"),
+        ("gbrp10le", "unknown", "iec61966-2-1"),
+        ("gbrp10le", "linear", "iec61966-2-1"),  # whole numbers that are called linear are not
+    ],
+)
+def test_exr_pictures_of_whole_numbers_are_shown_as_their_source(
+    form: str, transfer: str, known: str, tmp_path: Path
+) -> None:
+    colour = ColourSpec(transfer=transfer, matrix="gbr" if form == "gbrp10le" else "unknown")
+    clip = Clip(codec="ffv1", pixel_format=form, colour=colour, count=2)
+    source = probe(write_clip(tmp_path / "a.mkv", clip))
+    wanted = to_rgb(all_frames(source.path)[0])
+    for folder in ("once", "again"):
+        source = probe(rewrite(source.path, tmp_path / folder, "exr"))
+        assert (source.colour.transfer, source.notes) == (known, ())
+        shown = to_rgb(next(decode(source, FrameRange(0, 1, source.rate))))
+        assert np.abs(shown - wanted).max() < 2e-3
+
+
 UNTAGGED = [
     ("dpx", "gbrp10be", ".dpx"),
     ("dpx", "rgb48be", ".dpx"),
