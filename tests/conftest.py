@@ -19,6 +19,13 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """A worker for each core; none where only files or single tests are named: it would start later
+    than they end."""
+    named = [Path(argument.partition("::")[0]) for argument in config.args]
+    return 0 if all(path.suffix == ".py" for path in named) else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _settings_of_no_user(tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test signs with, or makes, the identity of the user who runs the tests."""

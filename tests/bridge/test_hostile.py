@@ -147,12 +147,12 @@ def test_a_look_that_never_ends_is_answered_for_and_counts_until_it_ends() -> No
 def test_frames_of_a_preview_go_on_while_another_client_hangs(server: Served) -> None:
     form = {"width": 64, "height": 64, "channels": 3, "dtype": "u1"}
     with Raw(server.connection_file) as attacker, Raw(server.connection_file) as other:
+        kind, body = many_clips(server.root, 30_000)  # on a busy machine longer than a lease lasts
+        head = json.dumps({"v": 1, "id": "1", "type": kind}).encode()
         until_ready(server, other)
         opened = other.ok("session.open", {"pixels": form, "engine": "identity"})
         frame = {"session": opened["session"], "slot": 0}
         other.ok("frame", {**frame, "frame": 0})
-        kind, body = many_clips(server.root, 30_000)
-        head = json.dumps({"v": 1, "id": "1", "type": kind}).encode()
         attacker.request.send_multipart([b"RNC1", head, json.dumps(body).encode()])
         began = time.monotonic()
         for number in range(1, 20):

@@ -37,7 +37,7 @@ def marking(tmp_path_factory: pytest.TempPathFactory) -> Marking:
     return open_marking(tmp_path_factory.mktemp("config"))
 
 
-@pytest.mark.parametrize(("kind", "codec", "pixels", "marks"), FILMS, ids=lambda one: str(one)[:6])
+@pytest.mark.parametrize(("kind", "codec", "pixels", "marks"), FILMS, ids=[f[0] for f in FILMS])
 def test_marks_change_nothing_that_is_shown_or_heard(
     tmp_path: Path, marking: Marking, kind: str, codec: str, pixels: str, marks: set[str]
 ) -> None:
