@@ -2,7 +2,7 @@
 
 OpenTimelineIO's adapter reads it (otio-fcp-adapter 1.0.0 was tried). What it drops is mended here:
 clips and tracks that are disabled, nested sequences, files and sequences that are defined after
-they are used, and items that it cannot read, which would refuse the whole file.
+they are used, and items that it cannot read or place, which would refuse the whole file.
 """
 
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from reenact_core.timeline.xml_tree import check_nests
 
 KEY = "fcp_xml"
 """Of the adapter's words in metadata."""
+_ITEMS = ("clipitem", "generatoritem", "transitionitem")
 NOTHING = Element("none")
 """What a clip shows that nests no sequence."""
 
@@ -31,7 +32,9 @@ def read_fcp_xml(path: Path, tree: Element) -> tuple[Any, tuple[str, ...]]:
     for parent in tree.iter():
         for child in [child for child in parent if child.tag == "filter" and _is_idle(child)]:
             parent.remove(child)
+    placed = [note for sequence in tree.iter("sequence") for note in _place(sequence)]
     parser = _parser(tree)
+    parser.notes += placed
     # Adapters are written by others and let anything through.
     try:
         check_nests(_tops(tree), parser.nested)
@@ -58,6 +61,55 @@ def _is_idle(item: Element) -> bool:
 
 def _text(item: Element, tag: str) -> str:
     return (item.findtext(tag) or "").strip()
+
+
+def _place(sequence: Element) -> Iterator[str]:
+    """Give items the edges that they leave to a transition where there is none.
+
+    Such an item starts where the one before it ends, and ends where the next one starts, or as its
+    own range of media says. Yields a note for each.
+    """
+    for track in sequence.iterfind("./media/*/track"):
+        items = [item for item in track if item.tag in _ITEMS]
+        after = 0
+        around = zip([NOTHING, *items[:-1]], items, [*items[1:], NOTHING], strict=True)
+        for before, item, behind in around if items else ():
+            if _number(item, "start") == -1 and before.tag != "transitionitem":
+                yield _put(item, "start", after, "where the item before it ends")
+            start, following = _number(item, "start"), _number(behind, "start")
+            if _number(item, "end") == -1 and behind.tag != "transitionitem":
+                length = _length(item, sequence)
+                if following is not None and following > (start or 0):
+                    yield _put(item, "end", following, "where the next item starts")
+                elif start is not None and start >= 0 and length is not None:
+                    yield _put(item, "end", start + length, "as its range of media says")
+            after = max(after, _number(item, "end") or 0)
+
+
+def _put(item: Element, edge: str, frame: int, why: str) -> str:
+    """Write an edge of an item; the note that says so."""
+    found = item.find(edge)
+    assert found is not None
+    found.text = str(frame)
+    name = _text(item, "name") or item.attrib.get("id", item.tag)
+    return f'"{name}" has no {edge} and no transition there: frame {frame} is taken, {why}'
+
+
+def _length(item: Element, sequence: Element) -> int | None:
+    """How many of the sequence's frames an item's range of media lasts."""
+    first, last = _number(item, "in"), _number(item, "out")
+    whole = _number(sequence, "rate/timebase")
+    own = _number(item, "rate/timebase") or whole
+    if first is None or last is None or not whole or not own or last <= first:
+        return None
+    return round((last - first) * whole / own)
+
+
+def _number(item: Element, tag: str) -> int | None:
+    try:
+        return int(_text(item, tag))
+    except ValueError:
+        return None
 
 
 def _disable(timeline: Any) -> None:

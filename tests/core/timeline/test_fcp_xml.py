@@ -125,6 +125,39 @@ def test_placeholders_refuse_nothing_else(tmp_path: Path, content: str) -> None:
     assert [item.clip_name for item in found.refused] == ["odd"]
 
 
+def test_an_item_without_a_place_is_where_its_neighbours_say(tmp_path: Path) -> None:
+    items = [
+        clip(name, 10 * n, 10 * n + 10, media(tmp_path, name)) for n, name in enumerate("abcd")
+    ]
+    lost = [
+        items[0].replace("<start>0<", "<start>-1<"),
+        items[1].replace("<start>10<", "<start>-1<").replace("<end>20<", "<end>-1<"),
+        items[2],
+        items[3].replace("<start>30<", "<start>-1<").replace("<end>40<", "<end>-1<"),
+    ]
+    path = xmeml(tmp_path, sequence(*lost))
+    found = planned(path)
+    assert shown(found) == dict.fromkeys("abcd", (5, 15))
+    assert sum("no transition there" in note for note in found.notes) == 5
+    edit = read_timeline(path)
+    places = [clip.range_in_parent() for clip in edit.timeline.find_clips()]
+    assert [(int(p.start_time.value), int(p.duration.value)) for p in places] == [
+        (10 * number, 10) for number in range(4)
+    ]
+
+
+def test_a_transition_still_says_where_the_items_at_it_end(tmp_path: Path) -> None:
+    one, two = clip("a", 0, 10, media(tmp_path, "a")), clip("b", 10, 20, media(tmp_path, "b"))
+    fade = (
+        f"<transitionitem>{RATE}<start>8</start><end>12</end><alignment>center</alignment>"
+        "<effect><name>Cross Dissolve</name><effectid>Cross Dissolve</effectid>"
+        "<effecttype>transition</effecttype></effect></transitionitem>"
+    )
+    one, two = one.replace("<end>10<", "<end>-1<"), two.replace("<start>10<", "<start>-1<")
+    found = planned(xmeml(tmp_path, sequence(one, fade, two)))
+    assert not any("no transition there" in note for note in found.notes)
+
+
 def test_filters_that_are_disabled_or_empty_are_none(tmp_path: Path) -> None:
     remap = "<effect><name>Time Remap</name><effectid>timeremap</effectid></effect>"
     idle = f"<filter><enabled>FALSE</enabled>{remap}</filter><filter/>"
