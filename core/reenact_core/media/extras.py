@@ -68,6 +68,8 @@ class Extras:
     chapters: tuple[Chapter, ...] = ()
     subtitles: tuple[str, ...] = ()
     """The codec of every subtitle track, in order."""
+    subtitle_flags: tuple[int, ...] = ()
+    """The disposition of every subtitle track, in the same order."""
     others: tuple[str, ...] = ()
     """What else there is, in words: further pictures, data tracks, attachments."""
     beside: tuple[str, ...] = ()
@@ -97,6 +99,7 @@ def read_extras(
         int(stream.disposition),
         tuple(_chapters(container)),
         tuple(_codec(track) for track in container.streams.subtitles),
+        tuple(int(track.disposition) for track in container.streams.subtitles),
         tuple(_others(container, stream)),
         tuple(dict.fromkeys(BESIDE[name] for name in side if name in BESIDE)),
     )
@@ -146,7 +149,9 @@ def write_chapters(
         target.set_chapters(found)  # type: ignore[arg-type]
 
 
-def lost_extras(extras: Extras, written: Extras | None, held: frozenset[str]) -> Iterator[str]:
+def lost_extras(
+    extras: Extras, written: Extras | None, held: frozenset[str], muxer: str
+) -> Iterator[str]:
     """What a new file will not hold, a sentence each.
 
     Args:
@@ -156,6 +161,12 @@ def lost_extras(extras: Extras, written: Extras | None, held: frozenset[str]) ->
     subtitles = extras.subtitles if written is None else _left_out(extras.subtitles, held)
     if subtitles:
         yield f"subtitles ({', '.join(subtitles)}) are not written; the container takes none such"
+    if muxer == "mov":  # FFmpeg writes them to MP4 and Matroska alone
+        pairs = zip(extras.subtitles, extras.subtitle_flags, strict=True)
+        marks = {name for codec, flags in pairs if codec in held for name in _marks(flags)}
+        if marks:
+            named = ", ".join(sorted(marks))
+            yield f"marks of subtitles ({named}) are not written; QuickTime holds none"
     if extras.chapters and (written is None or not written.chapters):
         yield "chapters are not written; the container holds none"
     names = dict(extras.tags).keys() - dict(written.tags if written else ()).keys()
@@ -168,6 +179,13 @@ def lost_extras(extras: Extras, written: Extras | None, held: frozenset[str]) ->
         if written is not None and name in written.beside:
             continue
         yield f"{name} are not written; they stay in the source"
+
+
+def _marks(flags: int) -> Iterator[str]:
+    """The names of a track's disposition, but for that of the one that players choose first."""
+    for mark in Disposition:
+        if mark & flags and mark != Disposition.default and mark.name:
+            yield mark.name.replace("_", " ")
 
 
 def _left_out(subtitles: Iterable[str], held: frozenset[str]) -> tuple[str, ...]:

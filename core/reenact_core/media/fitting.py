@@ -56,7 +56,7 @@ def fit_codec(info: MediaInfo, codec: Codec, rate: Fraction | None = None) -> Ch
     settings, notes = _fitting(info, codec, rate)
     written = _asked(info, settings, rate).written
     held = frozenset[str]() if settings.is_sequence else held_codecs(settings.muxer)
-    lost = [*lost_extras(info.extras, written, held)]
+    lost = [*lost_extras(info.extras, written, held, settings.muxer)]
     if info.codec == "dpx" and settings.encoder != "dpx":
         lost.append("the headers of the DPX files are not written")
     return settings, (*notes, *lost)
@@ -131,7 +131,9 @@ def _with_first_chapter(info: MediaInfo) -> MediaInfo:
     """The clip as if its first chapter were its first frame's, and without subtitles."""
     start = info.start_time
     chapters = tuple(Chapter(start, start + 1, one.tags) for one in info.extras.chapters[:1])
-    return replace(info, extras=replace(info.extras, chapters=chapters, subtitles=()))
+    return replace(
+        info, extras=replace(info.extras, chapters=chapters, subtitles=(), subtitle_flags=())
+    )
 
 
 def _blank(info: MediaInfo) -> Picture:

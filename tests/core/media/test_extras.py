@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 import pytest
+from av.stream import Disposition
 
 from reenact_core.media.decode import decode
 from reenact_core.media.encode import open_encoder
@@ -101,6 +102,7 @@ def words_of(path: Path) -> list[tuple[float, float, bytes]]:
 @pytest.mark.parametrize("way", ["encoded", "joined"])
 def test_a_range_takes_everything_of_its_part_along(tmp_path: Path, suffix: str, way: str) -> None:
     info = probe(made(tmp_path, suffix))
+    assert (info.extras.subtitle_flags[0] & Disposition.forced > 0) == (suffix != ".mov")
     frames = FrameRange(25, 75, info.rate)
     settings, notes = fit_codec(info, "match")
     assert not any("not written" in note for note in notes)
@@ -112,6 +114,7 @@ def test_a_range_takes_everything_of_its_part_along(tmp_path: Path, suffix: str,
         path = tmp_path / f"joined{suffix}"
         join(path, pieces, info, frames, settings)
     got = probe(path).extras
+    assert got.subtitle_flags == info.extras.subtitle_flags
     assert dict(info.extras.tags).items() <= dict(got.tags).items()
     assert dict(got.picture_tags)["handler_name"] == "Camera A"
     assert dict(got.tags)["creation_time"].startswith("2020-02-03T04:05:06")
@@ -137,6 +140,14 @@ def test_what_another_container_does_not_hold_is_said(tmp_path: Path) -> None:
     said = " ".join(notes)
     for part in ("subtitles (subrip)", "chapters are not written", "title", "com.example.shot"):
         assert part in said
+
+
+def test_quicktime_is_said_not_to_mark_subtitles_as_forced(tmp_path: Path) -> None:
+    info = probe(made(tmp_path, ".mp4"))
+    _, notes = fit_codec(info, "prores")
+    assert "marks of subtitles (forced) are not written; QuickTime holds none" in notes
+    path = written(info, FrameRange(0, 25, info.rate), "prores", tmp_path / "out")
+    assert not probe(path).extras.subtitle_flags[0] & Disposition.forced
 
 
 def test_a_file_with_nothing_beside_says_nothing(tmp_path: Path) -> None:
