@@ -81,6 +81,14 @@ if TYPE_CHECKING:
     help="So much memory one of them may take.",
 )
 @click.option(
+    "--job-silence",
+    type=click.FloatRange(1),
+    default=1800,
+    show_default=True,
+    metavar="SECONDS",
+    help="A job of which nothing is heard for so long fails, and its process is ended.",
+)
+@click.option(
     "--live-workers",
     type=click.IntRange(2, 64),
     default=4,
@@ -113,6 +121,7 @@ def command(output: Output, **given: Any) -> None:
             jobs_per_client=given["jobs_per_client"],
             work_s=given["call_seconds"],
             work_bytes=given["call_memory"] * 1024**2,
+            silence_s=given["job_silence"],
             live_workers=given["live_workers"],
         ),
     )

@@ -31,6 +31,8 @@ class Limits:
     """So much more memory than before a worker may hold for one call."""
     look_s: float = 5.0
     """A file system that does not say within so long where a path leads is not waited for."""
+    silence_s: float = 1800.0
+    """A job of which nothing is heard for so long fails, and its worker is ended."""
     live_workers: int = 4
     """Workers that answer calls; one stands ready while others are at work."""
 

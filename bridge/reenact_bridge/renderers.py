@@ -36,14 +36,30 @@ class _Bench:
     again_at: float = 0.0
     unheard: bool = False
     """The worker was there before its job, and has not said yet that it has begun it."""
+    heard_at: float = 0.0
+    """When it was given its job, or last said something."""
+    silent: bool = False
+    """It was ended because it said nothing for too long."""
 
 
 class Renderers:
     """Used by the clerk alone, but for `devices`."""
 
-    def __init__(self, store: Store, devices: list[str], start: dict[str, Any], hear: Hear) -> None:
-        """`start`: what workers are told at first, but for their device."""
+    def __init__(
+        self,
+        store: Store,
+        devices: list[str],
+        start: dict[str, Any],
+        hear: Hear,
+        silence_seconds: float,
+    ) -> None:
+        """
+        Args:
+            start: what workers are told at first, but for their device.
+            silence_seconds: a worker that is at a job and says nothing for so long is ended.
+        """
         self._store, self._start, self._hear = store, start, hear
+        self._silence_seconds = silence_seconds
         logs = Path(start["logs"])
         self._benches = [
             _Bench(device, logs / f"render-{number}.log") for number, device in enumerate(devices)
@@ -65,6 +81,7 @@ class Renderers:
         bench = next((bench for bench in self._benches if bench.worker is worker), None)
         if bench is None:
             return False
+        bench.heard_at = time.monotonic()
         if message["is"] == "died":
             self._died(bench, message["status"])
         elif bench.job is not None and message.get("job") == bench.job.id:
@@ -85,11 +102,14 @@ class Renderers:
             bench.stop_at = bench.stop_at or time.monotonic() + GRACE_SECONDS
 
     def tick(self) -> None:
-        """Kill what does not stop, and write what could not be written."""
+        """Kill what does not stop or hangs, and write what could not be written."""
         now = time.monotonic()
         for bench in self._benches:
             if bench.stop_at is not None and bench.stop_at < now and bench.worker is not None:
                 bench.stop_at = None
+                bench.worker.kill()
+            if self._hangs(bench, now) and bench.worker is not None:
+                bench.silent = True
                 bench.worker.kill()
             if bench.unwritten is not None and bench.again_at < now and bench.job is not None:
                 state, facts = bench.unwritten
@@ -112,8 +132,14 @@ class Renderers:
                 bench.worker.close()
                 bench.worker = None
 
+    def _hangs(self, bench: _Bench, now: float) -> bool:
+        """Whether a job's worker has said nothing for too long, and was not yet ended for it."""
+        at_work = bench.job is not None and bench.unwritten is None and not bench.silent
+        return at_work and now - bench.heard_at > self._silence_seconds
+
     def _begin(self, bench: _Bench, job: Job) -> None:
         bench.job, bench.stop_at = job, None
+        bench.heard_at, bench.silent = time.monotonic(), False
         try:
             # Now it is no longer queued, so that a cancel is brought to its worker.
             moved = self._store.move(job.id, "planning", device=bench.device)
@@ -163,6 +189,9 @@ class Renderers:
         if found is not None and found.cancelling:
             self._end(bench, job, "cancelled")
             return
+        if bench.silent:
+            self._end(bench, job, "failed", error=_hung(self._silence_seconds).body())
+            return
         how = how_it_died(status)
         try:
             # One that died while it was idle had nothing to do with the job.
@@ -186,6 +215,16 @@ class Renderers:
             bench.again_at = time.monotonic() + RETRY_SECONDS
             return
         bench.job, bench.stop_at, bench.unwritten = None, None, None
+
+
+def _hung(seconds: float) -> ProtocolError:
+    return ProtocolError(
+        "E_LIMIT",
+        f"the render was ended: nothing was heard of it for {seconds:g} s; see that its media and "
+        "its output folder can be reached, and submit it again",
+        limit="silence_s",
+        max=seconds,
+    )
 
 
 def _anything_done(result: dict[str, Any]) -> bool:

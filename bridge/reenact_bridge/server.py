@@ -113,7 +113,9 @@ class Server:
         self._store = Store(settings.store, lambda event: post(("event", event)))
         start = {"roots": [str(folder) for folder in roots.folders], "logs": str(logs)}
         self._clerk = Clerk(self._store, self._clerks_tick, self._fail)
-        self._renderers = Renderers(self._store, list(settings.devices), start, self._renderer_said)
+        self._renderers = Renderers(
+            self._store, list(settings.devices), start, self._renderer_said, limits.silence_s
+        )
         live = {**start, "device": settings.devices[0], "work_bytes": limits.work_bytes}
         self._desk = LiveDesk(
             live,

@@ -209,6 +209,28 @@ def test_a_worker_that_is_killed_costs_a_retry_and_no_job(
         assert record["state"] == "done" and record["attempts"] == 0
 
 
+@pytest.mark.slow
+def test_a_job_that_hangs_fails_and_the_next_one_is_done(tmp_path: Path) -> None:
+    with served(tmp_path, "--job-silence", "25") as server:
+        checkpoint = write_chance(server.root / "chance.safetensors")
+        edit = write_edit(server.root / "edit")
+        body = work(edit, checkpoint, "hangs")
+        with server.client() as client:
+            job = client.submit(edit, body["out"]["dir"], body["options"])
+            stopped = list[int]()
+            for event in client.watch(job, timeout=240):
+                if event["kind"] == "progress" and not stopped:
+                    stopped = workers_of(_pid(server))
+                    for worker in stopped:
+                        os.kill(worker, signal.SIGSTOP)
+            record = client.status(job)
+            assert stopped and record["state"] == "failed" and record["attempts"] == 0
+            error = record["error"]
+            assert (error["code"], error["detail"]["limit"]) == ("E_LIMIT", "silence_s")
+            again = client.submit(edit, f"{body['out']['dir']}-again", body["options"])
+            assert client.wait(again, timeout=240)["state"] == "done"
+
+
 def test_frames_come_back_as_they_were_with_the_identity_engine(server: Served) -> None:
     pixels = os.urandom(320 * 180 * 4 * 2)
     with server.client() as client:
