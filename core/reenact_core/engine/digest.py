@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from reenact_core.errors import MediaError
-from reenact_core.files import sha256, write_json
+from reenact_core.files import write_json
+from reenact_core.media.opening import ABSENT, open_file, stamp_of
 from reenact_core.media.sequence import frame_path
 from reenact_core.timeline.plan import Source
 
@@ -25,18 +26,19 @@ class Digests:
         """The SHA-256 of a file, in hexadecimal.
 
         Raises:
-            MediaError: the file is not there or cannot be read.
+            MediaError: the file is not there, cannot be read, or changes meanwhile.
         """
-        try:
-            status = path.stat()
-            stamp = [status.st_size, status.st_mtime_ns]
-            known = self._known.get(str(path))
-            if known is not None and known[:2] == stamp:
-                return str(known[2])
-            digest = sha256(path)
-        except OSError as error:
-            raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
-        self._known[str(path)] = [*stamp, digest]
+        stamp = stamp_of(path)
+        facts = [stamp.size, stamp.modified]
+        known = self._known.get(str(path))
+        if known is not None and known[:2] == facts:
+            return str(known[2])
+        with open_file(path, stamp if stamp != ABSENT else None) as stream:
+            try:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            except OSError as error:
+                raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
+        self._known[str(path)] = [*facts, digest]
         self._changed = True
         return digest
 

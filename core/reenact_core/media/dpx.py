@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reenact_core.files import written_whole
+from reenact_core.media.opening import Stamp, open_file
 
 _BIG, _LITTLE = b"SDPX", b"XPDS"
 _GENERIC, _WHOLE = 1664, 2048
@@ -27,19 +28,26 @@ _CODES = (784, 800)
 """Reference black and white, which hold for the same depth."""
 
 
-def is_big_endian(path: Path) -> bool:
-    """Whether a DPX file has its highest bytes first."""
-    with path.open("rb") as stream:
+def is_big_endian(path: Path, stamp: Stamp | None = None) -> bool:
+    """Whether a DPX file has its highest bytes first.
+
+    Raises:
+        MediaError: as `media.opening.open_file`.
+    """
+    with open_file(path, stamp) as stream:
         return stream.read(4) == _BIG
 
 
-def copy_header(source: Path, target: Path) -> None:
+def copy_header(source: Path, stamp: Stamp | None, target: Path) -> None:
     """Give a DPX file that was just written the header of another one, as far as it still holds.
 
     Size, packing, depth and pixel aspect stay the encoder's; timecode, film and television headers
     are those of the source's frame.
+
+    Raises:
+        MediaError: as `media.opening.open_file`, of the source.
     """
-    old, new = _header(source), target.read_bytes()
+    old, new = _header(source, stamp), target.read_bytes()
     if old is None or new[:4] not in (_BIG, _LITTLE):
         return
     big = new[:4] == _BIG
@@ -52,7 +60,7 @@ def copy_header(source: Path, target: Path) -> None:
         generic[place : place + 4] = value.to_bytes(4, "big")
     generic[808:812] = _WHOLE.to_bytes(4, "big")
     # Samples of eight bits have no order of bytes, so that the header may have the source's.
-    wanted = is_big_endian(source) if generic[_DEPTH] == 8 else big
+    wanted = is_big_endian(source, stamp) if generic[_DEPTH] == 8 else big
     with written_whole(target) as partial:
         partial.write_bytes(bytes(_in_order(bytes(generic), wanted)) + new[begin:])
 
@@ -63,9 +71,9 @@ def _copied(new: bytearray, old: bytearray) -> Iterator[tuple[int, int]]:
         yield _CODES
 
 
-def _header(path: Path) -> bytearray | None:
+def _header(path: Path, stamp: Stamp | None) -> bytearray | None:
     """The header of a DPX file with its highest bytes first; what it lacks is all ones."""
-    with path.open("rb") as stream:
+    with open_file(path, stamp) as stream:
         found = stream.read(_WHOLE)
     if len(found) < _GENERIC or found[:4] not in (_BIG, _LITTLE):
         return None

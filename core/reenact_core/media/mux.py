@@ -28,7 +28,7 @@ from reenact_core.media.dynamic_hdr import HDR10PLUS, read_hdr10plus, with_messa
 from reenact_core.media.exr_header import write_transfer
 from reenact_core.media.extras import container_options, write_chapters, write_tags
 from reenact_core.media.layouts import packing_of, write_planes
-from reenact_core.media.opening import created
+from reenact_core.media.opening import ABSENT, created
 from reenact_core.media.probe import MediaInfo
 from reenact_core.media.sequence import frame_path
 from reenact_core.media.sound import open_sound, range_seconds
@@ -280,9 +280,9 @@ class PictureFiles:
             file.mux(stream.encode(frame))
             file.mux(stream.encode(None))
         if self._settings.encoder == self._info.codec == "dpx":
-            numbers = self._info.numbers
-            own = self._info.path
-            copy_header(frame_path(own, numbers[picture.index]) if numbers else own, path)
+            own, stamp = self._info.file_of(picture.index)
+            if stamp != ABSENT:  # else held, or black
+                copy_header(own, stamp, path)
         if self._settings.encoder == "exr" and not is_light(picture.colour, picture.layout):
             write_transfer(path, transfer_meant(picture.colour, picture.layout))
 

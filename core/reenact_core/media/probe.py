@@ -284,7 +284,7 @@ def _examine_still(path: Path, stamp: Stamp) -> MediaInfo:
     return replace(
         info,
         still=True,
-        extras=Extras(big_endian=codec == "dpx" and is_big_endian(path)),
+        extras=Extras(big_endian=codec == "dpx" and is_big_endian(path, stamp)),
         colour=_with_siting(colour, codec, b""),
         pixel_aspect=_aspect(aspect, info.rotation),
         notes=(*info.notes, *said, *notes_on(path, tags, grey=info.layout.kind == "grey")),

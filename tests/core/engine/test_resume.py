@@ -123,3 +123,9 @@ def test_a_changed_file_is_hashed_anew(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"gone\.mov"):
         Digests(tmp_path / "hashes.json").of_file(tmp_path / "gone.mov")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mov")
+    with pytest.raises(MediaError, match=r"pipe\.mov: is a device or a pipe"):
+        Digests(tmp_path / "hashes.json").of_file(tmp_path / "pipe.mov")

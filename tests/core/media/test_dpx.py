@@ -7,11 +7,12 @@ import av
 import numpy as np
 import pytest
 
+from reenact_core.errors import MediaError
 from reenact_core.media.decode import decode
 from reenact_core.media.dpx import is_big_endian
 from reenact_core.media.encode import open_encoder
 from reenact_core.media.fitting import fit_codec
-from reenact_core.media.probe import probe
+from reenact_core.media.probe import filled, probe
 from reenact_core.media.sequence import frame_path
 from reenact_core.timing import FrameRange
 from tests.core.media.clips import Clip, make_frame
@@ -86,3 +87,37 @@ def test_headers_and_samples_come_back(tmp_path: Path, pixel_format: str) -> Non
         assert struct.unpack_from(order + "I", written, 1920)[0] == 0x01000000 + number
         assert struct.unpack_from(order + "f", written, 1940)[0] == 24.0
         assert struct.unpack_from(order + "I", written, 16)[0] == len(written)
+
+
+def test_the_header_of_a_file_that_has_changed_is_not_copied(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "scan.%04d.dpx", range(1001, 1003), "gbrp10be")
+    info = probe(tmp_path / "scan.%04d.dpx")
+    frames = FrameRange(0, 2, info.rate)
+    settings, _ = fit_codec(info, "match")
+    pictures = list(decode(info, frames))
+    with_header(tmp_path / "scan.1002.dpx", 7)
+    out = settings.output_path(tmp_path / "out", "new")
+    out.parent.parent.mkdir()
+    with (
+        pytest.raises(MediaError, match=r"scan\.1002\.dpx: has changed"),
+        open_encoder(out, info, frames, settings) as encoder,
+    ):
+        for picture in pictures:
+            encoder.write(picture)
+
+
+def test_a_frame_that_is_held_has_the_header_that_its_encoder_gives(tmp_path: Path) -> None:
+    pattern = tmp_path / "scan.%04d.dpx"
+    write_pictures(pattern, range(1001, 1004), "gbrp10be")
+    frame_path(pattern, 1002).unlink()
+    info = filled(probe(pattern), 1, "hold", 3)
+    frames = FrameRange(0, 3, info.rate)
+    settings, _ = fit_codec(info, "match")
+    out = settings.output_path(tmp_path / "out", "new")
+    out.parent.parent.mkdir()
+    with open_encoder(out, info, frames, settings) as encoder:
+        for picture in decode(info, frames):
+            encoder.write(picture)
+    made = list(decode(probe(out), frames))
+    assert np.array_equal(made[0].planes[0], made[1].planes[0])
+    assert not np.array_equal(made[1].planes[0], made[2].planes[0])
