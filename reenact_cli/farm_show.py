@@ -81,13 +81,20 @@ def event_table(event: "UnitEvent") -> dict[str, Any]:
 
 
 def _json_lines(events: Iterable[Table]) -> Iterator[Table]:
+    for table, is_time in _timed(events):
+        if is_time:
+            say(json.dumps(table, ensure_ascii=False))
+        yield table
+
+
+def _timed(events: Iterable[Table]) -> Iterator[tuple[Table, bool]]:
+    """Each event, and whether to tell it: of progress only what comes long after the last one."""
     last = 0.0
     for table in events:
         now = time.monotonic()
-        if table["event"] != "progress" or now - last >= _SECONDS:
-            last = now
-            say(json.dumps(table, ensure_ascii=False))
-        yield table
+        is_time = table["event"] != "progress" or now - last >= _SECONDS
+        last = now if is_time else last
+        yield table, is_time
 
 
 def _bar(events: Iterable[Table]) -> Iterator[Table]:
@@ -105,11 +112,8 @@ def _bar(events: Iterable[Table]) -> Iterator[Table]:
 
 def _openjd_lines(events: Iterable[Table]) -> Iterator[Table]:
     """`openjd_progress`, `openjd_status` and `openjd_fail`."""
-    last = 0.0
-    for table in events:
-        now = time.monotonic()
-        if table["event"] != "progress" or now - last >= _SECONDS:
-            last = now
+    for table, is_time in _timed(events):
+        if is_time:
             _tell("progress", f"{100 * table['share']:.1f}")
             if table["event"] == "progress":
                 _tell("status", "{unit}: {stage} {done} of {total}".format(**table))

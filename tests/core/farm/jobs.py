@@ -21,8 +21,9 @@ from reenact_core.provenance.mark import Marking
 from reenact_core.settings import to_table
 from reenact_core.timeline.plan import Plan, Shot
 from reenact_core.timeline.read import read_timeline
-from tests.core.engine.shots import ECHO, find_drawn_faces
+from tests.core.engine.shots import ECHO, find_drawn_faces, recast, shot_of
 from tests.echo import EchoPerformer
+from tests.synthetic import write_clip, write_portrait
 
 OPTIONS = Options("ffv1", "add", "drawn", None, "echo", None, "fp32", (), to_table(ECHO))
 
@@ -38,6 +39,14 @@ def make_job(
     write_plan(folder, plan)
     lay_out(JobFolder(folder), [unit.id for unit in plan.units[:-1]])
     return plan
+
+
+def one_shot_job(folder: Path) -> Path:
+    """A job of one shot of six frames."""
+    clip = write_clip(folder / "clip.mkv", 6)
+    face = recast(write_portrait(folder / "face.png"))
+    make_job(folder / "job", placed_at(shot_of(clip, 0, 6, face, name="s0"), 0))
+    return folder / "job"
 
 
 def _timeline(path: Path, shots: tuple[Shot, ...]) -> Path:

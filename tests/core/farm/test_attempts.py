@@ -18,11 +18,9 @@ from reenact_core.farm.plan import Unit, read_plan
 from reenact_core.farm.records import done_name
 from reenact_core.farm.survey import UnitState, costs, survey
 from reenact_core.farm.worker import run_units
-from tests.core.engine.shots import recast, shot_of
-from tests.core.farm.jobs import assembled, desk_in, do_units, make_job, placed_at
+from tests.core.farm.jobs import assembled, desk_in, do_units, make_job, one_shot_job
 from tests.core.farm.test_plan import blank_shots
 from tests.echo import EchoPerformer
-from tests.synthetic import write_clip, write_portrait
 
 DYING = """
 import os, signal, sys
@@ -46,10 +44,7 @@ with attempted(folder, unit, "dead-1-a", "cpu") as log:
 
 @pytest.fixture
 def job(tmp_path: Path) -> Path:
-    clip = write_clip(tmp_path / "clip.mkv", 6)
-    face = recast(write_portrait(tmp_path / "face.png"))
-    make_job(tmp_path / "job", placed_at(shot_of(clip, 0, 6, face, name="s0"), 0))
-    return tmp_path / "job"
+    return one_shot_job(tmp_path)
 
 
 @pytest.fixture

@@ -13,10 +13,8 @@ from reenact_core.farm.attempts import attempts_at
 from reenact_core.farm.job_folder import JobFolder
 from reenact_core.farm.plan import read_plan, with_limits, write_plan
 from reenact_core.farm.records import read_done, read_failed
-from tests.core.engine.shots import recast, shot_of
-from tests.core.farm.jobs import desk_in, do_units, make_job, placed_at
+from tests.core.farm.jobs import desk_in, do_units, one_shot_job
 from tests.echo import EchoPerformer
-from tests.synthetic import write_clip, write_portrait
 
 HANGING = """
 import sys
@@ -41,10 +39,7 @@ class Hanging(EchoPerformer):
 
 @pytest.fixture
 def job(tmp_path: Path) -> Path:
-    clip = write_clip(tmp_path / "clip.mkv", 6)
-    face = recast(write_portrait(tmp_path / "face.png"))
-    make_job(tmp_path / "job", placed_at(shot_of(clip, 0, 6, face, name="s0"), 0))
-    return tmp_path / "job"
+    return one_shot_job(tmp_path)
 
 
 def limit_to(job: Path, seconds: float) -> None:

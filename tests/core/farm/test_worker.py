@@ -157,9 +157,13 @@ class Failing(EchoPerformer):
         raise self.error
 
 
-@pytest.mark.parametrize(
+OF_THIS_MACHINE = pytest.mark.parametrize(
     ("error", "status"), [(CheckpointError("no"), 12), (OutOfMemoryError("no"), 13)]
 )
+"""What another machine may do better, and how a worker ends over it."""
+
+
+@OF_THIS_MACHINE
 def test_what_this_machine_cannot_do_another_one_may(
     job: Path, error: ReenactError, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,9 +224,7 @@ def test_what_is_given_up_is_on_record_for_engines_that_stop_at_failures(
     assert "no face was found" in str(result.failed[0].error)
 
 
-@pytest.mark.parametrize(
-    ("error", "status"), [(CheckpointError("no"), 12), (OutOfMemoryError("no"), 13)]
-)
+@OF_THIS_MACHINE
 def test_what_an_engine_tries_again_is_given_up_after_the_last_try(
     job: Path, error: ReenactError, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
