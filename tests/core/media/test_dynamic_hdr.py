@@ -93,5 +93,5 @@ def test_the_notes_tell_of_it_where_the_codec_takes_none(tmp_path: Path) -> None
 def test_what_cannot_be_put_beside_a_frame_is_named() -> None:
     """PyAV knows these kinds by these names, and a file that lacks them is told of."""
     assert {kind.name for kind in Type}.issuperset(BESIDE)
-    told = list(lost_extras(Extras(beside=("Dolby Vision metadata",)), Extras(), frozenset()))
-    assert told == ["Dolby Vision metadata are not written; they stay in the source"]
+    lost = lost_extras(Extras(beside=("Dolby Vision metadata",)), Extras(), frozenset(), "mov")
+    assert list(lost) == ["Dolby Vision metadata are not written; they stay in the source"]
