@@ -14,6 +14,8 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
 # Numbers of OpenCV's and torch's own pools follow OMP_NUM_THREADS only in part.
 os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
 
+SLOW_SECONDS = 900
+
 # How long an example takes says more about the machine's other work than about the code.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
@@ -24,6 +26,13 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     than they end."""
     named = [Path(argument.partition("::")[0]) for argument in config.args]
     return 0 if all(path.suffix == ".py" for path in named) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests may take longer than the others, whatever else the machine is at."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
 
 
 @pytest.fixture(scope="session", autouse=True)

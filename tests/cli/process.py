@@ -84,7 +84,7 @@ def run_demo(folder: Path) -> Demo:
     """Run it as a newcomer does, without a network."""
     command = [*without_network(), *installed(), "demo", "--json"]
     done = subprocess.run(
-        command, capture_output=True, text=True, cwd=folder, timeout=300, env=_environment()
+        command, capture_output=True, text=True, cwd=folder, timeout=800, env=_environment()
     )
     assert done.returncode == 0, done.stderr
     return Demo(folder, json.loads(done.stdout))

@@ -68,9 +68,11 @@ def test_actors_and_the_driver_may_die(tmp_path: Path) -> None:
     shot = placed_at(shot_of(clip, 0, 12, recast(write_portrait(tmp_path / "face.png"))), 0)
     plan = make_job(tmp_path / "job", shot, frames_per_unit=1)
     driver = start(tmp_path / "job")
-    wait_for(tmp_path / "job", plan, done=4)
-    driver.kill()
-    driver.communicate()
+    try:
+        wait_for(tmp_path / "job", plan, done=4)
+    finally:
+        driver.kill()
+        driver.communicate()
     assert (tmp_path / "job" / "died").exists()
     again = start(tmp_path / "job")
     _, said = again.communicate(timeout=LONGEST_SECONDS)
