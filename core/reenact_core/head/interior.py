@@ -9,8 +9,6 @@ Convention:
     colours: R'G'B' in [0, 1]
 """
 
-from functools import reduce
-
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -22,21 +20,32 @@ from reenact_core.head.openings import (
     LIDS,
     LIPS,
     UPPER_LID,
-    Gaps,
     centimetres,
     distance,
     flux,
     from_pole,
-    parted,
+    gaps,
     rows,
+    step,
 )
 from reenact_core.head.rasterise import Raster
+from reenact_core.head.teeth import enamel
 
 EYES = ("sclera", "iris", "pupil")
-DRAWN: Gaps = ((0.06, 0.2), (0.03, 0.12))
-"""From which gap of lips and lids on their inside is drawn."""
+UPPER_TEETH, LEFT_EYE, RIGHT_EYE, MOUTH_BELOW = 1, 2, 3, 4
+"""What a triangle shows; 0 where nothing is drawn. The last one is all else in the mouth."""
+DRAWN = ((0.06, 0.2), (0.03, 0.12))
+"""From which gap of lips and lids on their inside is drawn, cm: from nothing to all."""
+SEEN = ((0.1, 0.35), (0.03, 0.12))
+"""From which gap on the source is believed to show it: a fit misses by a millimetre."""
+SEEN_BELOW, SAME_JAW_CM = (0.8, 1.6), 0.4
+"""The same for what lies below the upper teeth, unless the jaw stays where the source has it."""
+GUMS, BETWEEN_ROWS = 2, 3.45
+"""Row of `MOUTH`; height at rest between the gums of both rows, cm."""
 AROUND = 0.4
 """How much of the light in the mouth has been thrown to and fro in it, and comes from all sides."""
+TEETH_APART = 0.45
+"""How much darker it is right between two teeth."""
 GAIN, POWER = 1.8, 0.4
 """What is seen of the light: its power in R'G'B', and by how much the nearest is lit fully."""
 LIMBUS_CM, RIM, GLINT_CM = 0.14, 0.35, 0.08
@@ -45,10 +54,12 @@ SHADOW, SHADOW_CM = 0.5, 0.22
 """How much darker an eyeball is below the upper lid, and how far down that fades."""
 CORNER, CORNER_CM = 0.25, 0.15
 """The same along both lids."""
-SHARPEST, SOFTEST, EDGE = 0.7, 1.6, 1.0
-"""Sigmas in pixels: between which what is drawn is softened, and the most at lips and lids."""
+SHARPEST, SOFTEST, EDGE = 0.7, 1.6, 1.2
+"""Sigmas in pixels: between which what is drawn is softened, and of lips' and lids' edges."""
 SPECKS = 1.5
 """Sigma in pixels over which it is decided whether the source shows a place: no lone pixels."""
+CRACK = 5
+"""Gaps in a row of teeth up to one pixel less are closed: the model's teeth lie apart."""
 REACH = 4
 """Pixels that a blur looks to either side."""
 
@@ -74,28 +85,36 @@ def drawn_inside(head: HeadModel, raster: Raster, new: Tensor, shown: Tensor, lo
     out = shown.new_zeros(len(new), 4, size, size)
     opening = _openings(head)[raster.face.clamp_min(0)] * raster.covered
     points, unit = head.landmarks["points68"].places(new), centimetres(head, new)
-    drawn = _at_openings(parted(points, unit, DRAWN), opening)
-    hidden = drawn * (1 - shown * _at_openings(look.parted.expand(len(new), -1), opening))
-    where = torch.nonzero(hidden > 0, as_tuple=True)
+    apart = gaps(points, unit)
+    opened, believed = _open(apart), _believed(look.gaps, apart)
+    drawn = _at_openings(opened, opening)
+    hidden = drawn * (1 - shown * _at_openings(believed, opening))
+    where = torch.nonzero(hidden, as_tuple=True)
     if len(where[0]) == 0:
         return out
-    at = _Pixels(head, raster, new, opening, where)
-    mouth = (at.opening == 1)[:, None]
-    colour = torch.where(mouth, at.in_mouth(look, points), at.in_eyes(look, points, unit))
+    in_eye = (opening[where] == LEFT_EYE) | (opening[where] == RIGHT_EYE)
+    colour = shown.new_zeros(len(in_eye), 5)
+    colour[:, 3] = 1
+    mouth, eyes = (
+        _Pixels(head, raster, new, opening, tuple(index[which] for index in where))
+        for which in (~in_eye, in_eye)
+    )
+    colour[~in_eye, :3], colour[~in_eye, 4] = mouth.in_mouth(look, points, unit * size / 2)
+    colour[in_eye, :3] = eyes.in_eyes(look, points, unit)
     picture, row, column = where
-    paint = shown.new_zeros(len(new), 4, size, size)
-    paint[picture, :, row, column] = functional.pad(colour, (0, 1), value=1.0)
-    masks = torch.stack([hidden, drawn, (opening > 0).to(hidden)], 1)
-    box = (slice(None), slice(None), _span(row, size), _span(column, size))
+    rows_, columns = _span(row, size), _span(column, size)
+    opening, hidden, drawn = (map_[:, rows_, columns] for map_ in (opening, hidden, drawn))
+    paint = shown.new_zeros(len(new), 5, *opening.shape[1:])
+    place = (picture, slice(None), row - rows_.start, column - columns.start)
+    paint[place] = colour
     sigma = look.sigma.clamp(SHARPEST, SOFTEST).expand(len(new))
-    soft = _blurred(paint[box], sigma)
-    hidden, drawn = _blurred(masks[box][:, :2], torch.full_like(sigma, SPECKS)).unbind(1)
-    whole = _blurred(masks[box][:, 2:], sigma.clamp_max(EDGE))[:, 0]
-    out[box][:, :3] = (soft[:, :3] / soft[:, 3:].clamp_min(1e-4)).clamp(0, 1)
-    share = (2 * hidden / drawn.clamp_min(1e-4) - 0.5).clamp(0, 1)
+    soft = _blurred(_closed_rows(paint), sigma)
+    seen, all_ = _blurred(torch.stack([hidden, drawn], 1), torch.full_like(sigma, SPECKS)).unbind(1)
+    whole = _blurred((opening > 0).to(hidden)[:, None], torch.full_like(sigma, EDGE))[:, 0]
+    out[:, :3, rows_, columns] = (soft[:, :3] / soft[:, 3:].clamp_min(1e-4)).clamp(0, 1)
+    share = (2 * seen / all_.clamp_min(1e-4) - 0.5).clamp(0, 1)
     # To its last pixel and half of the next: what lies below there is no lip's and no lid's colour.
-    edge = torch.maximum(2 * whole, masks[box][:, 2]).clamp(0, 1)
-    out[box][:, 3] = edge * share * _spread(masks[box][:, 1])
+    out[:, 3, rows_, columns] = step(whole, 0.1, 0.55) * share * _spread(drawn)
     return out
 
 
@@ -117,18 +136,30 @@ class _Pixels:
         """What the corners (P, 3, C) have, at the pixels (P, C)."""
         return (at_corners * self.weights).sum(1)
 
-    def in_mouth(self, look: Look, points: Tensor) -> Tensor:
-        """The colours (P, 3) of the mouth's inside."""
-        inner = self.head.triangles[_openings(self.head) == 1]
+    def in_mouth(self, look: Look, points: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+        """The colours (P, 3) of the mouth's inside, and which are a tooth's (P,).
+
+        Args:
+            scale: (N,) pixels a centimetre
+        """
+        inner = self.head.triangles[_openings(self.head) > 0]
         normals = vertex_normals(self.new, inner)
         normal = functional.normalize(self.of(normals[self.picture[:, None], self.corners]), dim=-1)
         direct, around = flux(self.places, normal, rows(points, LIPS)[self.picture])
         light = (GAIN * torch.lerp(direct, around, AROUND)).clamp(1e-4, 1) ** POWER
-        return _of(look.mouth, self.picture, _palette(self.head)[self.part]) * light[:, None]
+        at_rest, row = self.of(self.head.mean[self.corners]), _palette(self.head)[self.part]
+        lower = (row == 1) | ((row == GUMS) & (at_rest[:, 1] > BETWEEN_ROWS))
+        share, outer, dark = enamel(at_rest, lower, 1 / scale[self.picture])
+        share = torch.where(row == GUMS, share * outer, torch.maximum(share, 1 - outer))
+        share = torch.where(row <= GUMS, share, 0)[:, None]
+        base = _of(look.mouth, self.picture, row.clamp_min(GUMS))
+        colour = torch.lerp(base, _of(look.mouth, self.picture, lower.long()), share)
+        shade = light * (1 - TEETH_APART * dark * share[:, 0])
+        return colour * shade[:, None], (share[:, 0] > 0.5).to(share)
 
     def in_eyes(self, look: Look, points: Tensor, unit: Tensor) -> Tensor:
         """The colours (P, 3) of eyeballs."""
-        side = (self.opening == 3).long()
+        side = (self.opening == RIGHT_EYE).long()
         sclera, iris, glint = (
             _of(values, self.picture, side) for values in (look.sclera, look.iris, look.glint)
         )
@@ -136,9 +167,9 @@ class _Pixels:
         for ball in self.head.eyeballs:
             across[ball] = from_pole(self.head, ball)
         radius = self.of(across[self.corners]).norm(dim=-1, keepdim=True)
-        colour = iris * (1 - RIM * _step(radius, IRIS_CM - 0.25, IRIS_CM))
-        colour = torch.lerp(0.15 * iris, colour, _step(radius, PUPIL_CM - 0.05, PUPIL_CM + 0.05))
-        limbus = _step(radius, IRIS_CM - LIMBUS_CM / 2, IRIS_CM + LIMBUS_CM / 2)
+        colour = iris * (1 - RIM * step(radius, IRIS_CM - 0.25, IRIS_CM))
+        colour = torch.lerp(0.15 * iris, colour, step(radius, PUPIL_CM - 0.05, PUPIL_CM + 0.05))
+        limbus = step(radius, IRIS_CM - LIMBUS_CM / 2, IRIS_CM + LIMBUS_CM / 2)
         colour = torch.lerp(colour, sclera, limbus)
         cm = unit[self.picture]
         lids = torch.tensor(LIDS, device=side.device)[side]
@@ -154,8 +185,22 @@ class _Pixels:
         return torch.lerp(colour, torch.maximum(colour, glint[:, 2:]), bright)
 
 
+def _open(apart: Tensor) -> Tensor:
+    """How much of each opening is drawn, (N, 4), by the gaps (N, 3) of lips and lids."""
+    mouth, eyes = step(apart[:, :1], *DRAWN[0]), step(apart[:, 1:], *DRAWN[1])
+    return torch.cat([mouth, eyes, mouth], 1)
+
+
+def _believed(source: Tensor, apart: Tensor) -> Tensor:
+    """How far to believe that a source shows each opening, (N, 4), by its gaps and the new ones."""
+    mouth, eyes = step(source[:, :1], *SEEN[0]), step(source[:, 1:], *SEEN[1])
+    jaw = 1 - ((source - apart)[:, :1].abs() / SAME_JAW_CM).clamp_max(1)
+    below = torch.maximum(step(source[:, :1], *SEEN_BELOW), jaw)
+    return torch.cat([(part.expand(len(apart), -1)) for part in (mouth, eyes, mouth * below)], 1)
+
+
 def _at_openings(shares: Tensor, opening: Tensor) -> Tensor:
-    """Shares (N, 3) of mouth, left and right eye where these are (N, S, S), else 0."""
+    """Shares (N, 4) where the openings are (N, S, S), 0 elsewhere."""
     return functional.pad(shares, (1, 0)).gather(1, opening.flatten(1)).view(opening.shape)
 
 
@@ -165,11 +210,15 @@ def _of(values: Tensor, picture: Tensor, index: Tensor) -> Tensor:
 
 
 def _openings(head: HeadModel) -> Tensor:
-    """By triangle: 1 in the mouth, 2 and 3 for the eyeballs, 0 where nothing is drawn, (F,)."""
-    kinds = [1 if name in MOUTH else 2 if name in EYES else 0 for name in PARTS]
+    """By triangle: what it shows, (F,)."""
+    kinds = [
+        UPPER_TEETH if name == "teeth_upper" else MOUTH_BELOW if name in MOUTH
+        else LEFT_EYE if name in EYES else 0
+        for name in PARTS
+    ]  # fmt: skip
     kind = torch.tensor(kinds, device=head.part.device)[head.part]
     right = head.mean[head.triangles[:, 0], 0] > 0
-    return torch.where((kind == 2) & right, 3, kind)
+    return torch.where((kind == LEFT_EYE) & right, RIGHT_EYE, kind)
 
 
 def _palette(head: HeadModel) -> Tensor:
@@ -178,15 +227,24 @@ def _palette(head: HeadModel) -> Tensor:
     return torch.tensor(table, device=head.part.device)
 
 
-def _step(value: Tensor, low: float, high: float) -> Tensor:
-    share = ((value - low) / (high - low)).clamp(0, 1)
-    return share * share * (3 - 2 * share)
-
-
 def _span(places: Tensor, size: int) -> slice:
     """From the first to the last of some rows or columns, and what blurring adds."""
     first, last = int(places.min()), int(places.max())
     return slice(max(0, first - REACH), min(size, last + REACH + 1))
+
+
+def _closed_rows(paint: Tensor) -> Tensor:
+    """Colours, what is painted, and what is a tooth, (N, 5, H, W), without cracks between teeth."""
+    tooth, pads = paint[:, 4:], (0, CRACK // 2)
+    spread = functional.max_pool2d(tooth, (1, CRACK), 1, pads)
+    crack = (-functional.max_pool2d(-spread, (1, CRACK), 1, pads) - tooth) * paint[:, 3:4]
+    beside = (
+        functional.pad(paint[:, :3] * tooth, (CRACK // 2, CRACK // 2)).unfold(3, CRACK, 1).sum(-1)
+    )
+    count = functional.pad(tooth, (CRACK // 2, CRACK // 2)).unfold(3, CRACK, 1).sum(-1)
+    near = beside / count.clamp_min(1)
+    colour = torch.lerp(paint[:, :3], (1 - TEETH_APART / 2) * near, crack)
+    return torch.cat([colour * paint[:, 3:4], paint[:, 3:4]], 1)
 
 
 def _spread(share: Tensor) -> Tensor:
@@ -196,11 +254,14 @@ def _spread(share: Tensor) -> Tensor:
 
 def _blurred(values: Tensor, sigma: Tensor) -> Tensor:
     """Values (N, C, H, W), 0 outside, each picture averaged by a Gaussian of its own (N,)."""
-    step = torch.arange(-REACH, REACH + 1, device=sigma.device)
-    kernel = torch.exp(-0.5 * (step / sigma[:, None]) ** 2)
-    kernel = (kernel / kernel.sum(1, keepdim=True))[..., None, None, None]
-    for axis, pads in ((2, (0, 0, REACH, REACH)), (3, (REACH, REACH, 0, 0))):
-        padded, length = functional.pad(values, pads), values.shape[axis]
-        parts = (kernel[:, k] * padded.narrow(axis, k, length) for k in range(2 * REACH + 1))
-        values = reduce(torch.add, parts)
-    return values
+    down, across = (_averaging(length, sigma) for length in values.shape[2:])
+    return down[:, None] @ values @ across[:, None]
+
+
+def _averaging(length: int, sigma: Tensor) -> Tensor:
+    """Symmetric matrices (N, L, L) that average lines: faster than a convolution on few pixels."""
+    place = torch.arange(length, device=sigma.device, dtype=sigma.dtype)
+    step_2 = (place[:, None] - place).square()
+    kernel = torch.exp(-0.5 * step_2 / sigma[:, None, None].square())
+    tail = torch.arange(-12, 13, device=sigma.device, dtype=sigma.dtype).square()
+    return kernel / torch.exp(-0.5 * tail / sigma[:, None].square()).sum(1)[:, None, None]

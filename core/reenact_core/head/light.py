@@ -1,4 +1,4 @@
-"""The light on a face, as nine spherical harmonics a colour, and what another light would make of it.
+"""The light on a face, as nine spherical harmonics a colour, and the same face in another light.
 
 Skin is taken as matt and of one albedo: what it shows is then the irradiance of its normal, and
 that is low-frequency whatever the light is (Ramamoorthi and Hanrahan, "An Efficient Representation
@@ -35,6 +35,8 @@ TINT = 0.5
 """How much of a colour's own course over the face is believed; the rest goes with luma."""
 DARK = 0.003
 """Linear light that counts as noise, so that nothing is divided by less."""
+SMOOTH = 64
+"""So many places a side tell how light changes over a face."""
 LUMA = (0.299, 0.587, 0.114)
 
 
@@ -84,12 +86,16 @@ def relight(
     """Pixels that were lit in one way, lit in another; (N, 3, H, W) in [0, 1].
 
     Convention:
-        normals: (N, H, W, 3), of what the pixels show, as it stands now
+        normals: (N, h, w, 3), of what the pixels show, as it stands now; of any size, light is
+            smooth
         from_normals: as it stood in the picture that the pixels come from, where it has turned
     """
-    before = normals if from_normals is None else from_normals
-    by = factors(from_light, before, to_light, normals, limits)
-    return (pixels * by.permute(0, 3, 1, 2)).clamp(0, 1)
+    after = _smaller(normals)
+    before = after if from_normals is None else _smaller(from_normals)
+    by = factors(from_light, before, to_light, after, limits).permute(0, 3, 1, 2)
+    if by.shape[2:] != pixels.shape[2:]:
+        by = functional.interpolate(by, size=pixels.shape[2:], mode="bilinear")
+    return (pixels * by).clamp(0, 1)
 
 
 def factors(
@@ -121,6 +127,15 @@ def mirrored(
     """
     normals = vertex_normals(placed, head.triangles)
     return factors(light, normals[:, head.mirror], light, normals, limits)
+
+
+def _smaller(normals: Tensor) -> Tensor:
+    """Normals averaged to at most `SMOOTH` a side."""
+    times = -(-normals.shape[1] // SMOOTH)
+    if times == 1:
+        return normals
+    mean = functional.avg_pool2d(normals.permute(0, 3, 1, 2), times, ceil_mode=True)
+    return functional.normalize(mean.permute(0, 2, 3, 1), dim=-1)
 
 
 def _basis(normals: Tensor) -> Tensor:

@@ -16,10 +16,9 @@ from reenact_core.head.normals import vertex_normals
 from reenact_core.head.openings import (
     LIDS,
     LIPS,
-    Gaps,
     centimetres,
     from_pole,
-    parted,
+    gaps,
     rows,
     within,
 )
@@ -27,7 +26,7 @@ from reenact_core.models.colourfulness import within_colours
 
 MOUTH = ("teeth_upper", "teeth_lower", "gums", "tongue", "mouth_socket")
 ALBEDO = (
-    (1.0, 0.97, 0.90), (0.95, 0.92, 0.84), (0.74, 0.42, 0.40), (0.76, 0.43, 0.41),
+    (1.0, 0.95, 0.84), (0.95, 0.90, 0.78), (0.74, 0.42, 0.40), (0.76, 0.43, 0.41),
     (0.50, 0.20, 0.18),
 )  # fmt: skip
 """Colours of the parts of `MOUTH` in white light, against that of its teeth."""
@@ -42,9 +41,6 @@ SCLERA = 0.85
 """How bright the white of an eye is against the skin around, where nothing else is known."""
 PUPIL_CM, IRIS_CM = 0.19, 0.56
 """Radii of pupil and iris."""
-SEEN: Gaps = ((0.1, 0.35), (0.03, 0.12))
-"""From which gap of lips and lids on a picture is believed to show their inside: a fit misses by a
-millimetre."""
 MARGIN_CM = 0.06
 """What lies nearer to lips or lids is not asked for its colour."""
 FACING = -0.3
@@ -70,8 +66,8 @@ class Look:
     """(N, 2, 3)"""
     glint: Tensor
     """(N, 2, 3): the highlight's place against the pupil, cm right and down, and its brightness."""
-    parted: Tensor
-    """(N, 3) in [0, 1]: how far mouth, left and right eye are seen to be open."""
+    gaps: Tensor
+    """(N, 3): how far lips, left and right lids are apart in the picture, cm."""
     sigma: Tensor
     """(N,): of the Gaussian that would make a sharp picture as soft as this one, pixels."""
 
@@ -96,8 +92,8 @@ def look_of(head: HeadModel, source: Tensor, placed: Tensor) -> Look:
     eyes = [_eye(view, side, skins[side], light, tint) for side in range(2)]
     sclera, iris, glint = (torch.stack([eye[k] for eye in eyes], 1) for k in range(3))
     known = torch.stack([eye[3] for eye in eyes], 1).amax(1)
-    bright = (1.1 * _luma(sclera).amax(1)).clamp(min=0.85 * light, max=2 * light)
-    bright = torch.lerp(0.95 * light, bright, known).clamp_max(0.95)
+    bright = (1.15 * _luma(sclera).amax(1)).clamp(min=1.1 * light, max=2 * light)
+    bright = torch.lerp(1.1 * light, bright, known).clamp_max(0.95)
     mouth = (
         _greyed(whole.new_tensor(ALBEDO), colourful[:, None]) * (bright[:, None] * tint)[:, None]
     )
@@ -105,8 +101,10 @@ def look_of(head: HeadModel, source: Tensor, placed: Tensor) -> Look:
     mouth[:, :2] = torch.lerp(mouth[:, :2], teeth[:, None], seen[:, None, None])
     paint = torch.cat([mouth, sclera, iris], 1).clamp(0, 1).transpose(1, 2)[..., None]
     paint = within_colours(paint, source)[..., 0].transpose(1, 2)
-    open_there = parted(head.landmarks["points68"].places(placed), view.unit, SEEN)
-    return Look(paint[:, :5], paint[:, 5:7], paint[:, 7:], glint, open_there, view.softness())
+    return Look(
+        paint[:, :5], paint[:, 5:7], paint[:, 7:], glint,
+        gaps(head.landmarks["points68"].places(placed), view.unit), view.softness(),
+    )  # fmt: skip
 
 
 class _View:

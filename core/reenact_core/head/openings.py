@@ -28,8 +28,6 @@ APART = (
 """Points of lips and lids that lie upon each other when these are shut: mouth, then eyes."""
 NOSE = (27, 33)
 """Its root and its base: down the face."""
-Gaps = tuple[tuple[float, float], tuple[float, float]]
-"""From nothing to all of what is inside, by how far lips and lids are apart, cm."""
 
 
 def centimetres(head: HeadModel, vertices: Tensor) -> Tensor:
@@ -39,21 +37,24 @@ def centimetres(head: HeadModel, vertices: Tensor) -> Tensor:
     return torch.as_tensor(apart / own)
 
 
-def parted(points: Tensor, unit: Tensor, gaps: Gaps) -> Tensor:
-    """How much of the inside of mouth, left and right eye is open, (N, 3) in [0, 1].
+def gaps(points: Tensor, unit: Tensor) -> Tensor:
+    """How far lips, left and right lids are apart, cm, (N, 3); below 0 where they overlap.
 
     Convention:
         points: (N, 68, 3); unit: (N,) `centimetres`
     """
     down = functional.normalize(points[:, NOSE[1]] - points[:, NOSE[0]], dim=-1)[:, None]
-    shares = []
-    for pairs, (least, most) in zip(APART, (gaps[0], gaps[1], gaps[1]), strict=True):
-        upper, lower = (points[:, list(rows)] for rows in zip(*pairs, strict=True))
-        # Lips that are pressed together pass each other: these are not open.
-        apart = ((lower - upper) * down).sum(-1).amax(1) / unit
-        share = ((apart - least) / (most - least)).clamp(0, 1)
-        shares.append(share * share * (3 - 2 * share))
-    return torch.stack(shares, 1)
+    found = []
+    for pairs in APART:
+        upper, lower = (points[:, list(which)] for which in zip(*pairs, strict=True))
+        found.append(((lower - upper) * down).sum(-1).amax(1) / unit)
+    return torch.stack(found, 1)
+
+
+def step(value: Tensor, low: float, high: float) -> Tensor:
+    """0 up to one value, 1 from another on, smooth between them."""
+    share = ((value - low) / (high - low)).clamp(0, 1)
+    return share * share * (3 - 2 * share)
 
 
 def within(places: Tensor, polygon: Tensor, margin: Tensor) -> Tensor:

@@ -65,7 +65,7 @@ def test_shut_lips_and_lids_show_nothing_of_it(head: HeadModel, pressed: float) 
 def test_an_open_mouth_is_covered_whole_and_nothing_far_from_it(head: HeadModel) -> None:
     inside, raster = drawn(head, posed(head, jawOpen=0.6, eyeBlink=1.0), flat())
     mouth = part(head, raster, "mouth_socket", "tongue", "gums", "teeth_upper", "teeth_lower")
-    assert inside[:, 3][mouth].min() == 1
+    assert inside[:, 3][mouth].min() > 0.9
     near = torch.nn.functional.max_pool2d(mouth[:, None].float(), 5, 1, 2)[:, 0] > 0
     assert inside[:, 3][~near].max() == 0
 
@@ -84,7 +84,7 @@ def test_lone_pixels_that_count_as_shown_leave_no_specks(head: HeadModel) -> Non
     shown = torch.zeros(1, SIZE, SIZE)
     shown[:, ::8, ::8] = 1
     inside = inside_of_mouth_and_eyes(head, raster, new, shown, flat(), new)
-    assert inside[:, 3][part(head, raster, "tongue")].min() == 1
+    assert inside[:, 3][part(head, raster, "tongue")].min() > 0.9
 
 
 def test_teeth_are_brighter_than_the_tongue_behind_and_the_gap_is_dark(head: HeadModel) -> None:

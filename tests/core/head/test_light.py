@@ -102,8 +102,8 @@ def test_a_face_takes_the_other_light(head: HeadModel) -> None:
     at = placed(head)
     from_left, normals = picture(head, at, light(-0.2, 0.0, -0.15))
     from_right, _ = picture(head, at, light(0.2, 0.0, -0.15))
-    lights = [shading(head, at, p) for p in (from_left, from_right)]
-    relit = relight(from_left, normals, *lights, Limits(0.3, 3.0))
+    before_light, after_light = (shading(head, at, p) for p in (from_left, from_right))
+    relit = relight(from_left, normals, before_light, after_light, Limits(0.3, 3.0))
     facing = (normals[..., 2] < -0.5)[:, None].expand_as(relit)
     before = (from_left - from_right)[facing].abs().mean()
     after = (relit - from_right)[facing].abs().mean()
