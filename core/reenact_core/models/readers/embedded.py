@@ -31,11 +31,11 @@ class EmbeddedReader:
         """See `Reader.read`."""
         with torch.inference_mode():
             reading = read_faces(self._points, self._close_ups, crops)
-        points = reading.points
+        points, sure = reading.points, reading.confidence.sigmoid()
         return FaceLandmarks(
             points,
-            torch.ones_like(points[..., 0]),
-            reading.confidence.sigmoid(),
+            sure[:, None].expand(points.shape[:2]),
+            sure,
             points[:, [PUPIL_LEFT, PUPIL_RIGHT], :2],
         )
 

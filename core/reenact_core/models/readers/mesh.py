@@ -134,9 +134,11 @@ class FaceMesh:
         The mesh alone hardly sees lids close. The network knows the image-left eye; the other one
         is shown to it in a mirror.
         """
-        outer, inner = points[lids[0], :2], points[lids[8], :2]
-        x, y = (outer + inner) / 2
-        place = FacePlace(float(x), float(y), float(np.hypot(*(outer - inner))), roll)
+        outer, inner = points[lids[0]], points[lids[8]]
+        x, y, _ = (outer + inner) / 2
+        # In depth too: cut by what is seen of its width, an eye that is turned away is shown larger
+        # than the network knows eyes, and its lids come out too near each other.
+        place = FacePlace(float(x), float(y), float(np.linalg.norm(outer - inner)), roll)
         crop, to_picture = _cut(picture, place, EYE_MARGIN, IRIS_SIDE)
         shown = np.ascontiguousarray(crop[:, ::-1]) if mirrored else crop
         iris, contour = sorted(_run(self._iris, shown), key=np.size)
@@ -173,10 +175,11 @@ class MeshReader:
         def tensor(values: Any) -> Tensor:
             return torch.from_numpy(np.asarray(values, np.float32)).to(crops.device)
 
+        sure = np.array([one.confidence for one in seen])
         return FaceLandmarks(
             tensor(points * (2 / size) - edges),
-            torch.ones(points.shape[:2], device=crops.device),
-            tensor([one.confidence for one in seen]),
+            tensor(_trust(points) * sure[:, None]),
+            tensor(sure),
             tensor(irises * (2 / size) - edges[:2]),
         )
 
@@ -190,6 +193,17 @@ class MeshReader:
         with ThreadPoolExecutor(width) as pool:
             parts = list(pool.map(every_nth, range(width)))
         return [parts[index % width][index // width] for index in range(len(pictures))]
+
+
+def _trust(points: Floats) -> Floats:
+    """How sure points (N, 468, 3) are of a face that is there: lids by how much of an eye's width
+    is seen."""
+    trust = np.ones(points.shape[:2])
+    for lids in (LID_LEFT, LID_RIGHT):
+        across = points[:, lids[8]] - points[:, lids[0]]
+        whole = np.maximum(np.linalg.norm(across, axis=1), 1e-6)
+        trust[:, lids] = (np.linalg.norm(across[:, :2], axis=1) / whole)[:, None]
+    return trust
 
 
 def load_mesh(folders: Sequence[Path]) -> MeshReader:

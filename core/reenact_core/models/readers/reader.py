@@ -29,7 +29,7 @@ class FaceLandmarks:
     points: Tensor
     """(N, K, 3) float32, finite: all rows of the reader's scheme."""
     trust: Tensor
-    """(N, K) in [0, 1]: how sure each point is in each crop."""
+    """(N, K) in [0, 1]: how sure each point is in each crop; little where there is no face."""
     confidence: Tensor
     """(N,) in [0, 1]: how sure it is that the crop shows a face."""
     pupils: Tensor | None = None

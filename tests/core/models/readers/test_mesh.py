@@ -1,5 +1,6 @@
 """MediaPipe's face mesh, where its files are at hand."""
 
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reenact_core.errors import CheckpointError
+from reenact_core.media.opening import opened
 from reenact_core.models.catalogue import FACE_MESH, installed_files
 from reenact_core.models.inventory import verify
 from reenact_core.models.readers.mesh import (
@@ -178,3 +180,33 @@ def test_noise_is_read_without_confidence(mesh: FaceMesh) -> None:
     assert float(seen.confidence.max()) < 0.5
     assert torch.isfinite(seen.points).all()
     assert MeshReader([mesh]).read(noise[:0]).points.shape == (0, 468, 3)
+
+
+TURNED = SHARED / "clips" / "crops256" / "drv_metrical_wojtek_yaw.mp4"
+
+
+@pytest.fixture(scope="module")
+def turned(mesh: FaceMesh) -> FaceLandmarks:
+    """Open eyes of a head that is turned by 30 to 40 degrees."""
+    with opened(TURNED) as container:
+        decoded = islice(container.decode(video=0), 0, 40, 5)
+        frames = np.stack([frame.to_ndarray(format="rgb24") for frame in decoded])
+    crops = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
+    return MeshReader([mesh]).read(crops)
+
+
+@needs_files
+def test_an_eye_that_is_turned_away_is_as_open_as_the_other(turned: FaceLandmarks) -> None:
+    gaps = [
+        (turned.points[:, [upper], :2] - turned.points[:, [lower], :2]).norm(dim=-1)[:, 0]
+        for upper, lower in ((160, 144), (387, 373))
+    ]
+    far, near = sorted(gaps, key=lambda gap: float(gap.mean()))
+    assert float((far / near).mean()) > 0.7
+
+
+@needs_files
+def test_lids_are_as_sure_as_their_eye_is_seen(turned: FaceLandmarks) -> None:
+    left, right = turned.trust[:, LID_LEFT[3]], turned.trust[:, LID_RIGHT[3]]
+    assert float(torch.minimum(left, right).max()) < 0.8 < float(torch.maximum(left, right).min())
+    assert float(turned.trust[:, 1].min()) > 0.99  # the nose
