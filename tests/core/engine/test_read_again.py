@@ -24,8 +24,7 @@ CROP = CropSettings(size=64)
 
 def track(first: float = 40.0) -> FaceTrack:
     """A face that goes to the right by three pixels a frame, unseen in the last."""
-    left = first + 3.0 * np.arange(5)[:, None]
-    boxes = np.concatenate([left, left * 0 + 30, left + 50, left * 0 + 80], axis=1)
+    boxes = np.array([[first + 3.0 * n, 30.0, first + 3.0 * n + 50, 80.0] for n in range(5)])
     boxes[4] = np.nan
     landmarks = np.full((5, 5, 2), 1.0)
     landmarks[4] = np.nan
