@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reenact_core.engine.performer import Crops, Floats, NewFace, Take
+from reenact_core.timeline.plan import Scheme
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,25 @@ class EchoPerformer:
                 yield take.take_id, index, new_face(pixels * np.float32(self.gain))
 
 
-def new_face(pixels: Floats) -> NewFace:
-    """A face whose points lie on the ellipse where crops have theirs."""
-    size = len(pixels)
+@dataclass(frozen=True, slots=True)
+class LargePerformer(EchoPerformer):
+    """Gives every frame the source's face, as large as it is had."""
+
+    def enlarges(self, scheme: Scheme) -> bool:
+        """For every scheme."""
+        return bool(scheme)
+
+    def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:
+        """In order."""
+        for take in takes:
+            pixels = take.source if take.large is None else take.large[0]
+            for index in range(len(take.driving)):
+                yield take.take_id, index, new_face(pixels, len(take.source))
+
+
+def new_face(pixels: Floats, size: int | None = None) -> NewFace:
+    """A face whose points lie on the ellipse where crops have theirs; crops of `size`."""
+    size = size or len(pixels)
     angle = np.linspace(0, 2 * np.pi, 79, endpoint=False)
     centre, radius = np.array([0.5, 0.55]), np.array([0.18, 0.24])
     points = (centre + radius * np.stack([np.sin(angle), np.cos(angle)], axis=1)) * size

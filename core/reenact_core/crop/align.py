@@ -20,6 +20,9 @@ class CropSettings:
 
     size: int = 256
     """Samples along each side of the crop, as the networks expect it."""
+    largest: int = 1024
+    """Samples along each side of a new face, at most. It has a tenth more than the crop has pixels
+    in its frame, as far as the source picture has them; never fewer than `size`."""
     margin: float = 2.0
     """Side of the crop by the larger side of the face's box."""
     lift: float = 0.1
@@ -36,6 +39,8 @@ class CropSettings:
     def __post_init__(self) -> None:
         if not 16 <= self.size <= 2048:
             raise ValueError(f"a crop has 16 to 2048 samples a side, got {self.size}")
+        if not 16 <= self.largest <= 4096:
+            raise ValueError(f"largest must be in [16, 4096], got {self.largest}")
         if not 1.0 <= self.margin <= 8.0:
             raise ValueError(f"margin must be in [1, 8], got {self.margin}")
         if not -1.0 <= self.lift <= 1.0:

@@ -4,38 +4,44 @@ A network paints softly, and a face that is larger in its frame than the crop lo
 detail in the cut. Both are known exactly: the one is in the plate's own crop, the other is the
 frame less what the crop kept of it. They are given only where the new face shows, but for its
 softness, what the footage shows; nothing is made up.
+
+Forms are compared at the size at which networks see them, however many samples the face has.
 """
 
 import cv2
 import numpy as np
 
+from reenact_core.crop.full_size import resized
 from reenact_core.crop.resample import Image
 
 ALIKE, UNLIKE = 0.02, 0.08
 """Local difference, of the signal's range, up to which faces agree fully, and from which not."""
 
 FINE, SOFT = 1.0, 1.5
-"""Blur in crop samples (standard deviation) under which two faces are compared: their forms, and
-the forms of a soft face."""
+"""Blur in samples of the networks' crop (standard deviation) under which two faces are compared:
+their forms, and the forms of a soft face."""
 
 
-def agreement(face: Image, plate_crop: Image) -> Image:
+def agreement(face: Image, plate_crop: Image, seen_at: int | None = None) -> Image:
     """Where a new face shows what its plate shows.
 
     Convention:
         face, plate_crop: (size, size, 3) float32 R'G'B' in [0, 1]
+        seen_at: samples a side at which networks see a face; None: as many as these have
         result: (size, size) float32, 1 where they look alike, exactly 1 where they are equal
     """
+    lack = resized(plate_crop - face, seen_at or len(face))
     # The plate's grain is no disagreement: it averages out over a few samples, and form does not.
-    return _alike(_blurred(plate_crop - face, FINE))
+    return resized(_alike(_blurred(lack, FINE)), len(face))
 
 
-def sharpened(face: Image, plate_crop: Image, strength: float) -> Image:
+def sharpened(face: Image, plate_crop: Image, strength: float, seen_at: int | None = None) -> Image:
     """The face as sharp as its plate where both show the same.
 
     Convention:
         face, plate_crop: (size, size, 3) float32 R'G'B' in [0, 1]
         strength: in [0, 1], 0 leaves the face as it is
+        seen_at: as in `agreement`
         result: (size, size, 3), the face itself where it equals its plate
 
     The fine part of the face gives way to the plate's; it is not added to it, so that nothing is
@@ -44,9 +50,9 @@ def sharpened(face: Image, plate_crop: Image, strength: float) -> Image:
     if strength == 0:
         return face
     lack = plate_crop - face
-    slow = _blurred(lack, SOFT)
-    share = strength * _alike(slow)[..., None]
-    return np.asarray(face + share * (lack - slow), dtype=np.float32)
+    slow = _blurred(resized(lack, seen_at or len(face)), SOFT)
+    share = strength * resized(_alike(slow), len(face))[..., None]
+    return np.asarray(face + share * (lack - resized(slow, len(face))), dtype=np.float32)
 
 
 def lost(old: Image, kept: Image, agreed: Image, strength: float) -> Image:

@@ -11,6 +11,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
+from reenact_core.crop.full_size import resized
 from reenact_core.crop.resample import Image
 from reenact_core.crop.smooth import Floats, smooth_in_time
 
@@ -127,13 +128,20 @@ def follow(
     return _match(row, max(new.confidence, previous.confidence))
 
 
-def apply(face: Image, match: Match) -> Image:
+def apply(face: Image, match: Match, seen_at: int | None = None) -> Image:
     """The face with the match's colour and light.
+
+    Detail finer than what was seen when the match was measured keeps its own contrast.
 
     Convention:
         face: (size, size, 3) float32 R'G'B' in [0, 1]
+        seen_at: samples a side of the faces that were measured; None: as many as this one has
         result: the same, clipped to [0, 1]
     """
+    if seen_at is not None and seen_at < len(face):
+        small = resized(face, seen_at)
+        added = resized(apply(small, match) - small, len(face))
+        return np.asarray(np.clip(face + added, 0.0, 1.0), dtype=np.float32)
     back = OPPONENT * (match.gain - 1.0)[:, None]
     change = OPPONENT.T @ back  # what is added to R'G'B', linear
     shift = OPPONENT.T @ match.offset - change @ (OPPONENT.T @ match.centre)

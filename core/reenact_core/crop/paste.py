@@ -85,6 +85,7 @@ def paste(
     weight: float = 1.0,
     *,
     plate_crop: Image | None = None,
+    seen_at: int | None = None,
 ) -> Picture:
     """The picture with a new face; samples outside `support` are the picture's own.
 
@@ -94,6 +95,7 @@ def paste(
         to_crop: (2, 3), displayed frame pixels to crop pixels
         weight: in [0, 1], times the mask; 0 gives the picture itself
         plate_crop: what `cut` gives for this picture, where it is at hand already
+        seen_at: samples a side at which networks saw the face; None: as many as it has
 
     Several faces are pasted one after another.
     """
@@ -101,11 +103,12 @@ def paste(
     place = _place(picture, mask, to_crop) if weight > 0 else None
     if place is None:
         return picture
-    if plate_crop is None:
+    if plate_crop is None and settings.detail > 0:
         plate_crop = cut(picture, to_crop, len(face))
     old = to_rgb(picture, place.region.box, out_of_range="keep")
     random = _random(picture, place, settings)
-    new = _new_pixels(old, face, plate_crop, place, settings, random)
+    change = _change(old, face, plate_crop, place, settings.detail, seen_at)
+    new = _new_pixels(old, change, place, settings, random)
     left, top = place.region.left, place.region.top
     before, after = (
         from_rgb(pixels, picture, left, top, out_of_range="keep") for pixels in (old, new)
@@ -151,27 +154,42 @@ def _place(picture: Picture, mask: Image, to_crop: Matrix) -> _Place | None:
     return _Place(region, share, from_crop) if share.any() else None
 
 
-def _new_pixels(
+def _change(
     old: Image,
     face: Image,
-    plate_crop: Image,
+    plate_crop: Image | None,
     place: _Place,
-    settings: PasteSettings,
-    random: np.random.Generator,
+    detail: float,
+    seen_at: int | None,
 ) -> Image:
-    """The region with the whole new face, R'G'B'; exactly old where the faces are equal.
+    """What to add to the region's R'G'B' to have the new face; nothing where it equals its plate.
 
-    It stays in [0, 1] but where the old samples are whiter than white already.
+    Without a plate, or any detail of it, that is the face less what is there.
     """
 
     def back(image: Image, sampling: Literal["linear", "cubic"] = "cubic") -> Image:
         size = place.region.size
         return resample(image, place.from_crop, size, edge="repeat", sampling=sampling)
 
-    face = sharpened(face, plate_crop, settings.detail)
-    agreed = back(agreement(face, plate_crop), "linear")
-    gone = lost(old, back(plate_crop), agreed, settings.detail)
-    change = back(face - plate_crop) - gone
+    if plate_crop is None or detail == 0:
+        return back(face) - old
+    face = sharpened(face, plate_crop, detail, seen_at)
+    agreed = back(agreement(face, plate_crop, seen_at), "linear")
+    gone = lost(old, back(plate_crop), agreed, detail)
+    return back(face - plate_crop) - gone
+
+
+def _new_pixels(
+    old: Image,
+    change: Image,
+    place: _Place,
+    settings: PasteSettings,
+    random: np.random.Generator,
+) -> Image:
+    """The region with the whole new face, R'G'B'; exactly old where nothing changes.
+
+    It stays in [0, 1] but where the old samples are whiter than white already.
+    """
     new = old + np.where(np.abs(change) < UNSEEN, np.float32(0), change)
     if settings.grain > 0:
         new += settings.grain * grain_lacking(old, new, place.mask, random)[..., None]

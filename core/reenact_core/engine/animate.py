@@ -23,7 +23,13 @@ from reenact_core.engine.animate_output import (
     painted,
     portrait_canvas,
 )
-from reenact_core.engine.cut_face import CutFace, frame_seconds, sample_type, write_crops
+from reenact_core.engine.cut_face import (
+    CutFace,
+    frame_seconds,
+    sample_bytes,
+    sample_type,
+    write_crops,
+)
 from reenact_core.engine.cutting import crop_bytes, cut_faces, follow_faces
 from reenact_core.engine.digest import Digests
 from reenact_core.engine.driving import nearest_index
@@ -42,6 +48,7 @@ from reenact_core.engine.portrait import (
 )
 from reenact_core.engine.prepare import choose_in
 from reenact_core.engine.resume import RunFolder, clear_partial
+from reenact_core.engine.sources import large_portrait, new_size
 from reenact_core.engine.spool import Spool, from_samples, open_spool, require_space, to_samples
 from reenact_core.engine.stretches import true_stretches
 from reenact_core.engine.workshop import Workshop
@@ -155,7 +162,9 @@ def perform_animation(
         clip = _driving(job.driving)
         shot = _shot(job, clip)
         portrait = _portrait(job, workshop)
-        canvas = _canvas(job, clip.info, portrait, settings)
+        own, scheme = portrait.own_side, job.scheme
+        size = new_size(own, own, performer, scheme, settings.crop)
+        canvas = _canvas(job, clip.info, portrait, size)
         encode, notes = encode_settings(canvas.info, job.out, job.codec)
         path = output_path(encode, job.out)
         journal = user_journal(job.out.parent, "animate", overwrite=job.overwrite)
@@ -163,16 +172,16 @@ def perform_animation(
         journal.require(files_of(output))
         deed = animation_deed(job.source, shot.casts[0], pasted_back=job.paste_back)
         encode, seal = sealed(encode, job.marking, deed, journal)
-        require_space(folder.out, 2 * crop_bytes(clip, len(clip.frames), workshop), "the animation")
-        acting = yield from _act(job, clip, workshop, stack)
-        faces = _spool(f"{shot.shot_id}.faces", clip, workshop, stack)
-        yield from _move(shot, job, portrait, acting, faces, workshop)
+        acting = yield from _act(job, clip, size, workshop, stack)
+        faces = _spool(f"{shot.shot_id}.faces", clip, size, workshop, stack)
+        yield from _move(shot, job, portrait, acting, faces, workshop, stack)
         opened = open_encoder(
             path, canvas.info, clip.frames, encode, seal=seal, admit=journal.admit
         )
+        shown = portrait.at(size)
         with opened as encoder:
             for frame in range(len(clip.frames)):
-                encoder.write(_painted(job, canvas, frame, portrait, faces, settings))
+                encoder.write(_painted(job, canvas, frame, shown, faces, settings))
                 yield Progress(shot.shot_id, "paste", frame + 1, len(clip.frames))
         notes += [
             *portrait.notes,
@@ -206,16 +215,19 @@ def _portrait(job: Animation, workshop: Workshop) -> Portrait:
     return find_portrait(job.source, None, settings, workshop.detector, colours=colours)
 
 
-def _canvas(job: Animation, driving: MediaInfo, portrait: Portrait, settings: Settings) -> Canvas:
+def _canvas(job: Animation, driving: MediaInfo, portrait: Portrait, size: int) -> Canvas:
     if job.paste_back:
         return portrait_canvas(driving, portrait)
-    return face_canvas(driving, settings.crop.size, job.codec)
+    return face_canvas(driving, size, job.codec)
 
 
 def _act(
-    job: Animation, clip: Footage, workshop: Workshop, stack: ExitStack
+    job: Animation, clip: Footage, size: int, workshop: Workshop, stack: ExitStack
 ) -> Generator[Progress, None, _Acting]:
-    """The driving faces on disk."""
+    """The driving faces on disk, which has room for as many new ones of that size."""
+    samples = sample_bytes(clip.info.layout) * 3 * size**2
+    needed = crop_bytes(clip, len(clip.frames), workshop) + samples * len(clip.frames)
+    require_space(workshop.folder.out, needed, "the animation")
     if job.crop == "none":
         face = _whole_face(job, clip, workshop, stack)
         pictures = decode(clip.info, clip.frames)
@@ -238,13 +250,12 @@ def _whole_face(job: Animation, clip: Footage, workshop: Workshop, stack: ExitSt
     track = FaceTrack(1, clip.frames, boxes, np.full((count, 5, 2), np.nan), np.ones(count))
     to_crop = whole_frame(clip.info, workshop.settings.crop.size)
     maps = Affine(np.tile(to_crop, (count, 1, 1)))
-    crops = _spool(f"{job.out.stem}.crops", clip, workshop, stack)
+    crops = _spool(f"{job.out.stem}.crops", clip, workshop.settings.crop.size, workshop, stack)
     seconds = frame_seconds(clip.info, clip.frames)
     return CutFace(track, maps, np.ones(count), TrackEdges(), crops, seconds)
 
 
-def _spool(name: str, clip: Footage, workshop: Workshop, stack: ExitStack) -> Spool:
-    size = workshop.settings.crop.size
+def _spool(name: str, clip: Footage, size: int, workshop: Workshop, stack: ExitStack) -> Spool:
     path = workshop.folder.spool / name
     return stack.enter_context(open_spool(path, (size, size, 3), sample_type(clip.info.layout)))
 
@@ -269,13 +280,19 @@ def _move(
     acting: _Acting,
     faces: Spool,
     workshop: Workshop,
+    stack: ExitStack,
 ) -> Iterator[Progress]:
     """The new face of every frame, on disk."""
+    size, large = faces.shape[0], None
+    if size > len(portrait.pixels):
+        path = workshop.folder.spool / f"{shot.shot_id}.source"
+        large = large_portrait(portrait.at(size).pixels, path, stack)
     takes: dict[str, tuple[Take, int]] = {}
     for number in range(len(acting.faces)):
         for part in true_stretches(acting.actor == number):
             crops = Crops(acting.faces[number].crops, acting.record[part.start : part.stop])
-            take = Take(str(part.start), portrait.pixels, crops, job.scheme, 1.0, None, "relative")
+            name, source = str(part.start), portrait.pixels
+            take = Take(name, source, crops, job.scheme, 1.0, None, "relative", large=large)
             takes[take.take_id] = (take, part.start)
     total = len(acting.actor)
     results = workshop.performer.perform([take for take, _ in takes.values()])
@@ -302,6 +319,7 @@ def _painted(
         portrait.to_crop,
         settings.paste,
         plate_crop=portrait.pixels,
+        seen_at=settings.crop.size,
     )
 
 

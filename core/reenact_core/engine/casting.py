@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from reenact_core.engine.footage import Footage
 from reenact_core.engine.performer import Crops, Floats, Take
 from reenact_core.engine.portrait import Portrait, find_portrait
 from reenact_core.engine.role import NewFaces, Region, Role
+from reenact_core.engine.sources import large_own, large_portrait, new_size, sides_of
 from reenact_core.engine.spool import Spool, open_spool
 from reenact_core.engine.workshop import Workshop
 from reenact_core.timeline.plan import Cast, Shot
@@ -57,9 +58,8 @@ def roles_of(scene: Scene, castings: Sequence[Casting]) -> tuple[list[Role], lis
     roles: list[Role] = []
     notes: list[str] = []
     for number, casting in enumerate(castings):
-        found = _portrait(casting.cast, scene.workshop)
-        portrait = None if found is None else found.pixels
-        notes += found.notes if found is not None else ()
+        portrait = _portrait(casting.cast, scene.workshop)
+        notes += portrait.notes if portrait is not None else ()
         for track in casting.tracks:
             performance = _performance(scene, casting, scene.faces[track])
             notes += _notes(performance, track, casting, scene.workshop.settings.fade)
@@ -102,7 +102,7 @@ def _role(
     casting: Casting,
     track: FaceTrack,
     performance: Performance,
-    portrait: Floats | None,
+    portrait: Portrait | None,
 ) -> Role:
     face = scene.faces[track]
 
@@ -110,12 +110,15 @@ def _role(
         path = scene.workshop.folder.spool / f"{name}.{kind}"
         return scene.stack.enter_context(open_spool(path, shape, dtype))
 
+    if portrait is None:
+        takes, size = _redirected(name, scene, casting, face, performance)
+    else:
+        takes, size = _recast(name, scene, casting, face, performance, portrait)
     new = NewFaces(
-        spool("faces", face.crops.shape, face.crops.dtype),
+        spool("faces", (size, size, 3), face.crops.dtype),
         spool("points", (POINT_COUNT, 2), np.float32),
     )
-    takes = tuple(_takes(name, scene, casting, face, performance, portrait))
-    return Role(casting.cast, face, performance, takes, new, _region(scene, casting))
+    return Role(casting.cast, face, performance, tuple(takes), new, _region(scene, casting))
 
 
 def _region(scene: Scene, casting: Casting) -> Region:
@@ -123,29 +126,83 @@ def _region(scene: Scene, casting: Casting) -> Region:
     return "crop" if still else "faces"
 
 
-def _takes(
+def _recast(
     name: str,
     scene: Scene,
     casting: Casting,
     face: CutFace,
     performance: Performance,
-    portrait: Floats | None,
-) -> Iterator[Take]:
-    cast, drive = casting.cast, performance.drive
-    actors = [scene.faces[track] for track in casting.acting] or [face]
+    portrait: Portrait,
+) -> tuple[list[Take], int]:
+    """A portrait's takes, and how many samples a side its new faces have."""
+    cast, size = casting.cast, _size(scene, casting, face, performance, portrait.own_side)
+    large = None
+    if size > len(portrait.pixels):
+        path = scene.workshop.folder.spool / f"{name}.source"
+        large = large_portrait(portrait.at(size).pixels, path, scene.stack)
+    takes = [
+        _take(
+            cast,
+            f"{name}-{number}",
+            portrait.pixels,
+            _driving(scene, casting, face, performance, stretch),
+            None,
+            large,
+        )
+        for number, stretch in enumerate(performance.stretches)
+    ]
+    return takes, size
+
+
+def _redirected(
+    name: str, scene: Scene, casting: Casting, face: CutFace, performance: Performance
+) -> tuple[list[Take], int]:
+    """The takes of a clip's own face, and how many samples a side its new faces have."""
+    cast, chosen = casting.cast, list[int]()
+    takes: list[Take] = []
     for number, stretch in enumerate(performance.stretches):
-        actor = actors[int(drive.actor[stretch.start])]
-        driving = Crops(actor.crops, drive.crop[stretch.start : stretch.stop])
+        driving = _driving(scene, casting, face, performance, stretch)
         own = Crops(face.crops, np.arange(stretch.start, stretch.stop))
+        index = scene.workshop.performer.choose_source(own, driving)
+        chosen.append(stretch.start + index)
         take = f"{name}-{number}"
-        if portrait is not None:
-            yield _take(cast, take, portrait, driving, None)
-            continue
-        source = own[scene.workshop.performer.choose_source(own, driving)]
-        yield _take(cast, take, source, driving, own)
+        takes.append(_take(cast, take, own[index], driving, own))
+    size = _size(scene, casting, face, performance, float(sides_of(face, chosen).max()))
+    if size > face.crops.shape[0]:
+        path = scene.workshop.folder.spool / f"{name}.source"
+        large = large_own(scene.clip, face, chosen, size, path, scene.stack)
+        takes = [replace(take, large=one) for take, one in zip(takes, large, strict=True)]
+    return takes, size
 
 
-def _take(cast: Cast, take_id: str, source: Floats, driving: Crops, own: Crops | None) -> Take:
+def _driving(
+    scene: Scene, casting: Casting, face: CutFace, performance: Performance, stretch: range
+) -> Crops:
+    """The driving crops of a stretch."""
+    drive = performance.drive
+    actors = [scene.faces[track] for track in casting.acting] or [face]
+    actor = actors[int(drive.actor[stretch.start])]
+    return Crops(actor.crops, drive.crop[stretch.start : stretch.stop])
+
+
+def _size(
+    scene: Scene, casting: Casting, face: CutFace, performance: Performance, shown: float
+) -> int:
+    """Samples a side of a role's new faces: of the largest of them."""
+    frames = [index for stretch in performance.stretches for index in stretch]
+    workshop, scheme = scene.workshop, casting.cast.scheme
+    seen = float(sides_of(face, frames).max())
+    return new_size(seen, shown, workshop.performer, scheme, workshop.settings.crop)
+
+
+def _take(
+    cast: Cast,
+    take_id: str,
+    source: Floats,
+    driving: Crops,
+    own: Crops | None,
+    large: Crops | None = None,
+) -> Take:
     """A take as the cast asks for it; on a head of its own where there is none to go onto."""
     return Take(
         take_id,
@@ -158,6 +215,7 @@ def _take(cast: Cast, take_id: str, source: Floats, driving: Crops, own: Crops |
         cast.expression,
         cast.pose,
         cast.strengths,
+        large,
     )
 
 

@@ -11,7 +11,7 @@ from reenact_core.crop.align import align
 from reenact_core.crop.cut import cut
 from reenact_core.crop.fade import fade, trust
 from reenact_core.engine.edges import TrackEdges
-from reenact_core.engine.spool import Spool, to_samples
+from reenact_core.engine.spool import Spool, from_samples, to_samples
 from reenact_core.frames import Picture, SampleLayout
 from reenact_core.geometry import Affine
 from reenact_core.media.probe import MediaInfo
@@ -93,6 +93,11 @@ def write_crops(pictures: Iterator[Picture], faces: Sequence[CutFace]) -> Iterat
 def sample_type(layout: SampleLayout) -> Any:
     """What keeps the crops of a file without loss that counts."""
     return np.uint8 if layout.depth == 8 else np.uint16
+
+
+def as_kept(pixels: NDArray[np.float32], layout: SampleLayout) -> NDArray[np.float32]:
+    """A crop of a file as it is read again from its spool."""
+    return from_samples(to_samples(pixels, sample_type(layout)))
 
 
 def sample_bytes(layout: SampleLayout) -> int:

@@ -25,6 +25,7 @@ from reenact_core.models.compact import Compact, FaceSource
 from reenact_core.models.head_chart import Pose
 from reenact_core.models.integrators.table import Integrator
 from reenact_core.motion.batched import Followed, prepare_source, read_faces, step_inputs
+from reenact_core.motion.full_size import enlarge
 from reenact_core.motion.lanes import LaneSettings, ShotLanes, run_lanes
 from reenact_core.motion.other_integrator import OtherIntegrator, faces_of, put_in
 from reenact_core.motion.recurrent import Carry, Recurrence, Reenacted, StepInput
@@ -56,6 +57,8 @@ class _Lane:
     order: range
     """Which driving frame each of its results belongs to."""
     followed: Followed
+    detail: "_Detail | None" = None
+    """None: new faces are no larger than S."""
     running: ShotLanes | None = None
     given: int = 0
     """Frames whose inputs were given; when the next is asked for, their faces are done."""
@@ -70,6 +73,24 @@ class _Lane:
             carry = self.running.carries[_FACE]
             tensors |= {"carry_previous": carry.previous, "carry_field": carry.field}
         return page | {key: one.cpu().numpy() for key, one in tensors.items() if one is not None}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Detail:
+    """The source in both sizes.
+
+    Convention:
+        source: (1, 3, 256, 256); large: (1, 3, L, L); both in [0, 1]
+    """
+
+    source: Tensor
+    large: Tensor
+
+    def added(self, face: Reenacted) -> Tensor:
+        """The face (1, 3, L, L) with the fine detail of the source."""
+        with torch.inference_mode():
+            moved = face.pixels.float(), face.field.float(), face.trust.float()
+            return enlarge(*moved, self.source, self.large)
 
 
 @dataclass(slots=True, eq=False)
@@ -106,6 +127,10 @@ class NetworkPerformer:
         with out_of_memory_named(self.compute):
             return choose_source_frame(self._states(own), self._openness(own))
 
+    def enlarges(self, scheme: Scheme) -> bool:
+        """Not where every face is another integrator's own picture."""
+        return self.integrator is None or scheme != "global"
+
     def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:
         """Every frame of every take, the takes of one scheme side by side."""
         return self.go_on(takes, None)
@@ -141,8 +166,11 @@ class NetworkPerformer:
         if start > 0:
             orders["<"] = range(start, -1, -1)
         first = self._tensor(take.driving[start][None])
+        detail = None
+        if take.large is not None:
+            detail = _Detail(source.pixels, self._tensor(take.large[0][None]))
         for way, order in orders.items():
-            lane = _Lane(take, order, Followed(first))
+            lane = _Lane(take, order, Followed(first), detail)
             ordered = _at(states, order), _at(resting, order)
             name = f"{take.take_id}{way}"
             rounds.lanes[name] = lane
@@ -295,12 +323,15 @@ def _unrolled(
         repeated = lane.order.step < 0 and lane.told == 0
         lane.told += 1
         if not repeated:
-            yield lane.take.take_id, index, _new_face(faces[_FACE])
+            yield lane.take.take_id, index, _new_face(faces[_FACE], lane.detail)
+        if lane.told == len(lane.order):
+            lane.detail = None  # a large source is large
 
 
-def _new_face(face: Reenacted) -> NewFace:
-    pixels = face.pixels[0].float().clamp(0, 1).permute(1, 2, 0)
-    return NewFace(pixels.cpu().numpy(), face.points[0].float().cpu().numpy())
+def _new_face(face: Reenacted, detail: _Detail | None) -> NewFace:
+    pixels = face.pixels if detail is None else detail.added(face)
+    whole = pixels[0].float().clamp(0, 1).permute(1, 2, 0)
+    return NewFace(whole.cpu().numpy(), face.points[0].float().cpu().numpy())
 
 
 def _at(states: FaceState, order: Sequence[int]) -> FaceState:

@@ -26,7 +26,7 @@ class Crops:
     """Face crops on disk, in an order of their own; each is read when it is asked for.
 
     Convention:
-        crops[i]: (256, 256, 3) float32 R'G'B' in [0, 1]
+        crops[i]: (256, 256, 3) float32 R'G'B' in [0, 1], or of the spool's own size
     """
 
     spool: Spool
@@ -45,8 +45,9 @@ class NewFace:
     """A re-enacted face, y_i.
 
     Convention:
-        pixels: (256, 256, 3) float32 R'G'B' in [0, 1]
-        points: (N, 2) float32, the points of this face in crop pixels
+        pixels: (256, 256, 3) float32 R'G'B' in [0, 1]; of a take with a `large` source, and an
+            `Enlarging` performer, as many samples as that has
+        points: (N, 2) float32, the points of this face in pixels of a crop of 256
     """
 
     pixels: Floats
@@ -79,6 +80,8 @@ class Take:
     """`auto`: as the settings say."""
     strengths: RegionStrengths = field(default_factory=RegionStrengths)
     """Of each region, on top of `strength` and of the settings' own."""
+    large: Crops | None = None
+    """A single crop: S with as many samples as the new faces shall have; None: no more than S."""
 
 
 def settings_of(motion: MotionSettings, take: Take) -> MotionSettings:
@@ -102,6 +105,15 @@ class Performer(Protocol):
 
     def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:
         """Every frame of every take once, in any order: take, index in its driving, new face."""
+        ...
+
+
+@runtime_checkable
+class Enlarging(Protocol):
+    """A performer whose faces may have the fine detail of a larger source."""
+
+    def enlarges(self, scheme: Scheme) -> bool:
+        """Whether takes of that scheme profit from a `large` source."""
         ...
 
 

@@ -12,10 +12,13 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from reenact_core.crop.cut import cut
+from reenact_core.crop.full_size import at_size, resized
 from reenact_core.crop.harmonise import Match, apply, measure, smooth
 from reenact_core.crop.mask import face_mask
 from reenact_core.crop.paste import paste
 from reenact_core.crop.points import smooth_points
+from reenact_core.engine.cut_face import as_kept
 from reenact_core.engine.role import Role
 from reenact_core.engine.spool import from_samples
 from reenact_core.frames import Picture
@@ -34,13 +37,14 @@ class Placement:
     """One new face, ready to be pasted.
 
     Convention:
-        face, plate: (256, 256, 3) float32 R'G'B' in [0, 1]; plate is what the clip shows there
-        mask: (256, 256) float32 in [0, 1]
-        to_crop: (2, 3), displayed frame pixels to crop pixels
+        face, plate: (L, L, 3) float32 R'G'B' in [0, 1]; plate is what the clip shows there, None:
+            the picture tells when it comes
+        mask: (L, L) float32 in [0, 1]
+        to_crop: (2, 3), displayed frame pixels to pixels of a crop of L
     """
 
     face: Floats
-    plate: Floats
+    plate: Floats | None
     mask: Floats
     to_crop: NDArray[np.float64]
     weight: float
@@ -53,6 +57,9 @@ class Placement:
         skin = settings.paste.skin
         own = self.own_skin if skin == "auto" else skin == "own"
         chosen = replace(settings.paste, detail=0.0) if own else settings.paste
+        plate = self.plate
+        if plate is None and chosen.detail > 0:
+            plate = as_kept(cut(picture, self.to_crop, len(self.face)), picture.layout)
         return paste(
             picture,
             self.face,
@@ -60,7 +67,8 @@ class Placement:
             self.to_crop,
             chosen,
             self.weight,
-            plate_crop=self.plate,
+            plate_crop=plate,
+            seen_at=settings.crop.size,
         )
 
 
@@ -69,7 +77,7 @@ class Steady:
     """How one new face is pasted, evened out over time.
 
     Convention:
-        points: (79, 2) float64, crop pixels
+        points: (79, 2) float64, pixels of a crop of 256
     """
 
     index: int
@@ -101,11 +109,13 @@ def placed(
 ) -> Iterator[tuple[int, Placement]]:
     """The file's frame number and the placement of each of these frames."""
     for one in steady:
+        face = apply(role.new.read_pixels(one.index), one.match, role.face.crops.shape[0])
+        mask = _mask(role, one.index, one.points, settings)
         placement = Placement(
-            apply(role.new.read_pixels(one.index), one.match),
-            _plate(role, one.index),
-            _mask(role, one.index, one.points, settings),
-            role.face.to_crop.matrix[one.index],
+            face,
+            _plate(role, one.index) if len(face) == len(mask) else None,
+            resized(mask, len(face)),
+            at_size(role.face.to_crop.matrix[one.index], len(mask), len(face)),
             float(role.performance.weight[one.index]),
             own_skin=role.cast.mode == "recast",
         )
@@ -119,7 +129,7 @@ def _block(
     points = smooth_points(found, seconds=settings.mask.smoothing_seconds, rate=rate)
     measured = [
         measure(
-            role.new.read_pixels(index),
+            resized(role.new.read_pixels(index), role.face.crops.shape[0]),
             _plate(role, index),
             _mask(role, index, points[index - outer.start], settings),
             settings.harmonise,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from reenact_core.crop.align import align
 from reenact_core.crop.cut import cut
+from reenact_core.crop.full_size import at_size, own_sides
 from reenact_core.engine.performer import Floats
 from reenact_core.errors import FaceError, MediaError
 from reenact_core.frames import Picture
@@ -45,7 +46,7 @@ class Portrait:
     """A face in a picture.
 
     Convention:
-        pixels: (256, 256, 3) float32 R'G'B' in [0, 1], as `Colours` says
+        pixels: (S, S, 3) float32 R'G'B' in [0, 1], as `Colours` says
         to_crop: (2, 3), picture pixels to crop pixels
     """
 
@@ -53,8 +54,21 @@ class Portrait:
     to_crop: NDArray[np.float64]
     picture: Picture
     info: MediaInfo
+    colours: Colours
     notes: tuple[str, ...] = ()
     """What a user should know, a sentence each."""
+
+    @property
+    def own_side(self) -> float:
+        """The side of the crop in pixels of the picture."""
+        return float(own_sides(self.to_crop[None], len(self.pixels))[0])
+
+    def at(self, size: int) -> "Portrait":
+        """The same face, cut with so many samples a side."""
+        if size == len(self.pixels):
+            return self
+        to_crop = at_size(self.to_crop, len(self.pixels), size)
+        return _cut_out(self.picture, to_crop, size, self.info, self.colours)
 
 
 def find_portrait(
@@ -78,7 +92,7 @@ def find_portrait(
         if found:
             track = _the_one(found, path)
             to_crop = align(track, settings.crop, info.pixel_aspect).matrix[0]
-            return _cut_out(picture, to_crop, info, settings, colours)
+            return _cut_out(picture, to_crop, settings.crop.size, info, colours)
     where = "" if info.still else " at that time" if time is not None else " in its first seconds"
     raise FaceError(
         f"{path}: no face was found{where}; give a picture that shows one face, clear and well lit"
@@ -94,20 +108,20 @@ def whole_portrait(path: Path, settings: Settings, *, colours: Colours = "srgb")
     info = probe(path)
     to_crop = whole_frame(info, settings.crop.size)
     picture = next(_pictures(info, None))
-    return _cut_out(picture, to_crop, info, settings, colours)
+    return _cut_out(picture, to_crop, settings.crop.size, info, colours)
 
 
 def _cut_out(
     picture: Picture,
     to_crop: NDArray[np.float64],
+    size: int,
     info: MediaInfo,
-    settings: Settings,
     colours: Colours,
 ) -> Portrait:
-    pixels, notes = cut(picture, to_crop, settings.crop.size), tuple[str, ...]()
+    pixels, notes = cut(picture, to_crop, size), tuple[str, ...]()
     if info.icc is not None and colours == "srgb":
         pixels, notes = _as_srgb(pixels, info.icc, info)
-    return Portrait(pixels, to_crop, picture, info, notes)
+    return Portrait(pixels, to_crop, picture, info, colours, notes)
 
 
 def _as_srgb(pixels: Floats, icc: bytes, info: MediaInfo) -> tuple[Floats, tuple[str, ...]]:

@@ -56,12 +56,14 @@ def prepare_shot(
     acting = dict(zip(drivers, found[1:], strict=True))
     castings, choices = _castings(shot, clip, found[0], drivers, acting, workshop)
     wanted = _wanted(castings, clip)
-    require_space(workshop.folder.out, _spool_bytes(wanted, castings, clip, workshop), shot.shot_id)
+    out = workshop.folder.out
+    require_space(out, _spool_bytes(wanted, castings, clip, workshop), shot.shot_id)
     faces = yield from cut_faces(shot.shot_id, wanted, workshop, stack)
     roles, notes = roles_of(Scene(shot, clip, faces, workshop, stack), castings)
     if not roles and any(cast.strength > 0 for cast in shot.casts):
         why = " ".join([*choices, *notes])
         raise FaceError(f"{clip.name}: no new face is to be made; {why}")
+    require_space(out, sum(role.bytes_to_make for role in roles), shot.shot_id)
     return PreparedShot(shot, clip, tuple(roles), tuple(dict.fromkeys([*choices, *notes])))
 
 
@@ -117,7 +119,10 @@ def _spool_bytes(
     clip: Footage,
     workshop: Workshop,
 ) -> int:
-    """What a shot takes on disk meanwhile: crops of all tracks, and new faces of the clip's."""
+    """What a shot takes on disk meanwhile: crops of all tracks, and new faces of the clip's.
+
+    New faces may be larger; how much is known when the crops are there.
+    """
     cut = sum(
         crop_bytes(file, len(track.frames), workshop)
         for file, tracks in wanted.items()

@@ -22,8 +22,8 @@ class NewFaces:
     """New faces on disk, by their place in the track.
 
     Convention:
-        pixels: records (256, 256, 3) of unsigned samples
-        points: records (79, 2) float32, crop pixels
+        pixels: records (L, L, 3) of unsigned samples
+        points: records (79, 2) float32, pixels of a crop of 256
     """
 
     pixels: Spool
@@ -35,11 +35,11 @@ class NewFaces:
         self.points.write(index, np.asarray(face.points, np.float32))
 
     def read_pixels(self, index: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        """(256, 256, 3) float32 in [0, 1]."""
+        """(L, L, 3) float32 in [0, 1]."""
         return from_samples(self.pixels.read(index))
 
     def read_points(self, index: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        """(79, 2) crop pixels."""
+        """(79, 2) pixels of a crop of 256."""
         return np.asarray(self.points.read(index), np.float64)
 
 
@@ -58,6 +58,11 @@ class Role:
     @property
     def frames_to_move(self) -> int:
         return sum(len(stretch) for stretch in self.performance.stretches)
+
+    @property
+    def bytes_to_make(self) -> int:
+        """What its new faces take on disk."""
+        return self.frames_to_move * self.new.pixels.record_bytes
 
     def places(self) -> Iterator[tuple[str, range]]:
         """Each take's id, and where in the track its frames are."""

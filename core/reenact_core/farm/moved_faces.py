@@ -116,6 +116,7 @@ def _keep_role(
         "start": track.frames.start,
         "region": role.region,
         "shape": list(role.face.crops.shape),
+        "face_shape": list(role.new.pixels.shape),
         "samples": str(role.face.crops.dtype),
     }
 
@@ -222,7 +223,7 @@ def _open_role(
     )
     shape, samples = tuple(entry["shape"]), np.dtype(entry["samples"])
     crops = _open(folder / f"{name}.crops", shape, samples, stack)
-    pixels = _open(folder / f"{name}.faces", shape, samples, stack)
+    pixels = _open(folder / f"{name}.faces", tuple(entry["face_shape"]), samples, stack)
     steady = _open(folder / f"{name}.steady", (STEADY_VALUES,), np.dtype(np.float64), stack)
     face = CutFace(
         track, Affine(arrays["to_crop"]), arrays["weight"], TrackEdges(), crops, np.zeros(count)

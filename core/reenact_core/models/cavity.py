@@ -55,8 +55,12 @@ def opened(face: Tensor, inside: Tensor, sure: Tensor) -> Tensor:
     Convention:
         inside: (B, 4, S, S), `mouth_cavity`; sure: (B, 1, S, S) in [0, 1], `certainty`
     """
-    drawn = inside[:, 3:] * (1 - sure)
-    return face + drawn * (inside[:, :3] - face)
+    return face + drawn_over(inside, sure) * (inside[:, :3] - face)
+
+
+def drawn_over(inside: Tensor, sure: Tensor) -> Tensor:
+    """How far `opened` draws over a face, (B, 1, S, S) in [0, 1]."""
+    return inside[:, 3:] * (1 - sure)
 
 
 def _colour(pixels: Tensor, points: Tensor) -> Tensor:

@@ -38,15 +38,19 @@ class Calibrated:
         face: (B, 3, S, S) in [0, 1], y_i
         field: (B, S, S, 2), the calibrated motion to the source
         choice: (B, 3, S, S), weights of the global, the local and the refined candidate; sum 1
+        trust: (B, 1, S, S) in [0, 1], how far the face is moved source
     """
 
     face: Tensor
     field: Tensor
     choice: Tensor
+    trust: Tensor
 
     def float(self) -> "Calibrated":
         """The same in float32, whatever precision it was computed in."""
-        return Calibrated(self.face.float(), self.field.float(), self.choice.float())
+        return Calibrated(
+            self.face.float(), self.field.float(), self.choice.float(), self.trust.float()
+        )
 
 
 class Calibrator(nn.Module):
@@ -89,8 +93,9 @@ class Calibrator(nn.Module):
         face = (choice[:, :, None] * faces).sum(1) + correction
         fields = torch.stack([candidate.field for candidate in candidates], 1)
         field = (choice[..., None] * fields).sum(1)
-        face = face + other * moved_once(candidates, source, field, choice * trusts)
-        return Calibrated(face.clamp(0, 1), field, choice)
+        weights = choice * trusts
+        face = face + other * moved_once(candidates, source, field, weights)
+        return Calibrated(face.clamp(0, 1), field, choice, weights.sum(1, keepdim=True))
 
 
 def moved_once(

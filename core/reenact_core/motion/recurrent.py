@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from reenact_core.models.carry_over import sample
-from reenact_core.models.cavity import opened
+from reenact_core.models.cavity import drawn_over, opened
 from reenact_core.models.compact import Compact
 from reenact_core.models.compact_calibrator import Calibrated
 from reenact_core.models.compact_integrators import Moved, certainty
@@ -95,10 +95,15 @@ class Reenacted(Batched):
     Convention:
         pixels: (B, 3, S, S) in [0, 1]
         points: (B, 79, 2), landmarks in crop pixels
+        field: (B, S, S, 2) in [-1, 1], where the source's pixels come from
+        trust: (B, 1, S, S) in [0, 1], how far a pixel is the source moved by `field`, rather than
+            painted or drawn
     """
 
     pixels: Tensor
     points: Tensor
+    field: Tensor
+    trust: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +118,14 @@ class Recurrence:
     def step(self, inputs: StepInput, carry: Carry) -> tuple[Reenacted, Carry]:
         """The next face and carry of every face in the batch."""
         if self.scheme == "global":
-            return _finish(inputs, inputs.global_face, inputs.global_field)
+            trust, error = inputs.global_trust, inputs.errors[:, :1]
+            return _finish(inputs, inputs.global_face, inputs.global_field, trust, error)
         local = self.local(inputs, carry)
         if self.scheme == "local":
-            return _finish(inputs, local.face, local.field)
+            return _finish(inputs, local.face, local.field, local.trust, inputs.errors[:, 1:2])
         calibrated = self.calibrate(inputs, local)
-        return _finish(inputs, calibrated.face, calibrated.field)
+        error = inputs.errors.amin(1, keepdim=True)
+        return _finish(inputs, calibrated.face, calibrated.field, calibrated.trust, error)
 
     def local(self, inputs: StepInput, carry: Carry) -> Moved:
         """y_i^L, equation (2)."""
@@ -152,9 +159,12 @@ class Recurrence:
         return replace(calibrated.float(), face=face)
 
 
-def _finish(inputs: StepInput, face: Tensor, field: Tensor) -> tuple[Reenacted, Carry]:
+def _finish(
+    inputs: StepInput, face: Tensor, field: Tensor, trust: Tensor, error: Tensor
+) -> tuple[Reenacted, Carry]:
     points = (inputs.points + 1) * (face.shape[-1] / 2)
-    return Reenacted(face, points), Carry(face, field)
+    drawn = drawn_over(inputs.inside, certainty(inputs.geometry, error))
+    return Reenacted(face, points, field, trust * (1 - drawn)), Carry(face, field)
 
 
 def refine(local: Moved, inputs: StepInput) -> Moved:

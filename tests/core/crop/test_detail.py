@@ -52,6 +52,17 @@ def test_a_soft_face_becomes_sharp_where_it_shows_the_same() -> None:
     assert np.array_equal(sharpened(soft, plate, 0.0), soft)
 
 
+def test_forms_are_compared_as_networks_see_them() -> None:
+    """Texture of another frame, which they cannot see, is no disagreement."""
+    plate = np.asarray(cv2.resize(crop(0), (192, 192)), np.float32)
+    texture_rows = np.where(np.arange(192) % 4 < 2, 0.3, -0.3).astype(np.float32)
+    other = plate + texture_rows[:, None, None]
+    assert (agreement(other, plate, 48) > 0.99).all()
+    assert not (agreement(other, plate) > 0.99).any()
+    assert np.allclose(sharpened(other, plate, 1.0, 48), plate, atol=0.01)
+    assert np.array_equal(sharpened(plate, plate, 1.0, 48), plate)
+
+
 def test_what_is_not_agreed_is_not_given_back() -> None:
     old, kept = crop(0), crop(1)
     nothing, everything = np.zeros((48, 48), np.float32), np.ones((48, 48), np.float32)

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from reenact_core.crop.harmonise import HarmoniseSettings, apply, follow, measure, smooth
+from reenact_core.crop.full_size import resized
+from reenact_core.crop.harmonise import (
+    HarmoniseSettings,
+    Match,
+    apply,
+    follow,
+    measure,
+    smooth,
+)
 from tests.core.crop.pictures import disc, texture
 
 Image = NDArray[np.float32]
@@ -108,3 +116,20 @@ def test_frames_without_a_mask_take_their_neighbours_match() -> None:
     assert follow(usual, empty, RATE).offset == pytest.approx(usual.offset)
     assert smooth([empty], RATE) == [empty]
     assert follow(None, usual, RATE) is usual
+
+
+def test_detail_finer_than_what_was_measured_keeps_its_contrast() -> None:
+    """A match at 64 on a face of 256: what 64 samples show is matched, and nothing else."""
+    light = np.linspace(0.3, 0.6, 256, dtype=np.float32)
+    smooth_face = np.broadcast_to(light[None, :, None], (256, 256, 3))
+    fine = np.where(np.arange(256) % 2, 0.05, -0.05).astype(np.float32)[:, None, None]
+    match = Match(
+        np.array([0.8, 1, 1]),
+        np.array([0.8, 0, 0]),
+        np.array([0.1, 0, 0]),
+        np.zeros((16, 16, 3), np.float32),
+        1.0,
+    )
+    changed = apply(np.asarray(smooth_face + fine, np.float32), match, 64)
+    assert np.allclose(np.diff(changed, axis=0)[8:-8, 8:-8], np.diff(fine, axis=0)[8:-8], atol=0.01)
+    assert np.allclose(resized(changed, 64), apply(resized(smooth_face, 64), match), atol=0.01)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -28,8 +29,8 @@ def performer() -> NetworkPerformer:
     return NetworkPerformer(chance_networks(), MotionSettings(), LaneSettings(2), Compute())
 
 
-@pytest.fixture
-def takes(tmp_path: Path) -> Iterator[list[Take]]:
+@pytest.fixture(params=[False, True], ids=["small", "large"])
+def takes(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[Take]]:
     faces = one_face(SIZE, SIZE)
     with ExitStack() as stack:
         spool = stack.enter_context(open_spool(tmp_path / "crops", (SIZE, SIZE, 3), np.uint8))
@@ -37,7 +38,14 @@ def takes(tmp_path: Path) -> Iterator[list[Take]]:
             pixels = draw(SIZE, SIZE, faces(3 * number)).astype(np.float32) / 255
             spool.write(number, to_samples(pixels, np.uint8))
         crops = Crops(spool, np.arange(COUNT))
-        yield [Take(name, crops[2], crops, "subtle", 1.0, None, "relative") for name in "a"]
+        large = None
+        if request.param:
+            side = 2 * SIZE
+            wide = stack.enter_context(open_spool(tmp_path / "large", (side, side, 3), np.uint8))
+            wide.write(0, draw(side, side, one_face(side, side)(6)))
+            large = Crops(wide, np.array([0]))
+        take = Take("a", crops[2], crops, "subtle", 1.0, None, "relative")
+        yield [replace(take, large=large)]
 
 
 def test_a_diary_leads_on_to_the_same_samples(

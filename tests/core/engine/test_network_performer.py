@@ -1,7 +1,9 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -75,6 +77,32 @@ def test_side_by_side_gives_what_one_by_one_gives(network: Compact, crops: Crops
     four = by_place(performer(network, width=4).perform(takes))
     for place, face in one.items():
         assert np.abs(face.pixels - four[place].pixels).max() < 1e-4
+
+
+def test_a_large_source_gives_large_faces_of_the_same_form(
+    network: Compact, crops: Crops, tmp_path: Path
+) -> None:
+    """A source with no more to show than its small one: the faces are the small ones, enlarged."""
+    small = take("a", crops)
+    small = replace(small, driving=Crops(crops.spool, np.array([2, 4])))
+    with open_spool(tmp_path / "large", (2 * SIZE, 2 * SIZE, 3), np.uint16) as spool:
+        wide = cv2.resize(small.source, (2 * SIZE, 2 * SIZE), interpolation=cv2.INTER_CUBIC)
+        spool.write(0, to_samples(np.asarray(wide, np.float32), np.uint16))
+        large = replace(small, large=Crops(spool, np.array([0])))
+        faces = by_place(performer(network).perform([small]))
+        grown = by_place(performer(network).perform([large]))
+    for place, face in faces.items():
+        assert grown[place].pixels.shape == (2 * SIZE, 2 * SIZE, 3)
+        assert np.array_equal(grown[place].points, face.points)
+        again = cv2.resize(grown[place].pixels, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+        assert np.abs(again - face.pixels).mean() < 0.01
+
+
+def test_another_integrator_s_picture_alone_has_no_more_to_show(network: Compact) -> None:
+    assert performer(network).enlarges("global")
+    other = swapped(network, CompactIntegrator(network))
+    assert not other.enlarges("global")
+    assert other.enlarges("subtle")
 
 
 def test_a_middling_face_is_one_of_a_kind_that_is_frequent(network: Compact, crops: Crops) -> None:

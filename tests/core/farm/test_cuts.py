@@ -1,20 +1,23 @@
 """However a shot is cut into units, its file is the one that an unbroken render writes."""
 
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
 
+from reenact_core.engine.performer import Performer
 from reenact_core.farm.plan import write_plan
 from reenact_core.farm.planner import recut
 from reenact_core.media.codecs import Codec
 from reenact_core.media.probe import probe
 from tests.core.engine.shots import frames_of, picture_hash, plan_of, recast, render, shot_of
 from tests.core.farm.jobs import OPTIONS, assembled, desk_in, do_units, make_job, placed_at
-from tests.echo import EchoPerformer
+from tests.echo import EchoPerformer, LargePerformer
 from tests.synthetic import ClipFormat, write_clip, write_portrait
 
 VISIBLE = EchoPerformer(gain=0.7)
@@ -28,15 +31,20 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def whole(out: Path, media: Path, codec: Codec) -> Path:
+def whole(out: Path, media: Path, codec: Codec, performer: Performer = VISIBLE) -> Path:
     """The unbroken render."""
     shot = shot_of(media / "clip.mov", 3, 27, recast(media / "face.png"))
-    render(out, plan_of(shot), VISIBLE, codec=codec)
+    render(out, plan_of(shot), performer, codec=codec)
     return next(path for path in out.iterdir() if path.stem == "sh010")
 
 
 def cut(
-    out: Path, media: Path, codec: Codec, frames_per_unit: int, edges: Sequence[int] = ()
+    out: Path,
+    media: Path,
+    codec: Codec,
+    frames_per_unit: int,
+    edges: Sequence[int] = (),
+    performer: Performer = VISIBLE,
 ) -> Path:
     """The same from units, done in another order than they stand in the plan."""
     shot = shot_of(media / "clip.mov", 3, 27, recast(media / "face.png"))
@@ -47,7 +55,7 @@ def cut(
     if edges:
         plan = recut(plan, "sh010", edges)
         write_plan(out / "job", plan)
-    desk = desk_in(out / "job", VISIBLE)
+    desk = desk_in(out / "job", performer)
     renders = [unit for unit in plan.units if unit.kind == "render"]
     assert do_units(desk, list(plan.units[:2]))[0] == 0
     assert do_units(desk, renders[::-1])[0] == 0
@@ -75,6 +83,27 @@ def test_cuts_by_chance_give_them_too(
     """And no step where a cut is, for every sample is that of the unbroken render."""
     edges = sorted(random.Random(seed).sample(range(4, 27), 5))
     assert picture_hash(cut(tmp_path, media, "ffv1", 24, edges)) == unbroken
+
+
+def test_large_faces_are_left_to_whoever_pastes(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    media = tmp_path_factory.mktemp("close")
+    form = ClipFormat(width=480, height=360, codec="h264")
+    write_clip(media / "clip.mov", 30, form=form)
+    write_portrait(media / "face.png", 512)
+    one = whole(tmp_path / "whole", media, "ffv1", LargePerformer())
+    other = cut(tmp_path, media, "ffv1", 10, performer=LargePerformer())
+    assert picture_hash(other) == picture_hash(one)
+    shapes = [role["face_shape"] for role in _roles(tmp_path / "job")]
+    assert shapes == [[512, 512, 3]]
+
+
+def _roles(job: Path) -> list[dict[str, Any]]:
+    """What `move` wrote down of its roles."""
+    [table] = job.rglob("roles.json")
+    roles: list[dict[str, Any]] = json.loads(table.read_text("utf-8"))["roles"]
+    return roles
 
 
 @pytest.mark.parametrize("codec", ["match", "prores", "hevc"])

@@ -21,7 +21,7 @@ def inputs(value: float) -> StepInput:
 def leaky_sum(inputs: StepInput, carry: Carry) -> tuple[Reenacted, Carry]:
     """A stand-in step that remembers: half the last output and the input."""
     total = 0.5 * carry.previous + inputs.source
-    return Reenacted(total, total), Carry(total, carry.field)
+    return Reenacted(*[total] * len(fields(Reenacted))), Carry(total, carry.field)
 
 
 def frames(shot: int, seen: list[set[int]]) -> Iterator[Mapping[int, StepInput]]:

@@ -67,6 +67,24 @@ def run(network: Compact, rows: list[StepInput], scheme: Scheme = "subtle") -> l
     return faces
 
 
+@pytest.mark.parametrize("scheme", ["global", "local", "subtle"])
+def test_a_face_says_where_it_is_the_moved_source(network: Compact, scheme: Scheme) -> None:
+    rows = inputs(network, 1, COUNT)
+    recurrence, carry = Recurrence(network, scheme), Carry.start(rows[0])
+    with torch.inference_mode():
+        for row in rows:
+            new, carry = recurrence.step(row, carry)
+            assert torch.equal(new.field, carry.field)
+            assert new.trust.min() >= 0
+            assert new.trust.max() <= 1 + 1e-5
+            drawn = dataclasses.replace(
+                row,
+                inside=torch.ones_like(row.inside),
+                geometry=row.geometry * 0,  # nothing alike, so that nothing is sure
+            )
+            assert recurrence.step(drawn, carry)[0].trust.max() < 1e-5
+
+
 def test_the_chunk_length_does_not_change_the_result(network: Compact) -> None:
     whole, parts = run(network, inputs(network, 1, COUNT)), run(network, inputs(network, 1, 2))
     for one, other in zip(whole, parts, strict=True):
