@@ -43,7 +43,7 @@ the usual one, and those of crops that hold less or more than the face."""
 SURE = 0.5
 """Confidence from which no other side is tried."""
 WIDEST = 4
-"""Crops that are read side by side."""
+"""Most crops that are read side by side."""
 ROUNDS = 3
 """How often the crop is placed anew by what was read in it."""
 
@@ -99,9 +99,14 @@ class FaceMesh:
                 "the face mesh's files are not installed; get them with "
                 "`reenact models fetch face-mesh`, or use --reader embedded"
             )
+        self._folders = tuple(folders)
         self._face = _opened(files["face_landmark.tflite"])
         self._iris = _opened(files["iris_landmark.tflite"])
         self._lock = threading.Lock()
+
+    def copy(self) -> "FaceMesh":
+        """The same networks once more, to read beside these."""
+        return FaceMesh(self._folders)
 
     def read(self, picture: Pixels, place: FacePlace) -> MeshReading:
         """The face of a picture (h, w, 3) R'G'B' that is expected at a place."""
@@ -158,9 +163,10 @@ class MeshReader:
     name: ReaderName = "mesh"
     scheme = "mesh468"
 
-    def __init__(self, meshes: Sequence[FaceMesh]) -> None:
-        """`meshes`: the same networks several times, to read crops side by side."""
-        self._meshes = tuple(meshes)
+    def __init__(self, mesh: FaceMesh, width: int | None = None) -> None:
+        """`width`: crops that are read side by side; None: as suits the machine's processor."""
+        self._meshes = [mesh]
+        self._width = width or min(WIDEST, os.cpu_count() or 1)
 
     def read(self, crops: Tensor) -> FaceLandmarks:
         """See `Reader.read`."""
@@ -185,7 +191,9 @@ class MeshReader:
 
     def _read_all(self, pictures: Pixels) -> list[MeshReading]:
         """Readings of pictures (N, S, S, 3), each by itself."""
-        width = len(self._meshes)
+        width = max(1, min(self._width, len(pictures)))
+        while len(self._meshes) < width:
+            self._meshes.append(self._meshes[0].copy())
 
         def every_nth(first: int) -> list[MeshReading]:
             return [_surest(self._meshes[first], picture) for picture in pictures[first::width]]
@@ -204,15 +212,6 @@ def _trust(points: Floats) -> Floats:
         whole = np.maximum(np.linalg.norm(across, axis=1), 1e-6)
         trust[:, lids] = (np.linalg.norm(across[:, :2], axis=1) / whole)[:, None]
     return trust
-
-
-def load_mesh(folders: Sequence[Path]) -> MeshReader:
-    """The reader, as wide as the machine's processor is, within reason.
-
-    Raises:
-        CheckpointError: a file is missing or cannot be opened.
-    """
-    return MeshReader([FaceMesh(folders) for _ in range(min(WIDEST, os.cpu_count() or 1))])
 
 
 def _surest(mesh: FaceMesh, picture: Pixels) -> MeshReading:

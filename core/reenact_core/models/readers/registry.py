@@ -9,7 +9,7 @@ from reenact_core.errors import CheckpointError
 from reenact_core.models.catalogue import FACE_MESH, installed_files
 from reenact_core.models.readers.embedded import load_embedded
 from reenact_core.models.readers.facexlib import FILE, installed_file, load_facexlib
-from reenact_core.models.readers.mesh import load_mesh
+from reenact_core.models.readers.mesh import FaceMesh, MeshReader
 from reenact_core.models.readers.reader import Reader, ReaderChoice, ReaderName
 
 
@@ -29,7 +29,7 @@ READERS = (
     ReaderRow(
         "mesh",
         lambda folders: installed_files(FACE_MESH, folders) is not None,
-        lambda compute, folders: load_mesh(folders),
+        lambda compute, folders: MeshReader(FaceMesh(folders)),
         "reenact models fetch face-mesh",
     ),
     ReaderRow(

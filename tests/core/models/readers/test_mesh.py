@@ -144,7 +144,7 @@ def test_an_aligned_crop_is_read_in_its_own_coordinates(
     mesh: FaceMesh, still: Pixels, place: FacePlace
 ) -> None:
     crop = aligned(still, place)
-    seen = MeshReader([mesh]).read(crop)
+    seen = MeshReader(mesh, 1).read(crop)
     picture = (crop[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
     expected = mesh.read(picture, FacePlace(128, 140, 140))
     flat = (seen.points[0, :, :2].numpy() + 1) * 128
@@ -158,8 +158,8 @@ def test_an_aligned_crop_is_read_in_its_own_coordinates(
 @needs_files
 def test_batches_of_any_size_read_the_same(mesh: FaceMesh, still: Pixels, place: FacePlace) -> None:
     crops = torch.cat([aligned(still, place, margin) for margin in (1.8, 2.0, 2.3)])
-    reader = MeshReader([mesh])
-    together = MeshReader([mesh, FaceMesh([SHARED / "models"])]).read(crops)
+    reader = MeshReader(mesh, 1)
+    together = MeshReader(mesh, 2).read(crops)
     alone = FaceLandmarks.cat([reader.read(crops[2:]), reader.read(crops[:2])])
     assert torch.equal(together.points, alone.points[[1, 2, 0]])
     assert torch.equal(together.confidence, alone.confidence[[1, 2, 0]])
@@ -170,16 +170,16 @@ def test_batches_of_any_size_read_the_same(mesh: FaceMesh, still: Pixels, place:
 def test_crops_that_hold_less_or_more_are_read_too(
     mesh: FaceMesh, still: Pixels, place: FacePlace, margin: float
 ) -> None:
-    assert float(MeshReader([mesh]).read(aligned(still, place, margin)).confidence[0]) > 0.9
+    assert float(MeshReader(mesh, 1).read(aligned(still, place, margin)).confidence[0]) > 0.9
 
 
 @needs_files
 def test_noise_is_read_without_confidence(mesh: FaceMesh) -> None:
     noise = torch.rand(2, 3, 256, 256, generator=torch.Generator().manual_seed(0))
-    seen = MeshReader([mesh]).read(noise)
+    seen = MeshReader(mesh, 1).read(noise)
     assert float(seen.confidence.max()) < 0.5
     assert torch.isfinite(seen.points).all()
-    assert MeshReader([mesh]).read(noise[:0]).points.shape == (0, 468, 3)
+    assert MeshReader(mesh, 1).read(noise[:0]).points.shape == (0, 468, 3)
 
 
 TURNED = SHARED / "clips" / "crops256" / "drv_metrical_wojtek_yaw.mp4"
@@ -192,7 +192,7 @@ def turned(mesh: FaceMesh) -> FaceLandmarks:
         decoded = islice(container.decode(video=0), 0, 40, 5)
         frames = np.stack([frame.to_ndarray(format="rgb24") for frame in decoded])
     crops = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
-    return MeshReader([mesh]).read(crops)
+    return MeshReader(mesh, 1).read(crops)
 
 
 @needs_files
