@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from reenact_core.head.blur import averaged, span
+from reenact_core.head.lids import shut_lids
 from reenact_core.head.look import IRIS_CM, MOUTH, PUPIL_CM, Look, look_of
 from reenact_core.head.model import PARTS, HeadModel
 from reenact_core.head.normals import vertex_normals
@@ -36,10 +38,11 @@ UPPER_TEETH, LEFT_EYE, RIGHT_EYE, MOUTH_BELOW = 1, 2, 3, 4
 """What a triangle shows; 0 where nothing is drawn. The last one is all else in the mouth."""
 DRAWN = ((0.06, 0.2), (0.03, 0.12))
 """From which gap of lips and lids on their inside is drawn, cm: from nothing to all."""
-SEEN = ((0.1, 0.35), (0.03, 0.12))
-"""From which gap on the source is believed to show it: a fit misses by a millimetre."""
-SEEN_BELOW, SAME_JAW_CM = (0.8, 1.6), 0.4
-"""The same for what lies below the upper teeth, unless the jaw stays where the source has it."""
+SEEN = ((0.2, 0.5), (0.03, 0.12))
+"""From which gap on the source is believed to show it: a fit misses by some millimetres."""
+SEEN_BELOW, SAME_JAW_CM = (2.0, 3.0), 0.3
+"""The same for what lies below the upper teeth. Where the jaw stays as the source has it, all that
+the source shows is believed."""
 GUMS, BETWEEN_ROWS = 2, 3.45
 """Row of `MOUTH`; height at rest between the gums of both rows, cm."""
 AROUND = 0.4
@@ -60,8 +63,6 @@ SPECKS = 1.5
 """Sigma in pixels over which it is decided whether the source shows a place: no lone pixels."""
 CRACK = 5
 """Gaps in a row of teeth up to one pixel less are closed: the model's teeth lie apart."""
-REACH = 4
-"""Pixels that a blur looks to either side."""
 
 
 def inside_of_mouth_and_eyes(
@@ -81,6 +82,15 @@ def inside_of_mouth_and_eyes(
 
 def drawn_inside(head: HeadModel, raster: Raster, new: Tensor, shown: Tensor, look: Look) -> Tensor:
     """The same by a look that is known already, that of all pictures or of each."""
+    inside = _inside(head, raster, new, shown, look)
+    lids = shut_lids(head, raster, new, look, SHARPEST)
+    cover = inside[:, 3:] + (1 - inside[:, 3:]) * lids[:, 3:]
+    share = inside[:, 3:] / cover.clamp_min(1e-4)
+    return torch.cat([torch.lerp(lids[:, :3], inside[:, :3], share), cover], 1)
+
+
+def _inside(head: HeadModel, raster: Raster, new: Tensor, shown: Tensor, look: Look) -> Tensor:
+    """What lies behind lips and lids, (N, 4, S, S)."""
     size = raster.face.shape[-1]
     out = shown.new_zeros(len(new), 4, size, size)
     opening = _openings(head)[raster.face.clamp_min(0)] * raster.covered
@@ -102,15 +112,15 @@ def drawn_inside(head: HeadModel, raster: Raster, new: Tensor, shown: Tensor, lo
     colour[~in_eye, :3], colour[~in_eye, 4] = mouth.in_mouth(look, points, unit * size / 2)
     colour[in_eye, :3] = eyes.in_eyes(look, points, unit)
     picture, row, column = where
-    rows_, columns = _span(row, size), _span(column, size)
+    rows_, columns = span(row, size), span(column, size)
     opening, hidden, drawn = (map_[:, rows_, columns] for map_ in (opening, hidden, drawn))
     paint = shown.new_zeros(len(new), 5, *opening.shape[1:])
     place = (picture, slice(None), row - rows_.start, column - columns.start)
     paint[place] = colour
     sigma = look.sigma.clamp(SHARPEST, SOFTEST).expand(len(new))
-    soft = _blurred(_closed_rows(paint), sigma)
-    seen, all_ = _blurred(torch.stack([hidden, drawn], 1), torch.full_like(sigma, SPECKS)).unbind(1)
-    whole = _blurred((opening > 0).to(hidden)[:, None], torch.full_like(sigma, EDGE))[:, 0]
+    soft = averaged(_closed_rows(paint), sigma)
+    seen, all_ = averaged(torch.stack([hidden, drawn], 1), torch.full_like(sigma, SPECKS)).unbind(1)
+    whole = averaged((opening > 0).to(hidden)[:, None], torch.full_like(sigma, EDGE))[:, 0]
     out[:, :3, rows_, columns] = (soft[:, :3] / soft[:, 3:].clamp_min(1e-4)).clamp(0, 1)
     share = (2 * seen / all_.clamp_min(1e-4) - 0.5).clamp(0, 1)
     # To its last pixel and half of the next: what lies below there is no lip's and no lid's colour.
@@ -196,7 +206,8 @@ def _believed(source: Tensor, apart: Tensor) -> Tensor:
     mouth, eyes = step(source[:, :1], *SEEN[0]), step(source[:, 1:], *SEEN[1])
     jaw = 1 - ((source - apart)[:, :1].abs() / SAME_JAW_CM).clamp_max(1)
     below = torch.maximum(step(source[:, :1], *SEEN_BELOW), jaw)
-    return torch.cat([(part.expand(len(apart), -1)) for part in (mouth, eyes, mouth * below)], 1)
+    parts = (torch.maximum(mouth, jaw), eyes, below)
+    return torch.cat([part.expand(len(apart), -1) for part in parts], 1)
 
 
 def _at_openings(shares: Tensor, opening: Tensor) -> Tensor:
@@ -227,12 +238,6 @@ def _palette(head: HeadModel) -> Tensor:
     return torch.tensor(table, device=head.part.device)
 
 
-def _span(places: Tensor, size: int) -> slice:
-    """From the first to the last of some rows or columns, and what blurring adds."""
-    first, last = int(places.min()), int(places.max())
-    return slice(max(0, first - REACH), min(size, last + REACH + 1))
-
-
 def _closed_rows(paint: Tensor) -> Tensor:
     """Colours, what is painted, and what is a tooth, (N, 5, H, W), without cracks between teeth."""
     tooth, pads = paint[:, 4:], (0, CRACK // 2)
@@ -250,18 +255,3 @@ def _closed_rows(paint: Tensor) -> Tensor:
 def _spread(share: Tensor) -> Tensor:
     """A map (N, H, W) with what is most among the eight pixels around."""
     return functional.max_pool2d(share[:, None], 3, 1, 1)[:, 0]
-
-
-def _blurred(values: Tensor, sigma: Tensor) -> Tensor:
-    """Values (N, C, H, W), 0 outside, each picture averaged by a Gaussian of its own (N,)."""
-    down, across = (_averaging(length, sigma) for length in values.shape[2:])
-    return down[:, None] @ values @ across[:, None]
-
-
-def _averaging(length: int, sigma: Tensor) -> Tensor:
-    """Symmetric matrices (N, L, L) that average lines: faster than a convolution on few pixels."""
-    place = torch.arange(length, device=sigma.device, dtype=sigma.dtype)
-    step_2 = (place[:, None] - place).square()
-    kernel = torch.exp(-0.5 * step_2 / sigma[:, None, None].square())
-    tail = torch.arange(-12, 13, device=sigma.device, dtype=sigma.dtype).square()
-    return kernel / torch.exp(-0.5 * tail / sigma[:, None].square()).sum(1)[:, None, None]

@@ -43,12 +43,15 @@ PUPIL_CM, IRIS_CM = 0.19, 0.56
 """Radii of pupil and iris."""
 MARGIN_CM = 0.06
 """What lies nearer to lips or lids is not asked for its colour."""
+LIDS_LIT = 0.72
+"""How bright lids are at least, against the skin around the eyes."""
 FACING = -0.3
 """Depth of the normals of what is surely seen, at most."""
 ENOUGH = 6.0
 """Vertices that must be seen until their colour is believed."""
-SHADOWED = 0.5
-"""Teeth and whites of eyes that are darker against the skin are not believed: lashes, gaps."""
+SHADOWED, TEETH, PALE = 0.5, 0.7, 0.85
+"""Whites of eyes and teeth that are darker against the skin are not believed (lashes, gaps), nor
+teeth that are more colourful."""
 GRID, GLINT = 7, 0.2
 """Places a side at which an iris is searched for a highlight, and by how much that is brighter."""
 LUMA = (0.299, 0.587, 0.114)
@@ -66,6 +69,8 @@ class Look:
     """(N, 2, 3)"""
     glint: Tensor
     """(N, 2, 3): the highlight's place against the pupil, cm right and down, and its brightness."""
+    lids: Tensor
+    """(N, 2, 3): the skin between lids and brows."""
     gaps: Tensor
     """(N, 3): how far lips, left and right lids are apart in the picture, cm."""
     sigma: Tensor
@@ -83,8 +88,7 @@ def look_of(head: HeadModel, source: Tensor, placed: Tensor) -> Look:
     skins = [view.typical(part, 0.5, 0.9)[0] for part in _cheeks(head)]
     whole, _ = view.typical(_cheeks(head).any(0), 0.5, 0.9)
     light = _luma(whole)
-    colourful = ((whole.amax(1) - whole.amin(1)) / whole.amax(1).clamp_min(1e-3)) / COLOURFUL
-    colourful = colourful.clamp(0, 1)[:, None]
+    colourful = (_colourful(whole) / COLOURFUL).clamp(0, 1)[:, None]
     # Half of what sets the skin apart from usual skin is the person's, half the light's.
     tint = (whole / light[:, None].clamp_min(1e-3)) / _greyed(whole.new_tensor(SKIN), colourful)
     tint = tint.clamp(0.5, 2).sqrt()
@@ -97,12 +101,17 @@ def look_of(head: HeadModel, source: Tensor, placed: Tensor) -> Look:
     mouth = (
         _greyed(whole.new_tensor(ALBEDO), colourful[:, None]) * (bright[:, None] * tint)[:, None]
     )
-    teeth, seen = _teeth(view, light)
+    teeth, seen = _teeth(view, whole)
     mouth[:, :2] = torch.lerp(mouth[:, :2], teeth[:, None], seen[:, None, None])
+    lids = torch.stack([view.typical(part, 0.5, 0.95)[0] for part in _above_eyes(head)], 1)
+    cheeks = torch.stack(skins, 1)
+    # As dark as lashes and brows no skin is.
+    pale = LIDS_LIT * _luma(cheeks)[..., None]
+    lids = lids * (pale / _luma(lids)[..., None].clamp_min(1e-3)).clamp(1, 1.5)
     paint = torch.cat([mouth, sclera, iris], 1).clamp(0, 1).transpose(1, 2)[..., None]
     paint = within_colours(paint, source)[..., 0].transpose(1, 2)
     return Look(
-        paint[:, :5], paint[:, 5:7], paint[:, 7:], glint,
+        paint[:, :5], paint[:, 5:7], paint[:, 7:], glint, lids,
         gaps(head.landmarks["points68"].places(placed), view.unit), view.softness(),
     )  # fmt: skip
 
@@ -201,13 +210,17 @@ def _glint(view: _View, ball: Tensor, lids: tuple[int, ...], iris: Tensor, light
     return torch.cat([place, torch.where(found, most, 0.7 * light)[:, None]], 1)
 
 
-def _teeth(view: _View, light: Tensor) -> tuple[Tensor, Tensor]:
+def _teeth(view: _View, skin: Tensor) -> tuple[Tensor, Tensor]:
     """The colour of teeth that the source shows, and how far to believe it."""
     head = view.head
     teeth = torch.isin(head.part, _numbers(head, "teeth_upper", "teeth_lower"))
     vertices = torch.unique(head.triangles[teeth])
     colour, count = typical(view.colours[:, vertices], view.between(LIPS, vertices), 0.5, 0.95)
-    return colour, (count / ENOUGH).clamp(0, 1) * (_luma(colour) > SHADOWED * light)
+    # Lips that a fit took for teeth are more colourful than the skin.
+    sure = (_luma(colour) > TEETH * _luma(skin)) & (
+        _colourful(colour) < PALE * _colourful(skin) + 0.03
+    )
+    return colour, (count / ENOUGH).clamp(0, 1) * sure
 
 
 def _cheeks(head: HeadModel) -> Tensor:
@@ -219,6 +232,22 @@ def _cheeks(head: HeadModel) -> Tensor:
     return torch.stack([face & (x < 0), face & (x > 0)])
 
 
+def _above_eyes(head: HeadModel) -> Tensor:
+    """The vertices of the skin between either eye's lids and its brow, (2, V) bool."""
+    near = torch.zeros(2, len(head.mean), dtype=torch.bool, device=head.mean.device)
+    skin = torch.isin(head.part, _numbers(head, "face", "eyelids"))
+    face = torch.zeros_like(near[0])
+    face[torch.unique(head.triangles[skin])] = True
+    points = head.landmarks["points68"].places(head.mean)
+    for side, (lids, brow) in enumerate(zip(LIDS, (slice(17, 22), slice(22, 27)), strict=True)):
+        upper = points[list(lids[1:3])]
+        low, high = upper[:, 1].mean() - 0.2, points[brow, 1].mean() + 0.5
+        x, y = head.mean[:, 0], head.mean[:, 1]
+        beside = (x - upper[:, 0].mean()).abs() < 1.4
+        near[side] = face & beside & (y < low) & (y > high)
+    return near
+
+
 def _numbers(head: HeadModel, *parts: str) -> Tensor:
     return torch.tensor([PARTS.index(part) for part in parts], device=head.part.device)
 
@@ -227,6 +256,11 @@ def _greyed(colour: Tensor, colourful: Tensor) -> Tensor:
     """Colours (..., 3) of which only a share is left."""
     grey = _luma(colour)[..., None]
     return grey + (colour - grey) * colourful
+
+
+def _colourful(colour: Tensor) -> Tensor:
+    """(Most - least) / most of colours (..., 3)."""
+    return (colour.amax(-1) - colour.amin(-1)) / colour.amax(-1).clamp_min(1e-3)
 
 
 def _luma(colour: Tensor) -> Tensor:

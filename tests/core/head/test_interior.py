@@ -204,6 +204,28 @@ def test_a_batch_is_drawn_as_each_alone(head: HeadModel) -> None:
     assert torch.allclose(one_source[:1], together[:1], atol=1e-6)
 
 
+def test_a_lid_that_shuts_is_skin_with_a_dark_edge(head: HeadModel) -> None:
+    source, placed = with_eyes(head, (0.1, 0.1, 0.1))
+    new = posed(head, eyeBlink=1.0)
+    raster = seen(head, new)
+    inside = inside_of_mouth_and_eyes(head, raster, new, torch.ones(1, SIZE, SIZE), source, placed)
+    places = (head.landmarks["points68"].places(new)[0, [37, 38, 43, 44], :2] + 1) * SIZE / 2
+    for column, row in places.long().tolist():
+        lid, edge = inside[0, :, row - 5, column], inside[0, :, row, column]
+        assert lid[3] > 0.6
+        assert (lid[:3] - torch.tensor(SKIN)).abs().max() < 0.1
+        assert edge[3] > 0.9
+        assert edge[:3].mean() < 0.9 * lid[:3].mean()
+
+
+def test_lids_that_are_shut_in_the_source_stay_its_own(head: HeadModel) -> None:
+    new = posed(head, eyeBlink=1.0)
+    inside = inside_of_mouth_and_eyes(
+        head, seen(head, new), new, torch.ones(1, SIZE, SIZE), flat(), new
+    )
+    assert inside[:, 3].max() == 0
+
+
 @pytest.mark.gpu
 def test_cuda_draws_what_the_cpu_draws(head: HeadModel) -> None:
     from reenact_core.devices import Compute
