@@ -28,13 +28,14 @@ FACING = -0.3
 """Depth of the normals of skin that is asked, at most: nearer the outline the background spills."""
 FRAMED_CM, UNUSUAL = 1.1, 0.35
 """Around brows, eyes, nostrils and mouth nothing is asked; how much a beard's place counts."""
-BENT, CURVED, FEW = 0.004, 0.02, 40.0
+BENT, CURVED, FEW = 0.006, 0.03, 60.0
 """What first and second order cost against the squared level of the light, for each place that is
 asked and for so many besides: where few are seen the light is even."""
-TINT = 0.5
+TINT = 0.3
 """How much of a colour's own course over the face is believed; the rest goes with luma."""
-DARK = 0.003
-"""Linear light that counts as noise, so that nothing is divided by less."""
+DARK, FILL = 0.003, 0.12
+"""Linear light that counts as noise, and the share of a light's mean that reaches the deepest
+shadow: what was found on the side that is seen says little of the other."""
 SMOOTH = 64
 """So many places a side tell how light changes over a face."""
 LUMA = (0.299, 0.587, 0.114)
@@ -44,8 +45,8 @@ LUMA = (0.299, 0.587, 0.114)
 class Limits:
     """How far a face may be relit."""
 
-    darkest: float = 0.5
-    brightest: float = 1.8
+    darkest: float = 0.6
+    brightest: float = 1.6
     """Factors of R'G'B'."""
     tint: float = 1.15
     """How much more one colour may change than luma."""
@@ -108,11 +109,18 @@ def factors(
     other's course over the face at the own level and tint.
     """
     bound = limits or Limits()
-    before, after = irradiance(from_light, from_normals), irradiance(to_light, to_normals)
-    luma = ((_luma(after) + DARK) / (_luma(before) + DARK)).clamp_min(1e-3)[..., None]
-    tint = (after.clamp_min(0) + DARK) / (before.clamp_min(0) + DARK) / luma
+    before, after = _filled(from_light, from_normals), _filled(to_light, to_normals)
+    luma = (_luma(after) / _luma(before))[..., None]
+    tint = after / before / luma
     luma = luma.pow(1 / GAMMA).clamp(bound.darkest, bound.brightest)
     return luma * tint.pow(1 / GAMMA).clamp(1 / bound.tint, bound.tint)
+
+
+def _filled(light: Tensor, normals: Tensor) -> Tensor:
+    """The irradiance (N, ..., 3), nowhere nearly dark."""
+    found = irradiance(light, normals)
+    mean = light[:, 0].view(len(light), *[1] * (found.ndim - 2), 3).clamp_min(0)
+    return torch.hypot(found.clamp_min(0), FILL * mean) + DARK
 
 
 def mirrored(

@@ -116,7 +116,9 @@ def test_a_turned_face_is_lit_where_it_now_stands(head: HeadModel) -> None:
     own = vertex_normals(straight, head.triangles)
     new = vertex_normals(turned, head.triangles)
     by = factors(lit, own, lit, new, Limits(0.1, 10.0))
+    # Deep shadows are filled a little.
     both = (own[..., 2] < -0.3) & (new[..., 2] < -0.3)
+    both &= (irradiance(lit, own) > 0.35).all(-1) & (irradiance(lit, new) > 0.35).all(-1)
     wanted = (irradiance(lit, new) / irradiance(lit, own))[both] ** (1 / GAMMA)
     assert torch.allclose(by[both], wanted, atol=0.02)
 
