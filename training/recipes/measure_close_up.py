@@ -112,7 +112,7 @@ def _pasted(prepared: PreparedShot, settings: Settings, given: argparse.Namespac
             continue
         side = round(float(own_sides(maps[index : index + 1], small)[0]))
         points = Affine(invert(maps[index])[None]).apply(role.new.read_points(index)[None])[0]
-        shares.append(_energy(_rgb(picture), points) / _of_portrait(given.portrait, side))
+        shares.append(_energy(to_rgb(picture), points) / _of_portrait(given.portrait, side))
         if given.keep is not None:
             _keep(given.keep, settings.crop.largest, picture, points)
     return shares
@@ -145,17 +145,13 @@ def _hull(shape: tuple[int, ...], points: NDArray[np.float64], part: range) -> A
     return cv2.fillConvexPoly(mask, hull, 1)
 
 
-def _rgb(picture: Picture) -> Image:
-    return to_rgb(picture)
-
-
 def _keep(folder: Path, largest: int, picture: Picture, points: NDArray[np.float64]) -> None:
     low, high = points.min(axis=0), points.max(axis=0)
     room = 0.3 * float((high - low).max())
     left, top = np.maximum(low - room, 0).astype(int)
     right, bottom = (high + room).astype(int)
     folder.mkdir(parents=True, exist_ok=True)
-    shown = np.rint(255 * _rgb(picture)[top:bottom, left:right, ::-1]).astype(np.uint8)
+    shown = np.rint(255 * to_rgb(picture)[top:bottom, left:right, ::-1]).astype(np.uint8)
     cv2.imwrite(str(folder / f"{picture.index:05d}-{largest}.png"), shown)
 
 
