@@ -27,6 +27,7 @@ from reenact_core.head.openings import (
     flux,
     from_pole,
     gaps,
+    looking,
     rows,
     step,
 )
@@ -40,6 +41,9 @@ DRAWN = ((0.06, 0.2), (0.03, 0.12))
 """From which gap of lips and lids on their inside is drawn, cm: from nothing to all."""
 SEEN = ((0.2, 0.5), (0.03, 0.12))
 """From which gap on the source is believed to show it: a fit misses by some millimetres."""
+TURNED_CM = (0.1, 0.3)
+"""From no to all doubt in eyes that the source shows, by how far their pupils have moved: a fit
+misses the lids and the white tears."""
 SEEN_BELOW, SAME_JAW_CM = (2.0, 3.0), 0.3
 """The same for what lies below the upper teeth. Where the jaw stays as the source has it, all that
 the source shows is believed."""
@@ -96,7 +100,7 @@ def _inside(head: HeadModel, raster: Raster, new: Tensor, shown: Tensor, look: L
     opening = _openings(head)[raster.face.clamp_min(0)] * raster.covered
     points, unit = head.landmarks["points68"].places(new), centimetres(head, new)
     apart = gaps(points, unit)
-    opened, believed = _open(apart), _believed(look.gaps, apart)
+    opened, believed = _open(apart), _believed(look, apart, looking(head, new, points, unit))
     drawn = _at_openings(opened, opening)
     hidden = drawn * (1 - shown * _at_openings(believed, opening))
     where = torch.nonzero(hidden, as_tuple=True)
@@ -201,9 +205,12 @@ def _open(apart: Tensor) -> Tensor:
     return torch.cat([mouth, eyes, mouth], 1)
 
 
-def _believed(source: Tensor, apart: Tensor) -> Tensor:
-    """How far to believe that a source shows each opening, (N, 4), by its gaps and the new ones."""
+def _believed(look: Look, apart: Tensor, gaze: Tensor) -> Tensor:
+    """How far to believe that a source shows each opening, (N, 4), by its gaps and the new ones
+    (N, 3), and where its pupils stand and the new ones do (N, 2, 2)."""
+    source = look.gaps
     mouth, eyes = step(source[:, :1], *SEEN[0]), step(source[:, 1:], *SEEN[1])
+    eyes = eyes * (1 - step((gaze - look.looking).norm(dim=-1), *TURNED_CM))
     jaw = 1 - ((source - apart)[:, :1].abs() / SAME_JAW_CM).clamp_max(1)
     below = torch.maximum(step(source[:, :1], *SEEN_BELOW), jaw)
     parts = (torch.maximum(mouth, jaw), eyes, below)

@@ -19,6 +19,7 @@ from reenact_core.head.openings import (
     centimetres,
     from_pole,
     gaps,
+    looking,
     rows,
     within,
 )
@@ -52,7 +53,7 @@ ENOUGH = 6.0
 SHADOWED, TEETH, PALE = 0.5, 0.7, 0.85
 """Whites of eyes and teeth that are darker against the skin are not believed (lashes, gaps), nor
 teeth that are more colourful."""
-GRID, GLINT = 7, 0.2
+GRID, GLINT = 9, 0.17
 """Places a side at which an iris is searched for a highlight, and by how much that is brighter."""
 LUMA = (0.299, 0.587, 0.114)
 
@@ -73,6 +74,8 @@ class Look:
     """(N, 2, 3): the skin between lids and brows."""
     gaps: Tensor
     """(N, 3): how far lips, left and right lids are apart in the picture, cm."""
+    looking: Tensor
+    """(N, 2, 2): where the pupils stand between the corners of their eyes, cm across and down."""
     sigma: Tensor
     """(N,): of the Gaussian that would make a sharp picture as soft as this one, pixels."""
 
@@ -110,9 +113,10 @@ def look_of(head: HeadModel, source: Tensor, placed: Tensor) -> Look:
     lids = lids * (pale / _luma(lids)[..., None].clamp_min(1e-3)).clamp(1, 1.5)
     paint = torch.cat([mouth, sclera, iris], 1).clamp(0, 1).transpose(1, 2)[..., None]
     paint = within_colours(paint, source)[..., 0].transpose(1, 2)
+    solid = head.landmarks["points68"].places(placed)
     return Look(
         paint[:, :5], paint[:, 5:7], paint[:, 7:], glint, lids,
-        gaps(head.landmarks["points68"].places(placed), view.unit), view.softness(),
+        gaps(solid, view.unit), looking(head, placed, solid, view.unit), view.softness(),
     )  # fmt: skip
 
 
@@ -207,7 +211,7 @@ def _glint(view: _View, ball: Tensor, lids: tuple[int, ...], iris: Tensor, light
     found = most > _luma(iris) + GLINT
     usual = offsets.new_tensor([0.0, -0.16])
     place = torch.where(found[:, None], offsets[where], usual)
-    return torch.cat([place, torch.where(found, most, 0.7 * light)[:, None]], 1)
+    return torch.cat([place, torch.where(found, most, 0.9 * light)[:, None]], 1)
 
 
 def _teeth(view: _View, skin: Tensor) -> tuple[Tensor, Tensor]:

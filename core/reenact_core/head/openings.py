@@ -43,12 +43,29 @@ def gaps(points: Tensor, unit: Tensor) -> Tensor:
     Convention:
         points: (N, 68, 3); unit: (N,) `centimetres`
     """
-    down = functional.normalize(points[:, NOSE[1]] - points[:, NOSE[0]], dim=-1)[:, None]
+    down = _down(points)[:, None]
     found = []
     for pairs in APART:
         upper, lower = (points[:, list(which)] for which in zip(*pairs, strict=True))
         found.append(((lower - upper) * down).sum(-1).amax(1) / unit)
     return torch.stack(found, 1)
+
+
+def looking(head: HeadModel, vertices: Tensor, points: Tensor, unit: Tensor) -> Tensor:
+    """Where the pupils stand between the corners of their eyes, cm across and down the face however
+    it is turned, (N, 2, 2)."""
+    found = []
+    for ball, lids in zip(head.eyeballs, LIDS, strict=True):
+        left, right = points[:, lids[0]], points[:, lids[UPPER_LID - 1]]
+        from_middle = vertices[:, ball[0]] - (left + right) / 2
+        axes = torch.stack([functional.normalize(right - left, dim=-1), _down(points)], 1)
+        found.append((axes @ from_middle[..., None])[..., 0] / unit[:, None])
+    return torch.stack(found, 1)
+
+
+def _down(points: Tensor) -> Tensor:
+    """The direction (N, 3) down the face."""
+    return functional.normalize(points[:, NOSE[1]] - points[:, NOSE[0]], dim=-1)
 
 
 def step(value: Tensor, low: float, high: float) -> Tensor:

@@ -173,6 +173,21 @@ def test_turned_eyes_turn_their_irises(head: HeadModel) -> None:
     assert places[1] - places[0] > 6
 
 
+def test_eyes_are_the_sources_own_until_they_look_elsewhere(head: HeadModel) -> None:
+    source, placed = with_eyes(head, (0.2, 0.4, 0.6))
+    covers = []
+    angle = torch.deg2rad(torch.tensor(15.0))
+    turn = torch.eye(3)
+    turn[0, 0] = turn[2, 2] = angle.cos()
+    turn[2, 0], turn[0, 2] = angle.sin(), -angle.sin()
+    for new in (posed(head, 0.0, eyeWide=1.0) @ turn.T, posed(head, 20.0, eyeWide=1.0)):
+        shown = torch.ones(1, SIZE, SIZE)
+        inside = inside_of_mouth_and_eyes(head, seen(head, new), new, shown, source, placed)
+        covers.append(inside[:, 3].max())
+    assert covers[0] == 0
+    assert covers[1] > 0.9
+
+
 def test_an_eyeball_is_darker_below_the_upper_lid(head: HeadModel) -> None:
     inside, raster = drawn(head, posed(head, eyeWide=1.0), flat())
     white = part(head, raster, "sclera")[0]
