@@ -14,7 +14,8 @@ def span(places: Tensor, size: int) -> slice:
 
 
 def averaged(values: Tensor, sigma: Tensor) -> Tensor:
-    """Values (N, C, H, W), 0 outside, each picture averaged by a Gaussian of its own (N,)."""
+    """Values (N, C, H, W), 0 outside, each picture averaged by a Gaussian of its own (N,), or all
+    by one (1,)."""
     down, across = (_averaging(length, sigma) for length in values.shape[2:])
     return down[:, None] @ values @ across[:, None]
 

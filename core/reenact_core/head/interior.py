@@ -88,6 +88,8 @@ def drawn_inside(head: HeadModel, raster: Raster, new: Tensor, shown: Tensor, lo
     """The same by a look that is known already, that of all pictures or of each."""
     inside = _inside(head, raster, new, shown, look)
     lids = shut_lids(head, raster, new, look, SHARPEST)
+    if lids is None:
+        return inside
     cover = inside[:, 3:] + (1 - inside[:, 3:]) * lids[:, 3:]
     share = inside[:, 3:] / cover.clamp_min(1e-4)
     return torch.cat([torch.lerp(lids[:, :3], inside[:, :3], share), cover], 1)
@@ -123,8 +125,8 @@ def _inside(head: HeadModel, raster: Raster, new: Tensor, shown: Tensor, look: L
     paint[place] = colour
     sigma = look.sigma.clamp(SHARPEST, SOFTEST).expand(len(new))
     soft = averaged(_closed_rows(paint), sigma)
-    seen, all_ = averaged(torch.stack([hidden, drawn], 1), torch.full_like(sigma, SPECKS)).unbind(1)
-    whole = averaged((opening > 0).to(hidden)[:, None], torch.full_like(sigma, EDGE))[:, 0]
+    seen, all_ = averaged(torch.stack([hidden, drawn], 1), sigma.new_tensor([SPECKS])).unbind(1)
+    whole = averaged((opening > 0).to(hidden)[:, None], sigma.new_tensor([EDGE]))[:, 0]
     out[:, :3, rows_, columns] = (soft[:, :3] / soft[:, 3:].clamp_min(1e-4)).clamp(0, 1)
     share = (2 * seen / all_.clamp_min(1e-4) - 0.5).clamp(0, 1)
     # To its last pixel and half of the next: what lies below there is no lip's and no lid's colour.

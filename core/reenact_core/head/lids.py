@@ -27,26 +27,28 @@ LASHES, LASHES_CM, EDGE_CM = 0.45, 0.09, 0.19
 UNDER = ("eyelids", "eye_sockets", "sclera", "iris", "pupil")
 
 
-def shut_lids(head: HeadModel, raster: Raster, new: Tensor, look: Look, edge: float) -> Tensor:
-    """The lids where they are drawn, and how far they cover the face, (N, 4, S, S) in [0, 1].
+def shut_lids(
+    head: HeadModel, raster: Raster, new: Tensor, look: Look, edge: float
+) -> Tensor | None:
+    """The lids where they are drawn, and how far they cover the face, (N, 4, S, S) in [0, 1]; None
+    where no lid shuts.
 
     Convention:
         raster: of heads with vertices `new`, (N, V, 3) in network coordinates
         edge: sigma in pixels of the cover
     """
     size = raster.face.shape[-1]
-    out = new.new_zeros(len(new), 4, size, size)
     points, unit = head.landmarks["points68"].places(new), centimetres(head, new)
     apart = gaps(points, unit)[:, 1:]
     closing = step(look.gaps[:, 1:] - apart, *CLOSING_CM)
     if not bool((closing > 0).any()):
-        return out
+        return None
     slid = _shutting(head)
     names = torch.tensor([PARTS.index(name) for name in UNDER], device=slid.device)
     concerned = torch.isin(head.part, names) | (slid[head.triangles] > 0).any(1)
     where = torch.nonzero(concerned[raster.face.clamp_min(0)] & raster.covered, as_tuple=True)
     if len(where[0]) == 0:
-        return out
+        return None
     picture, row, column = where
     corners = head.triangles[raster.face[where]]
     side = (head.mean[corners[:, 0], 0] > 0).long()
@@ -67,7 +69,8 @@ def shut_lids(head: HeadModel, raster: Raster, new: Tensor, look: Look, edge: fl
         [skin * (1 - dark)[:, None], torch.ones_like(dark)[:, None], cover[:, None]], 1
     )
     paint[picture, :, row - rows.start, column - columns.start] = painted
-    soft = averaged(paint, torch.full_like(unit, edge))
+    soft = averaged(paint, unit.new_tensor([edge]))
+    out = new.new_zeros(len(new), 4, size, size)
     out[:, :3, rows, columns] = (soft[:, :3] / soft[:, 3:4].clamp_min(1e-4)).clamp(0, 1)
     out[:, 3, rows, columns] = soft[:, 4].clamp(0, 1)
     return out
