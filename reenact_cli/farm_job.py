@@ -122,7 +122,9 @@ def tools_for(plan: "FarmPlan", settings: "Settings", compute: "Compute") -> "To
     from reenact_core.engine.performers import performer_of
     from reenact_core.farm.desk import Tools
 
-    performer = cache(lambda: performer_of(planned_models(plan, compute), settings, compute))
+    performer = cache(
+        lambda: performer_of(planned_models(plan, compute), settings, compute, [models_folder()])
+    )
     detector = cache(lambda: detector_named(plan.options.tracker, compute.device))
     return Tools(detector, performer, compute.device, models_folder())
 

@@ -22,20 +22,22 @@ from reenact_core.engine.placement import Placement
 from reenact_core.engine.portrait import faces_in
 from reenact_core.frames import Picture
 from reenact_core.geometry import Affine, Box
-from reenact_core.models.carry_over import FaceState
+from reenact_core.head.field import HeadView, view_of
+from reenact_core.head.state import HeadState
 from reenact_core.models.compact import Compact, FaceSource
 from reenact_core.models.flow_prior import FlowPrior, likeness
 from reenact_core.models.optical_flow import dis_flow
+from reenact_core.models.readers.reader import Reader
 from reenact_core.motion.batched import (
     Driving,
     Resting,
     prepare_source,
-    read_faces,
+    read_heads,
     rows_of_input,
     tell,
 )
 from reenact_core.motion.recurrent import Carry, Recurrence, Reenacted
-from reenact_core.motion.transfer import check_known, nearest_frame
+from reenact_core.motion.transfer import nearest_frame
 from reenact_core.settings import Settings
 from reenact_core.tracking.detect import Detector
 
@@ -76,8 +78,8 @@ class _Thread:
     seen: Seen
     prior: FlowPrior
     alike: Tensor
-    start: FaceState
-    earlier: FaceState
+    start: HeadView
+    earlier: HeadState
     carry: Carry | None = None
     match: Match | None = None
 
@@ -93,16 +95,19 @@ class FacePreview:
         detector: Detector,
         compute: Compute,
         rate: Fraction,
+        reader: Reader | None = None,
     ) -> None:
         """`source`: (256, 256, 3) float32 R'G'B' in [0, 1], the face S."""
         self._models, self._settings, self._detector = models, settings, detector
         self._compute, self._rate = compute, rate
-        self._source: FaceSource = prepare_source(models, self._tensor(source)[0])
-        check_known(settings.motion)
+        self._reader = reader or models.reader
+        self._source: FaceSource = prepare_source(
+            models, self._tensor(source)[0], None, self._reader
+        )
         self._motion = replace(settings.motion, pose="absolute")
         self._recurrence = Recurrence(models, settings.motion.scheme)
         self._thread: _Thread | None = None
-        self._starts: list[tuple[Tensor, FaceState]] = []
+        self._starts: list[tuple[Tensor, HeadState]] = []
 
     def learn(self, picture: Picture) -> None:
         """Keep a frame to start from: with several of a shot, expressions are right at once."""
@@ -165,31 +170,34 @@ class FacePreview:
         shown = Shown(1, last is not None, seen.box)
         return placed.paste_into(picture, self._settings), shown
 
-    def _read(self, picture: Picture, seen: Seen) -> tuple[Tensor, FaceState, Any, Affine]:
+    def _read(self, picture: Picture, seen: Seen) -> tuple[Tensor, HeadState, Any, Affine]:
         """Crop and state of a face, and the crop as it was cut, with its map."""
         to_crop = align_still(seen.box, seen.landmarks, self._settings.crop)
         plate = cut(picture, to_crop.matrix[0], self._settings.crop.size)
         crop = self._tensor(plate)
-        return crop, self._models.state(read_faces(self._models, crop)), plate, to_crop
+        person = self._starts[0][1] if self._starts else None
+        state = read_heads(self._models, self._reader, [crop], self._motion, person=person)
+        return crop, state, plate, to_crop
 
-    def _keep(self, crop: Tensor, state: FaceState) -> None:
+    def _keep(self, crop: Tensor, state: HeadState) -> None:
         self._starts = [*self._starts[1 - MOST_STARTS :], (crop, state)]
 
     def _started(self, frame: int, seen: Seen) -> _Thread:
         """A thread that has shown d_0."""
-        states = FaceState.cat([state for _, state in self._starts])
-        crop, state = self._starts[nearest_frame(states, self._source.state)]
+        states = HeadState.cat([state for _, state in self._starts])
+        crop, state = self._starts[nearest_frame(states, self._source.view.state)]
         alike = likeness(self._source.pixels, crop)
-        thread = _Thread(frame, seen, FlowPrior(crop, dis_flow), alike, state, state)
+        start = view_of(self._models.head, state, crop.shape[-1])
+        thread = _Thread(frame, seen, FlowPrior(crop, dis_flow), alike, start, state)
         self._moved(thread, crop, state)
         return thread
 
-    def _moved(self, thread: _Thread, crop: Tensor, now: FaceState) -> Reenacted:
+    def _moved(self, thread: _Thread, crop: Tensor, now: HeadState) -> Reenacted:
         """One step of the recurrence."""
-        driving = Driving(thread.start, thread.earlier, now, thread.alike)
-        told = tell(driving, crop.shape[-1])
+        driving = Driving(thread.start, thread.earlier, now, thread.alike, crop)
+        told = tell(self._models.head, driving, crop.shape[-1])
         motion = thread.prior.advance(crop, told.direct)
-        rest = self._source.state
+        rest = self._source.view.state.pose
         inputs = rows_of_input(
             self._models,
             self._source,

@@ -23,6 +23,7 @@ from reenact_core.geometry import Box
 from reenact_core.media.decode import decode
 from reenact_core.models.compact import Compact
 from reenact_core.models.face_points import FacePointsNet, load_face_points
+from reenact_core.models.readers.registry import open_reader
 from reenact_core.settings import Settings
 from reenact_core.timing import FrameRange
 
@@ -157,7 +158,10 @@ class LiveCalls:
         moment = None if seconds is None else Fraction(str(seconds))
         look = inside(self.warm.roots)
         portrait = find_portrait(source, moment, settings, detector, look=look)
-        preview = FacePreview(models.network, portrait.pixels, settings, detector, compute, rate)
+        reader = open_reader(settings.motion.reader, compute, [self.warm.installed])
+        preview = FacePreview(
+            models.network, portrait.pixels, settings, detector, compute, rate, reader
+        )
         if "clip" in opened:
             self._learn(preview, opened)
         return preview

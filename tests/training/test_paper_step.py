@@ -4,8 +4,6 @@ import pytest
 import torch
 
 from reenact_core.devices import Compute
-from reenact_core.models.carry_over import FaceState
-from reenact_core.models.head_chart import Pose
 from reenact_training.adversary import Adversary, CriticSettings
 from reenact_training.discriminator import DiscriminatorSettings
 from reenact_training.features import PyramidFeatures
@@ -13,6 +11,7 @@ from reenact_training.learner import PaperLearner
 from reenact_training.paper_step import PaperBatch, PaperLossSettings, make_faces
 from reenact_training.row_chance import RowChance
 from reenact_training.unroll import Examples
+from tests.core.heads import state
 from tests.tiny import pictures, tiny_paper
 
 CRITIC = CriticSettings(1.0, network=DiscriminatorSettings(4, max_features=8, halvings=2))
@@ -22,9 +21,8 @@ def some_examples() -> Examples:
     """Two faces; the later frames are the first ones, shifted."""
     source = pictures(2, seed=4)
     frames = torch.stack([source.roll(2, dims=3), source.roll(3, dims=3)])
-    pose = Pose(torch.eye(3).repeat(2, 1, 1), torch.ones(2), torch.zeros(2, 2))
-    state, mask = FaceState(pose, torch.zeros(2, 79, 3)), torch.ones(2, 2, 1, 32, 32)
-    return Examples(source, state, frames, [state, state], frames, mask, mask)
+    heads, mask = state().repeat(2), torch.ones(2, 2, 1, 32, 32)
+    return Examples(source, heads, frames, [heads, heads], frames, mask, mask)
 
 
 def a_learner() -> PaperLearner:

@@ -8,19 +8,21 @@ import torch
 from torch import Generator, Tensor
 
 from reenact_core.errors import MediaError
-from reenact_core.models.carry_over import FaceState, confinement
-from reenact_core.models.head_chart import pixel_grid, unproject
+from reenact_core.head.field import inside_outline, view_of
+from reenact_core.head.model import load_head_model
+from reenact_core.head.state import HeadState
+from reenact_core.models.carry_over import confinement
 from reenact_training.clip_faces import ClipFaces, ClipReader
 from reenact_training.clips import ClipFile, Unusable
 from reenact_training.row_chance import generator_of
 from reenact_training.unroll import Examples, misread, mouth_and_eyes
 
-HEAD = (1.1, 1.5)
+HEAD = (0.9, 1.2)
 """Distances from the head's middle, in units of its outline, where hair and all end."""
 CANDIDATES = 32
 """Frames among which a source is sought whose expression is that of d_0."""
-ALIKE = 0.025
-"""Mean distance of landmarks, in head units, up to which two expressions are the same."""
+ALIKE = 0.35
+"""Distance of two expressions up to which they are the same."""
 
 
 @dataclass(slots=True)
@@ -102,11 +104,11 @@ def draw_window(faces: ClipFaces, moments: int, stride: int, generator: Generato
         source = first
     else:
         source = turned_frame(faces.states, int(first), generator)
-    of_source, of_driver = _states(faces, source[None]), _states(faces, chosen)
+    of_source, of_driver = faces.states[source[None]], faces.states[chosen]
     if faces.heads is not None:  # what is true is given as a reader would see it
         of_source, of_driver = misread(of_source, generator), misread(of_driver, generator)
     frames = faces.frames[chosen].float() / 255
-    points = of_driver.points()
+    points = of_driver.points(load_head_model())
     return Examples(
         faces.frames[source][None].float() / 255,
         of_source,
@@ -127,13 +129,13 @@ def draw_moments(count: int, moments: int, stride: int, generator: Generator) ->
     return chosen.flip(0) if torch.rand((), generator=generator) < 0.5 else chosen
 
 
-def turned_frame(states: FaceState, frame: int, generator: Generator) -> Tensor:
+def turned_frame(states: HeadState, frame: int, generator: Generator) -> Tensor:
     """Of some frames with a frame's expression, the number of the one most turned against it.
 
     The frame itself where there is none: what d_0 does not tell of S cannot come out.
     """
     drawn = torch.randint(len(states.pose), (CANDIDATES,), generator=generator)
-    unlike = (states.shape[drawn] - states.shape[frame]).norm(dim=-1).mean(-1)
+    unlike = (states.expression[drawn] - states.expression[frame]).norm(dim=-1)
     candidates = torch.cat([drawn[unlike < ALIKE], torch.tensor([frame])])
     rotations = states.pose.rotation
     return candidates[(rotations[candidates] - rotations[frame]).flatten(1).norm(dim=1).argmax()]
@@ -143,15 +145,9 @@ def head_masks(faces: ClipFaces, chosen: Tensor) -> Tensor:
     """Where the head is, (T, 1, S, S) in [0, 1]: as drawn, or by the pose that was read."""
     if faces.heads is not None:
         return faces.heads[chosen, None].float() / 255
-    states, size = _states(faces, chosen), faces.frames.shape[-1]
-    grid = pixel_grid(size, states.shape).expand(len(chosen), size, size, 2)
-    return confinement(unproject(grid, states.pose)[1], *HEAD)[:, None]
-
-
-def _states(faces: ClipFaces, chosen: Tensor) -> FaceState:
-    pose = faces.states.pose
-    picked = type(pose)(pose.rotation[chosen], pose.scale[chosen], pose.offset[chosen])
-    return FaceState(picked, faces.states.shape[chosen])
+    head, size = load_head_model(), faces.frames.shape[-1]
+    view = view_of(head, faces.states[chosen], None)
+    return confinement(inside_outline(view, head, size), *HEAD)[:, None]
 
 
 def _whole(below: int, generator: Generator) -> int:

@@ -15,21 +15,22 @@ from torch import Tensor
 from torch.nn import functional
 
 from reenact_core.errors import MediaError
+from reenact_core.head.model import load_head_model
+from reenact_core.head.state import HeadState, smooth, states_of
 from reenact_core.media.colour import to_rgb8
 from reenact_core.media.decode import decode
 from reenact_core.media.probe import probe
-from reenact_core.models.carry_over import FaceState
-from reenact_core.models.face_points import INPUT_SIZE, FacePointsNet, FaceReading, fit_pose
-from reenact_core.models.head_chart import Pose, to_head
-from reenact_core.motion.transfer import smooth
+from reenact_core.models.face_points import INPUT_SIZE
+from reenact_core.models.readers.reader import FaceLandmarks, Reader
 from reenact_core.timing import FrameRange
 from reenact_training.clips import ClipFile, frame_files
+from reenact_training.ensembles import states_of_points
 from reenact_training.synth_folder import SynthClip
 
 SMOOTHING = 1.0
 """Sigma in frames that what is read is smoothed by, as in a render."""
-LEAST_CONFIDENCE = 0.0
-"""Logit of the reader below which, on the median, a clip shows no face."""
+LEAST_CONFIDENCE = 0.5
+"""Confidence of the reader below which, on the median, a clip shows no face."""
 AT_ONCE = 32
 """Frames that are read together."""
 
@@ -42,12 +43,12 @@ class ClipFaces:
 
     Convention:
         frames: (T, 3, S, S) uint8, R'G'B'
-        states: T poses and shapes
+        states: the head in T moments
         heads: (T, S, S) uint8, 255 where the head is; None where only its pose tells
     """
 
     frames: Tensor
-    states: FaceState
+    states: HeadState
     heads: Tensor | None
 
     @property
@@ -59,9 +60,9 @@ class ClipFaces:
 class ClipReader:
     """Reads clips; the last ones stay in memory."""
 
-    def __init__(self, size: int, points: FacePointsNet, megabytes: int) -> None:
+    def __init__(self, size: int, reader: Reader, megabytes: int) -> None:
         self._size = size
-        self._points = points
+        self._reader = reader
         self._budget = megabytes * 2**20
         self._kept: OrderedDict[Path, ClipFaces] = OrderedDict()
         self._lock = Lock()
@@ -87,7 +88,7 @@ class ClipReader:
         frames = torch.from_numpy(np.stack(list(_pictures(clip, side)))).permute(0, 3, 1, 2)
         if len(frames) != clip.frames:
             raise MediaError(f"{clip.path}: {len(frames)} of {clip.frames} frames can be decoded")
-        states = read_states(self._points, frames, clip.path)
+        states = read_states(self._reader, frames, clip.path)
         return ClipFaces(_resized(frames, self._size), states, None)
 
     def _forget(self) -> None:
@@ -127,37 +128,27 @@ def _fitted(pixels: Pixels, side: int) -> Pixels:
 
 
 @torch.no_grad()
-def read_states(points: FacePointsNet, frames: Tensor, path: Path) -> FaceState:
-    """Pose and shape of the face in consecutive frames (T, 3, S, S) uint8, smoothed.
+def read_states(reader: Reader, frames: Tensor, path: Path) -> HeadState:
+    """The head of the face in consecutive frames (T, 3, S, S) uint8, its pose smoothed.
 
     Raises:
         MediaError: most of them show no face.
     """
-    readings = [_read_some(points, chunk) for chunk in torch.split(frames, AT_ONCE)]
-    confidence = torch.cat([reading.confidence for reading in readings])
-    if float(confidence.median()) < LEAST_CONFIDENCE:
+    seen = FaceLandmarks.cat(
+        [reader.read(chunk.float() / 255) for chunk in torch.split(frames, AT_ONCE)]
+    )
+    if float(seen.confidence.median()) < LEAST_CONFIDENCE:
         raise MediaError(f"{path}: no face was read in most of its frames")
-    states = [_state(reading, points.mean_head) for reading in readings]
-    return smooth(FaceState.cat(states).to("cpu"), SMOOTHING)
-
-
-def _read_some(points: FacePointsNet, frames: Tensor) -> FaceReading:
-    crops = frames.to(points.mean_head.device).float() / 255
-    reading: FaceReading = points(functional.interpolate(crops, (INPUT_SIZE,) * 2, mode="area"))
-    return reading
-
-
-def _state(reading: FaceReading, mean_head: Tensor) -> FaceState:
-    pose = fit_pose(reading, mean_head)
-    return FaceState(pose, to_head(reading.points, pose))
+    head = load_head_model()
+    states = states_of(head, reader.scheme, seen.points, trust=seen.trust, pupils=seen.pupils)
+    return smooth(states, SMOOTHING)
 
 
 def _drawn(clip: SynthClip, size: int) -> ClipFaces:
     """A clip whose truth is known."""
     truth = clip.read_truth()
     frames = torch.from_numpy(clip.read_frames()).permute(0, 3, 1, 2)
-    pose = Pose(*(torch.from_numpy(a) for a in (truth.rotation, truth.scale, truth.offset)))
-    states = FaceState(pose, to_head(torch.from_numpy(truth.landmarks), pose))
+    states = states_of_points(torch.from_numpy(truth.landmarks))
     heads = _resized(torch.from_numpy(truth.head_mask)[:, None], size)[:, 0]
     return ClipFaces(_resized(frames, size), states, heads)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reenact_core.errors import MediaError
-from reenact_core.models.face_points import FacePointsNet
+from reenact_core.models.readers.reader import Reader
 from reenact_training.clip_examples import ClipExamples, LeftOut
 from reenact_training.clip_faces import ClipReader
 from reenact_training.clips import ClipFile, Found, Tell, find_clips
@@ -53,7 +53,7 @@ class Mixture:
 
 
 def open_data(
-    config: TrainConfig, points: FacePointsNet, device: str, tell: Tell = lambda done, total: None
+    config: TrainConfig, reader: Reader, device: str, tell: Tell = lambda done, total: None
 ) -> RunData:
     """Look at all folders, and make ready to draw examples of them.
 
@@ -70,11 +70,11 @@ def open_data(
         learnt, kept = split(found.clips, config.clips.held_out, config.train.seed)
     if config.folders and not learnt:
         raise MediaError(f"{config.folders[0]}: no clip is left to learn from")
-    reader = ClipReader(config.size, points, config.clips.cache_megabytes)
+    clips = ClipReader(config.size, reader, config.clips.cache_megabytes)
 
-    def examples(clips: Sequence[ClipFile], purpose: str) -> ClipExamples:
+    def examples(chosen: Sequence[ClipFile], purpose: str) -> ClipExamples:
         return ClipExamples(
-            clips, reader, left_out, moments=config.clips.moments, stride=config.clips.stride,
+            chosen, clips, left_out, moments=config.clips.moments, stride=config.clips.stride,
             seed=seed_of(config.train.seed, purpose, 0),
         )  # fmt: skip
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import torch
 from torch import Generator, Tensor
 
-from reenact_core.models.carry_over import FaceState
-from reenact_core.models.head_chart import Pose, to_head
+from reenact_core.head.model import load_head_model
+from reenact_core.head.state import HeadState, states_of
+from reenact_core.models.face_points import PUPIL_LEFT, PUPIL_RIGHT
 from reenact_training.synthetic.heads import sample_identity
 from reenact_training.synthetic.motion import Motion, rotation_matrix, sample_motion
 from reenact_training.synthetic.render import render
@@ -41,10 +42,9 @@ class Ensemble:
     offset: Tensor
     landmarks: Tensor
 
-    def states(self, person: int) -> FaceState:
-        """Pose and shape of one person in all moments."""
-        pose = Pose(self.rotation, self.scale, self.offset)
-        return FaceState(pose, to_head(self.landmarks[person], pose))
+    def states(self, person: int) -> HeadState:
+        """One person's head in all moments."""
+        return states_of_points(self.landmarks[person])
 
     def save(self, path: Path) -> None:
         """Write to one file."""
@@ -54,6 +54,12 @@ class Ensemble:
     def load(cls, path: Path) -> "Ensemble":
         """Read what `save` wrote."""
         return cls(**torch.load(path, weights_only=True))
+
+
+def states_of_points(landmarks: Tensor) -> HeadState:
+    """A person's head in T moments, from landmarks (T, 79, 3) of `models.face_points`."""
+    pupils = landmarks[:, [PUPIL_LEFT, PUPIL_RIGHT], :2]
+    return states_of(load_head_model(), "embedded79", landmarks, pupils=pupils)
 
 
 def make_ensemble(

@@ -10,8 +10,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from reenact_core.models.head_chart import pixel_grid
-from reenact_core.models.slits import edge_height
+from reenact_core.head.sampling import pixel_grid
 from reenact_training.synthetic.chance import chosen, normal, uniform
 from reenact_training.synthetic.crops import Crops
 
@@ -63,6 +62,19 @@ def inside_of(points: Tensor, side: int) -> tuple[Tensor, Tensor]:
     across = (x > points[:, 12, 0, None, None]) & (x < points[:, 16, 0, None, None])
     inside = (torch.minimum(y - top, bottom - y) / SOFT).clamp(0, 1) * across
     return ((y - top) / (bottom - top).clamp_min(1e-3)).clamp(0, 1), inside
+
+
+def edge_height(x: Tensor, knots: Tensor) -> Tensor:
+    """Height of a polyline with knots (B, K, 2 or 3), left to right, at x (B, ...)."""
+    lines = knots.view(*knots.shape[:2], *[1] * (x.dim() - 1), knots.shape[2])
+    at, height = lines[..., 0], lines[..., 1]
+    run = (at[:, 1:] - at[:, :-1]).clamp_min(1e-3)
+    slope = (height[:, 1:] - height[:, :-1]) / run
+    edge = height[:, 0].expand_as(x)
+    for part in range(knots.shape[1] - 1):  # one by one: all at once is ten times slower
+        way = (x - at[:, part]).clamp_min(0)
+        edge = torch.addcmul(edge, torch.minimum(way, run[:, part]), slope[:, part])
+    return edge
 
 
 def _tongue(paint: Tensor, height: Tensor, generator: Generator) -> Tensor:

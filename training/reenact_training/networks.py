@@ -12,12 +12,13 @@ from reenact_core.errors import CheckpointError, SettingsError
 from reenact_core.files import sha256
 from reenact_core.models.catalogue import DEFAULT
 from reenact_core.models.compact import Compact, give_readers
-from reenact_core.models.face_points import FacePointsNet, load_face_points
 from reenact_core.models.flow_prior import Measure
 from reenact_core.models.integrators.fomm import Fomm
 from reenact_core.models.load import load_models
 from reenact_core.models.paper import Paper
 from reenact_core.models.paper_settings import PaperSettings
+from reenact_core.models.readers.embedded import load_embedded
+from reenact_core.models.readers.reader import Reader
 from reenact_training.config import TrainConfig
 from reenact_training.features import PyramidFeatures, Vgg19Features
 from reenact_training.flow import lucas_kanade
@@ -107,11 +108,13 @@ def teach(network: nn.Module, config: TrainConfig, compute: Compute) -> Learner:
     )
 
 
-def reader_of(network: nn.Module, device: str) -> FacePointsNet:
+def reader_of(network: nn.Module, device: str) -> Reader:
     """What reads faces in clips: the network's own reader, or the one that comes with reenact."""
     if isinstance(network, Compact):
-        return network.points.eval()
-    return load_face_points(compute=Compute(device))
+        network.points.eval()
+        network.close_ups.eval()
+        return network.reader
+    return load_embedded(Compute(device))
 
 
 def configuration_of(network: nn.Module) -> dict[str, Any]:

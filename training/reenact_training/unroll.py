@@ -5,17 +5,18 @@ equation (4) in a part of the faces.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from reenact_core.models.carry_over import FaceState
+from reenact_core.head.field import view_of
+from reenact_core.head.pose import Pose
+from reenact_core.head.state import HeadState
 from reenact_core.models.compact import Compact, FaceSource
 from reenact_core.models.face_regions import region_masks
 from reenact_core.models.flow_prior import DrivingMotion, FlowPrior, Measure, likeness
-from reenact_core.models.head_chart import Pose
 from reenact_core.motion.batched import Driving, Told, rows_of_input, tell
 from reenact_core.motion.recurrent import Carry, Recurrence, StepInput
 from reenact_core.motion.transfer import MotionSettings
@@ -34,9 +35,9 @@ class Examples:
     """
 
     source: Tensor
-    source_state: FaceState
+    source_state: HeadState
     driving_frames: Tensor
-    driving: Sequence[FaceState]
+    driving: Sequence[HeadState]
     truth: Tensor
     heads: Tensor
     features: Tensor
@@ -59,9 +60,9 @@ class Examples:
         moments = zip(*(one.driving for one in examples), strict=True)
         return cls(
             torch.cat([one.source for one in examples]),
-            FaceState.cat([one.source_state for one in examples]),
+            HeadState.cat([one.source_state for one in examples]),
             torch.cat([one.driving_frames for one in examples], 1),
-            [FaceState.cat(list(states)) for states in moments],
+            [HeadState.cat(list(states)) for states in moments],
             torch.cat([one.truth for one in examples], 1),
             torch.cat([one.heads for one in examples], 1),
             torch.cat([one.features for one in examples], 1),
@@ -104,11 +105,11 @@ def draw_examples(ensembles: Sequence[Ensemble], generator: Generator) -> Exampl
         source_states.append(read)
     pictures = torch.stack(sources, 1)
     moments = [
-        FaceState.cat([face[t : t + 1] for face in driving]) for t in range(len(pictures) - 1)
+        HeadState.cat([face[t : t + 1] for face in driving]) for t in range(len(pictures) - 1)
     ]
     return Examples(
         pictures[0],
-        FaceState.cat(source_states),
+        HeadState.cat(source_states),
         torch.stack(drivers, 1),
         moments,
         pictures[1:],
@@ -128,7 +129,7 @@ def mouth_and_eyes(points: Tensor, size: int) -> Tensor:
     return functional.interpolate(around, scale_factor=4, mode="bilinear", align_corners=False)
 
 
-def misread(state: FaceState, generator: Generator) -> FaceState:
+def misread(state: HeadState, generator: Generator) -> HeadState:
     """A face as a keypoint detector sees it: one small error in all frames, and jitter."""
     count = len(state.pose)
 
@@ -142,7 +143,14 @@ def misread(state: FaceState, generator: Generator) -> FaceState:
         state.pose.scale * torch.exp(error(spread=0.02)),
         state.pose.offset + error(2, spread=0.01),
     )
-    return FaceState(pose, state.shape + error(*state.shape.shape[1:], spread=0.02))
+    acted = state.expression + error(state.expression.shape[1], spread=0.05)
+    return replace(
+        state,
+        pose=pose,
+        expression=acted.clamp(0, 1),
+        gaze=state.gaze + error(2, spread=2.0),
+        beside=state.beside + error(*state.beside.shape[1:], spread=0.14),
+    )
 
 
 def unroll(
@@ -179,22 +187,25 @@ def moments(
     """The inputs of all T steps, B rows each."""
     count, batch = examples.driving_frames.shape[:2]
     first, states = examples.driving[0], list(examples.driving)
+    rows, size = torch.arange(batch).repeat(count), examples.truth.shape[-1]
     driving = Driving(
-        FaceState.cat([first] * count),
-        FaceState.cat([first, *states[:-1]]),
-        FaceState.cat(states),
+        view_of(models.head, first, size)[rows],
+        HeadState.cat([first, *states[:-1]]),
+        HeadState.cat(states),
         likeness(examples.source, examples.driving_frames[0]).repeat(count, 1, 1, 1),
+        examples.driving_frames.flatten(0, 1),
     )
-    told = tell(driving, examples.truth.shape[-1])
+    told = tell(models.head, driving, size)
     motion = _measured(examples.driving_frames, told, measure)
     source = models.source(examples.source, examples.source_state)
     every = FaceSource(
         source.pixels.repeat(count, 1, 1, 1),
         source.features.repeat(count, 1, 1, 1),
-        FaceState.cat([source.state] * count),
+        source.view[rows],
+        source.look[rows],
     )
-    rows = rows_of_input(models, every, driving, told, motion, settings)
-    parts = zip(*(torch.split(tensor, batch) for tensor in rows.tensors()), strict=True)
+    made = rows_of_input(models, every, driving, told, motion, settings)
+    parts = zip(*(torch.split(tensor, batch) for tensor in made.tensors()), strict=True)
     return [StepInput(*part) for part in parts]
 
 

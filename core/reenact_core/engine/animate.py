@@ -147,8 +147,9 @@ def animate(
     settings = settings or Settings()
     compute = compute or choose_compute()
     models = models or load_models(compute=compute)
-    settings = with_reader(settings, models, [installed] if installed else [])
-    performer = performer_of(models, settings, compute)
+    folders = [installed] if installed else []
+    settings = with_reader(settings, models, folders)
+    performer = performer_of(models, settings, compute, folders)
     yield from perform_animation(job, performer, settings, detector or EmbeddedDetector())
 
 
@@ -290,7 +291,8 @@ def _move(
     takes: dict[str, tuple[Take, int]] = {}
     for number in range(len(acting.faces)):
         for part in true_stretches(acting.actor == number):
-            crops = Crops(acting.faces[number].crops, acting.record[part.start : part.stop])
+            actor, records = acting.faces[number], acting.record[part.start : part.stop]
+            crops = Crops(actor.crops, records, actor.tilt[records])
             name, source = str(part.start), portrait.pixels
             take = Take(name, source, crops, job.scheme, 1.0, None, "relative", large=large)
             takes[take.take_id] = (take, part.start)

@@ -166,7 +166,8 @@ def _redirected(
         index = scene.workshop.performer.choose_source(own, driving)
         chosen.append(stretch.start + index)
         take = f"{name}-{number}"
-        takes.append(_take(cast, take, own[index], driving, own))
+        chosen_take = _take(cast, take, own[index], driving, own)
+        takes.append(replace(chosen_take, source_at=index))
     size = _size(scene, casting, face, performance, float(sides_of(face, chosen).max()))
     if size > face.crops.shape[0]:
         path = scene.workshop.folder.spool / f"{name}.source"
@@ -182,7 +183,9 @@ def _driving(
     drive = performance.drive
     actors = [scene.faces[track] for track in casting.acting] or [face]
     actor = actors[int(drive.actor[stretch.start])]
-    return Crops(actor.crops, drive.crop[stretch.start : stretch.stop])
+    records = drive.crop[stretch.start : stretch.stop]
+    # A face that drives itself is pasted back as its crops were turned.
+    return Crops(actor.crops, records, None if casting.driver is None else actor.tilt[records])
 
 
 def _size(

@@ -43,6 +43,12 @@ class CutFace:
         """(T,) where there is a crop."""
         return np.asarray(self.weight > 0)
 
+    @property
+    def tilt(self) -> NDArray[np.float64]:
+        """(T,) radians clockwise by which the face is turned in its frames and not in its crops."""
+        across = self.to_crop.matrix[:, :, 0]
+        return np.asarray(-np.arctan2(across[:, 1], across[:, 0]))
+
     def index_of(self, frame: int) -> int | None:
         """The place of a frame of the file in this face's arrays; None where it has no crop."""
         if frame not in self.track.frames:

@@ -20,23 +20,24 @@ from reenact_core.devices import Compute, out_of_memory_named
 from reenact_core.engine.diary import Diary
 from reenact_core.engine.performer import Crops, Floats, NewFace, Take, settings_of
 from reenact_core.errors import SettingsError
-from reenact_core.models.carry_over import FaceState
+from reenact_core.head.pose import Pose
+from reenact_core.head.state import HeadState
 from reenact_core.models.compact import Compact, FaceSource
-from reenact_core.models.head_chart import Pose
 from reenact_core.models.integrators.table import Integrator
-from reenact_core.motion.batched import Followed, prepare_source, read_faces, step_inputs
+from reenact_core.models.readers.reader import Reader
+from reenact_core.motion.batched import (
+    Followed,
+    prepare_source,
+    read_faces,
+    read_heads,
+    step_inputs,
+)
 from reenact_core.motion.full_size import enlarge
 from reenact_core.motion.lanes import LaneSettings, ShotLanes, run_lanes
 from reenact_core.motion.other_integrator import OtherIntegrator, faces_of, put_in
 from reenact_core.motion.recurrent import Carry, Recurrence, Reenacted, StepInput
 from reenact_core.motion.source_frame import choose_source_frame, eye_openness
-from reenact_core.motion.transfer import (
-    MotionSettings,
-    check_known,
-    check_whole,
-    nearest_frame,
-    smooth,
-)
+from reenact_core.motion.transfer import MotionSettings, check_whole, nearest_frame
 from reenact_core.timeline.plan import Scheme, said
 
 CHUNK = 8
@@ -121,6 +122,13 @@ class NetworkPerformer:
     compute: Compute
     integrator: Integrator | None = None
     """G in the place of the checkpoint's own."""
+    chosen_reader: Reader | None = None
+    """Who reads faces; None: the reader that comes with the networks."""
+
+    @property
+    def reader(self) -> Reader:
+        """Who reads faces."""
+        return self.chosen_reader or self.models.reader
 
     def choose_source(self, own: Crops, driving: Crops) -> int:
         """The crop that stands best for all of them."""
@@ -158,10 +166,15 @@ class NetworkPerformer:
 
     def _both_ways(self, take: Take, rounds: _Rounds) -> Iterator[ShotLanes]:
         """The lanes of a take that have frames left to do."""
-        source = prepare_source(self.models, self._tensor(take.source))
+        resting = None if take.own is None else self._states(take.own)
+        known = None
+        if resting is not None and take.source_at is not None:
+            at = take.source_at
+            known = resting[at : at + 1]
+        source = prepare_source(self.models, self._tensor(take.source), known, self.reader)
         states = self._states(take.driving)
-        resting = self._resting(take, source)
-        start = nearest_frame(states, source.state) if self.motion.best_start else 0
+        rest = source.view.state.repeat(len(states)).pose if resting is None else resting.pose
+        start = nearest_frame(states, source.view.state) if self.motion.best_start else 0
         orders = {">": range(start, len(take.driving))}
         if start > 0:
             orders["<"] = range(start, -1, -1)
@@ -171,7 +184,7 @@ class NetworkPerformer:
             detail = _Detail(source.pixels, self._tensor(take.large[0][None]))
         for way, order in orders.items():
             lane = _Lane(take, order, Followed(first), detail)
-            ordered = _at(states, order), _at(resting, order)
+            ordered = states[torch.tensor(order)], rest[torch.tensor(order)]
             name = f"{take.take_id}{way}"
             rounds.lanes[name] = lane
             carries = self._recall(lane, rounds.diary, name)
@@ -198,15 +211,15 @@ class NetworkPerformer:
         return {_FACE: Carry(tensor("carry_previous"), tensor("carry_field"))}
 
     def _inputs(
-        self, lane: _Lane, source: FaceSource, states: FaceState, resting: FaceState
+        self, lane: _Lane, source: FaceSource, states: HeadState, resting: Pose
     ) -> Iterator[StepInput]:
         """The inputs of a lane's frames that are left to do."""
         settings, count = self._settings(lane.take), lane.followed.count
         together = CPU_CHUNK if self.compute.device == "cpu" else CHUNK
         chunks = self._chunks(lane.take.driving, lane.order[count:], together)
         if count:
-            left = [0, *range(count - 1, len(lane.order))]
-            states, resting = _at(states, left), _at(resting, left)
+            left = torch.tensor([0, *range(count - 1, len(lane.order))])
+            states, resting = states[left], resting[left]
         steps = step_inputs(
             self.models,
             source,
@@ -251,26 +264,15 @@ class NetworkPerformer:
                 swapped = put_in(self.models, other, inputs, face)
             yield swapped  # outside: the mode would be the consumer's too
 
-    def _resting(self, take: Take, source: FaceSource) -> FaceState:
-        """The source's face in every frame before motion is added: on the head it goes onto."""
-        count = len(take.driving)
-        if take.own is None:
-            return source.state.repeat(count)
-        return FaceState(self._states(take.own).pose, source.state.repeat(count).shape)
-
     def _settings(self, take: Take) -> MotionSettings:
-        settings = settings_of(self.motion, take)
-        check_known(settings)
-        return settings
+        return settings_of(self.motion, take)
 
-    def _states(self, crops: Crops) -> FaceState:
+    def _states(self, crops: Crops) -> HeadState:
         """Pose and shape of the face in consecutive crops."""
-        with torch.inference_mode():
-            states = [
-                self.models.state(read_faces(self.models, chunk))
-                for chunk in self._chunks(crops, range(len(crops)))
-            ]
-            return smooth(FaceState.cat(states), self.motion.smoothing)
+        chunks, tilt = self._chunks(crops, range(len(crops))), None
+        if crops.tilt is not None:
+            tilt = torch.from_numpy(crops.tilt).to(self.compute.device, torch.float32)
+        return read_heads(self.models, self.reader, chunks, self.motion, tilt)
 
     def _openness(self, crops: Crops) -> Tensor:
         with torch.inference_mode():
@@ -332,10 +334,3 @@ def _new_face(face: Reenacted, detail: _Detail | None) -> NewFace:
     pixels = face.pixels if detail is None else detail.added(face)
     whole = pixels[0].float().clamp(0, 1).permute(1, 2, 0)
     return NewFace(whole.cpu().numpy(), face.points[0].float().cpu().numpy())
-
-
-def _at(states: FaceState, order: Sequence[int]) -> FaceState:
-    """Faces in another order."""
-    pose, numbers = states.pose, torch.as_tensor(order, device=states.shape.device)
-    turned = Pose(pose.rotation[numbers], pose.scale[numbers], pose.offset[numbers])
-    return FaceState(turned, states.shape[numbers])

@@ -32,6 +32,9 @@ class Crops:
     spool: Spool
     numbers: NDArray[np.int64]
     """Record of the spool for each crop; a record may come twice."""
+    tilt: NDArray[np.float64] | None = None
+    """Radians clockwise by which each crop was turned when it was cut, where that is part of the
+    motion to be carried over; None: nothing of it is."""
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -82,6 +85,8 @@ class Take:
     """Of each region, on top of `strength` and of the settings' own."""
     large: Crops | None = None
     """A single crop: S with as many samples as the new faces shall have; None: no more than S."""
+    source_at: int | None = None
+    """Which of `own` the source is."""
 
 
 def settings_of(motion: MotionSettings, take: Take) -> MotionSettings:

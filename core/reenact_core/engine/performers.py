@@ -14,7 +14,7 @@ from reenact_core.models.face_points import load_face_points
 from reenact_core.models.integrators.fomm import Fomm
 from reenact_core.models.load import Models
 from reenact_core.models.paper import Paper
-from reenact_core.models.readers.registry import best_reader
+from reenact_core.models.readers.registry import best_reader, open_reader
 from reenact_core.settings import Settings
 
 
@@ -29,19 +29,27 @@ def with_reader(settings: Settings, models: Models, folders: Sequence[Path]) -> 
     return replace(settings, motion=replace(settings.motion, reader=name))
 
 
-def performer_of(models: Models, settings: Settings, compute: Compute) -> Performer:
+def performer_of(
+    models: Models, settings: Settings, compute: Compute, folders: Sequence[Path] = ()
+) -> Performer:
     """Who moves faces with these networks.
 
     Networks without face points of their own are given those that come with reenact, to see where
     the new faces are.
 
+    Args:
+        folders: where readers of landmarks are looked for
+
     Raises:
-        CheckpointError: networks that cannot move a face by themselves.
+        CheckpointError: networks that cannot move a face by themselves, or a reader that is not
+            here.
     """
     network = models.network
     chosen = None if models.integrator is None else models.integrator.integrator
     if isinstance(network, Compact):
-        return NetworkPerformer(network, settings.motion, settings.lanes, compute, chosen)
+        asked = settings.motion.reader
+        reader = None if asked == "embedded" else open_reader(asked, compute, folders)
+        return NetworkPerformer(network, settings.motion, settings.lanes, compute, chosen, reader)
     if chosen is not None:
         raise CheckpointError(
             f"{models.path}: another integrator goes with a checkpoint of compact, and this one "
@@ -53,8 +61,8 @@ def performer_of(models: Models, settings: Settings, compute: Compute) -> Perfor
             f"reader {settings.motion.reader} away, or --checkpoint"
         )
     if isinstance(network, Paper | Fomm):
-        reader = load_face_points(compute=compute)
-        return KeypointPerformer(network, reader, settings.motion, compute)
+        points = load_face_points(compute=compute)
+        return KeypointPerformer(network, points, settings.motion, compute)
     raise CheckpointError(
         f"{models.path}: holds the networks of `{models.architecture}`, which cannot render by "
         f"themselves; use --integrator {models.architecture}:{models.path}"

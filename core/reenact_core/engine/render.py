@@ -79,7 +79,8 @@ def render_plan(
     from reenact_core.engine.performers import performer_of, with_reader
 
     spare_inputs(plan, out)
-    settings = with_reader(settings, models, [installed] if installed else [])
+    folders = [installed] if installed else []
+    settings = with_reader(settings, models, folders)
     marking = marking or open_marking()
     job = render_job(plan.timeline, out)
     with open_run(out, job=job, restart=restart, overwrite=overwrite) as folder:
@@ -89,7 +90,7 @@ def render_plan(
             codec,
             detector or EmbeddedDetector(),
             tracker,
-            performer_of(models, settings, compute),
+            performer_of(models, settings, compute, folders),
             networks_name(models, compute, folder.digests),
             settings.lanes.width if compute.device != "cpu" else 1,
             installed,

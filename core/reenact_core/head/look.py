@@ -5,12 +5,13 @@ and lids; what it does not show is told by how bright and of which tint its skin
 has grey mouths.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from reenact_core.head.colourfulness import within_colours
 from reenact_core.head.model import PARTS, HeadModel
 from reenact_core.head.normals import vertex_normals
 from reenact_core.head.openings import (
@@ -23,7 +24,6 @@ from reenact_core.head.openings import (
     rows,
     within,
 )
-from reenact_core.models.colourfulness import within_colours
 
 MOUTH = ("teeth_upper", "teeth_lower", "gums", "tongue", "mouth_socket")
 ALBEDO = (
@@ -78,6 +78,9 @@ class Look:
     """(N, 2, 2): where the pupils stand between the corners of their eyes, cm across and down."""
     sigma: Tensor
     """(N,): of the Gaussian that would make a sharp picture as soft as this one, pixels."""
+
+    def __getitem__(self, rows: Tensor) -> "Look":
+        return Look(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def look_of(head: HeadModel, source: Tensor, placed: Tensor) -> Look:

@@ -19,7 +19,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from reenact_core.devices import Compute
 from reenact_core.errors import CheckpointError
 from reenact_core.head.landmarks import Landmarks
 
@@ -132,9 +131,8 @@ class HeadModel:
         """The identity and expression of the mirrored head."""
         return identity * self.identity_sign, expression[..., self.expression_mirror]
 
-    def to(self, compute: Compute) -> "HeadModel":
-        """The same model elsewhere, in float32."""
-        device = compute.device
+    def to(self, device: str) -> "HeadModel":
+        """The same model on another device."""
         return HeadModel(
             self.mean.to(device), self.identity.to(device), self.expression.to(device),
             self.expression_names, self.lids.to(device), self.lids_shut.to(device),
@@ -155,16 +153,19 @@ def eye_rotation(gaze: Tensor) -> Tensor:
     return yaw @ pitch
 
 
-def load_head_model(path: Path = WEIGHTS, compute: Compute | None = None) -> HeadModel:
+@cache
+def load_head_model(path: Path = WEIGHTS, device: str = "cpu") -> HeadModel:
     """The head model of a file, the one that comes with reenact where none is named.
 
     Raises:
         CheckpointError: the file is missing or holds no head model.
     """
-    return _read(path).to(compute or Compute())
+    if device != "cpu":
+        return load_head_model(path).to(device)
+    with torch.inference_mode(False):  # it is kept, and training must be able to use it too
+        return _read(path)
 
 
-@cache
 def _read(path: Path) -> HeadModel:
     from safetensors import SafetensorError, safe_open
 

@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 
 def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
@@ -17,4 +16,4 @@ def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
     total = torch.zeros_like(vertices)
     for corner in range(3):
         total.index_add_(1, triangles[:, corner], flat)
-    return functional.normalize(total, dim=-1)
+    return total / total.square().sum(-1, keepdim=True).sqrt().clamp_min(1e-12)

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from reenact_core.head.pose import Pose
+from reenact_core.head.sampling import pixel_grid
 from reenact_core.models.face_points import (
     FaceReading,
     Residual,
@@ -19,7 +21,6 @@ from reenact_core.models.face_points import (
     fill_from,
     step,
 )
-from reenact_core.models.head_chart import Pose, pixel_grid
 
 WEIGHTS = Path(__file__).parent / "weights" / "close_ups.safetensors"
 

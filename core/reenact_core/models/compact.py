@@ -8,7 +8,10 @@ from torch import Tensor, nn
 
 from reenact_core.devices import Compute
 from reenact_core.errors import CheckpointError
-from reenact_core.models.carry_over import FaceState
+from reenact_core.head.field import HeadView, view_of
+from reenact_core.head.look import Look, look_of
+from reenact_core.head.model import HeadModel, load_head_model
+from reenact_core.head.state import HeadState
 from reenact_core.models.close_ups import CloseUps, load_close_ups
 from reenact_core.models.compact_calibrator import Calibrator
 from reenact_core.models.compact_integrators import GlobalIntegrator, LocalIntegrator, Moved
@@ -16,12 +19,11 @@ from reenact_core.models.compact_settings import CompactSettings
 from reenact_core.models.face_points import (
     FacePointsNet,
     FaceReading,
-    fit_pose,
     load_face_points,
 )
-from reenact_core.models.head_chart import to_head
 from reenact_core.models.paper_settings import settings_from_json
-from reenact_core.models.readers.embedded import read_faces
+from reenact_core.models.readers.embedded import EmbeddedReader, read_faces
+from reenact_core.models.readers.reader import Reader
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,18 +33,20 @@ class FaceSource:
     Convention:
         pixels: (N, 3, S, S) in [0, 1]
         features: (N, C, S/4, S/4), the global integrator's encoding
-        state: N poses and shapes
+        view: N heads, fitted to them
+        look: the colours inside their mouths and eyes; of one, or of each
     """
 
     pixels: Tensor
     features: Tensor
-    state: FaceState
+    view: HeadView
+    look: Look
 
     def repeat(self, count: int) -> "FaceSource":
         """One source as `count` rows, without copying its pixels."""
         pixels = self.pixels.expand(count, -1, -1, -1)
         features = self.features.expand(count, -1, -1, -1)
-        return FaceSource(pixels, features, self.state.repeat(count))
+        return FaceSource(pixels, features, self.view.repeat(count), self.look)
 
 
 class Compact(nn.Module):
@@ -97,16 +101,23 @@ class Compact(nn.Module):
             )
         return moved.float()
 
-    def state(self, reading: FaceReading) -> FaceState:
-        """Pose and shape of the faces that were read."""
-        pose = fit_pose(reading, self.points.mean_head)
-        return FaceState(pose, to_head(reading.points, pose))
+    @property
+    def head(self) -> HeadModel:
+        """The head model, where the networks are."""
+        return load_head_model(device=self.compute.device)
 
-    def source(self, pixels: Tensor, state: FaceState) -> FaceSource:
-        """What depends on the source (1, 3, S, S) alone."""
+    @property
+    def reader(self) -> Reader:
+        """The reader that comes with the networks."""
+        return EmbeddedReader(self.points, self.close_ups)
+
+    def source(self, pixels: Tensor, state: HeadState) -> FaceSource:
+        """What depends on the sources (N, 3, S, S) alone."""
         with self.compute.reduced():
             features = self.global_integrator.encoder(pixels)
-        return FaceSource(pixels, features.float(), state)
+        view = view_of(self.head, state, pixels.shape[-1])
+        look = look_of(self.head, pixels, view.vertices)
+        return FaceSource(pixels, features.float(), view, look)
 
 
 def give_readers(network: Compact) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reenact_core.models.carry_over import sample
+from reenact_core.head.sampling import sample
 from reenact_core.models.compact_integrators import (
     GEOMETRY_CHANNELS,
     Moved,

@@ -11,12 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reenact_core.models.carry_over import sample
-from reenact_core.models.colourfulness import within_colours
+from reenact_core.head.colourfulness import within_colours
+from reenact_core.head.sampling import pixel_grid, sample
 from reenact_core.models.compact_layers import Conv, UNet, quiet_conv
 from reenact_core.models.compact_settings import CompactSettings
 from reenact_core.models.discrete_latent import DiscreteLatent
-from reenact_core.models.head_chart import pixel_grid
 from reenact_core.models.paper_settings import LatentSettings
 
 GEOMETRY_CHANNELS = 9
@@ -133,6 +132,7 @@ class GlobalIntegrator(nn.Module):
 
     def __init__(self, settings: CompactSettings) -> None:
         super().__init__()
+        self.paints = settings.paints
         self.motion = MotionRefiner(settings)
         self.encoder = Encoder(settings.painter_widths)
         self.painter = Painter(settings)
@@ -152,6 +152,8 @@ class GlobalIntegrator(nn.Module):
             hidden: (B, 1, S, S) in [0, 1], what the source does not show
         """
         field, logit = self.motion(source, field, geometry, error)
+        if not self.paints:
+            return moved_only(source, field)
         moved = sample(features, shrink_field(field, features.shape[-1]))
         painted, doubt = self.painter(moved, torch.sigmoid(logit), geometry)
         painted = within_colours(painted, source)
@@ -172,6 +174,7 @@ class LocalIntegrator(nn.Module):
 
     def __init__(self, settings: CompactSettings) -> None:
         super().__init__()
+        self.paints = settings.paints
         quarter = settings.painter_widths[-1]
         self.motion = MotionRefiner(settings)
         self.encoder = Encoder(settings.painter_widths)
@@ -201,6 +204,8 @@ class LocalIntegrator(nn.Module):
             subtle: (B, S, S, 2), the motion to y_{i-1}
         """
         field, logit = self.motion(source, field, geometry, error)
+        if not self.paints:
+            return moved_only(source, field)
         features = sample(self.encoder(previous), shrink_field(subtle, geometry.shape[-1]))
         coded = self.latent(features, temperature=temperature)
         painted, doubt = self.painter(coded, torch.sigmoid(logit), geometry)
@@ -214,6 +219,12 @@ class LocalIntegrator(nn.Module):
         trust = 1 - (1 - trust) * paintable(hidden, geometry, error)
         face = trust * sample(source, field) + (1 - trust) * painted
         return Moved(face, field, trust, painted)
+
+
+def moved_only(source: Tensor, field: Tensor) -> Moved:
+    """The source moved by a field, with nothing painted."""
+    face = sample(source, field)
+    return Moved(face, field, torch.ones_like(face[:, :1]), face)
 
 
 def hold_back(trust: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from reenact_core.devices import Compute
 from reenact_core.errors import CheckpointError
-from reenact_core.models.head_chart import Pose
+from reenact_core.head.pose import Pose
 
 POINT_COUNT = 79
 INPUT_SIZE = 128
@@ -56,6 +56,12 @@ class FaceReading:
     """(B, 12), see `EXPRESSIONS`."""
     confidence: Tensor
     """(B,) logit that the crop shows a face."""
+
+    @classmethod
+    def cat(cls, readings: "list[FaceReading]") -> "FaceReading":
+        """Several batches as one."""
+        names = ("points", "rotation", "expression", "confidence")
+        return cls(*(torch.cat([getattr(one, name) for one in readings]) for name in names))
 
 
 class Residual(nn.Module):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from reenact_core.models.head_chart import pixel_grid
+from reenact_core.head.sampling import pixel_grid
 
 REGIONS: tuple[slice, ...] = (slice(60, 68), slice(36, 42), slice(42, 48))
 """Landmarks of the inner mouth, the image-left and the image-right eye (`face_points`)."""

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reenact_core.models.head_chart import pixel_grid
+from reenact_core.head.sampling import pixel_grid
 
 Measure = Callable[[Tensor, Tensor], Tensor]
 """Optical flow from new to old, both (B, 1, S, S) in [0, 1]: a field."""

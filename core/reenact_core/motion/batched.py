@@ -9,25 +9,46 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from reenact_core.head.field import HeadView, mirrored, view_of
+from reenact_core.head.interior import drawn_inside
+from reenact_core.head.model import HeadModel
+from reenact_core.head.pose import Pose
+from reenact_core.head.sampling import sample
+from reenact_core.head.state import HeadState, placed, smooth, states_of
+from reenact_core.head.transfer import new_head
 from reenact_core.models.carry_over import (
     Chart,
-    FaceState,
+    Transport,
     carry_over,
     chart,
-    sample,
-    told_motion,
-    transport,
+    turn_between,
 )
-from reenact_core.models.cavity import mouth_cavity, opened
 from reenact_core.models.compact import Compact, FaceSource
 from reenact_core.models.compact_integrators import certainty
 from reenact_core.models.face_points import FaceReading
 from reenact_core.models.face_regions import region_masks
-from reenact_core.models.flow_prior import DrivingMotion, FlowPrior, Measure, likeness
-from reenact_core.models.head_chart import facing
-from reenact_core.models.slits import SLITS, bared
-from reenact_core.motion.recurrent import StepInput
-from reenact_core.motion.transfer import MotionSettings, new_state, smooth
+from reenact_core.models.flow_prior import (
+    DrivingMotion,
+    FlowPrior,
+    Measure,
+    blurred,
+    likeness,
+    photometric_error,
+)
+from reenact_core.models.readers.reader import FaceLandmarks, Reader
+from reenact_core.motion.recurrent import StepInput, drawn_over
+from reenact_core.motion.transfer import MotionSettings
+
+TOLD_APART = 3 / 255
+"""Difference of errors by which it is told which of two pictures is nearer to a third."""
+MIRRORED_SOFT = 1.2
+"""Sigma in pixels (at 256) over which the mirrored half comes in."""
+HEAD_UNIT, HEAD_MIDDLE = 0.1442, (0.0, 0.5455, 0.2096)
+"""From centimetres to the coordinates in which the networks know a head: half its width is 1."""
+STRANGE = 0.02
+"""Share of a source that d_0 shows too, up to which it counts as another face."""
+BESIDE_SHOWN = 0.5
+"""How far a source counts as showing what is beside the head."""
 
 
 def read_faces(models: Compact, crops: Tensor) -> FaceReading:
@@ -36,17 +57,37 @@ def read_faces(models: Compact, crops: Tensor) -> FaceReading:
         return models.read(crops)
 
 
-def driving_states(models: Compact, reading: FaceReading, settings: MotionSettings) -> FaceState:
-    """Pose and shape of the driving face in consecutive frames, smoothed over time."""
+def read_heads(
+    models: Compact,
+    reader: Reader,
+    crops: Iterable[Tensor],
+    settings: MotionSettings,
+    tilt: Tensor | None = None,
+    person: HeadState | None = None,
+) -> HeadState:
+    """One person's head in consecutive crops, its pose smoothed over time.
+
+    Convention:
+        crops: chunks (n, 3, S, S) in [0, 1]
+        tilt, person: as `states_of` takes them
+    """
     with torch.inference_mode():
-        return smooth(models.state(reading), settings.smoothing)
+        seen = FaceLandmarks.cat([reader.read(chunk) for chunk in crops])
+        states = states_of(
+            models.head, reader.scheme, seen.points, trust=seen.trust, pupils=seen.pupils,
+            tilt=tilt, person=person,
+        )  # fmt: skip
+        return smooth(states, settings.smoothing)
 
 
-def prepare_source(models: Compact, pixels: Tensor, state: FaceState | None = None) -> FaceSource:
+def prepare_source(
+    models: Compact, pixels: Tensor, state: HeadState | None = None, reader: Reader | None = None
+) -> FaceSource:
     """What depends on the source crop (3, S, S) alone; `state` where it is known already."""
+    if state is None:
+        state = read_heads(models, reader or models.reader, [pixels[None]], MotionSettings())
     with torch.inference_mode():
-        face = pixels[None]
-        return models.source(face, state or models.state(models.read(face)))
+        return models.source(pixels[None], state)
 
 
 @dataclass(slots=True)
@@ -69,19 +110,19 @@ def step_inputs(
     models: Compact,
     source: FaceSource,
     driving: Iterable[Tensor],
-    states: FaceState,
+    states: HeadState,
     settings: MotionSettings,
     measure: Measure | None = None,
-    resting: FaceState | None = None,
+    resting: Pose | None = None,
     followed: Followed | None = None,
 ) -> Iterator[StepInput]:
     """The input of every step, one a driving frame, in the order given.
 
     Convention:
         driving: chunks (n, 3, S, S) in [0, 1]; the very first frame is d_0
-        states: poses and shapes of the same frames, in the same order
-        resting: for every frame the source's face as it is where no motion is added; its pose is
-            that of the footage which the new face goes into. None: as it is in S, in every frame.
+        states: the driver's head in the same frames, in the same order
+        resting: for every frame the pose that the source's head has where no motion is added, that
+            of the footage which the new face goes into. None: as it is in S, in every frame.
         measure: optical flow; None: OpenCV's DIS
         followed: kept up to date chunk by chunk; with a count above 0 the run goes on from there:
             `driving` begins after `last`, states and resting with those of d_0 and of `last`
@@ -90,27 +131,36 @@ def step_inputs(
         from reenact_core.models.optical_flow import dis_flow  # OpenCV: training does without
 
         measure = dis_flow
-    done, prior, alike = 0, None, source.pixels[:, :1]
-    start = earlier = states[:1]
-    resting = resting or source.state.repeat(len(states.pose))
+    done, prior, earlier = 0, None, states[:1]
+    side, alike = source.pixels.shape[-1], source.pixels[:, :1]
+    start: HeadView | None = None
+    resting = resting or source.view.state.repeat(len(states)).pose
     rested = resting[:1]
     if followed is not None and followed.count:
-        prior = FlowPrior(followed.first, measure, followed.last, followed.field)
         alike = likeness(source.pixels, followed.first)
+        side = measured_side(alike)
+        last = None if followed.last is None else at_side(followed.last, side)
+        prior = FlowPrior(at_side(followed.first, side), measure, last, followed.field)
         done, earlier, rested = 2, states[1:2], resting[1:2]
     for chunk in driving:
         count = len(chunk)
         now = states[done : done + count]
         with torch.inference_mode():
             if prior is None:
-                prior, alike = FlowPrior(chunk[:1], measure), likeness(source.pixels, chunk[:1])
-            before = FaceState.cat([earlier, now])[:count]
-            faces = Driving(start.repeat(count), before, now, alike.expand(count, -1, -1, -1))
-            told = tell(faces, chunk.shape[-1])
-            pairs = zip(torch.split(chunk, 1), torch.split(told.direct, 1), strict=True)
+                alike = likeness(source.pixels, chunk[:1])
+                side = measured_side(alike)
+                prior = FlowPrior(at_side(chunk[:1], side), measure)
+            small = at_side(chunk, side)
+            start = start or view_of(models.head, states[:1], side)
+            before = HeadState.cat([earlier, now])[:count]
+            faces = Driving(
+                start.repeat(count), before, now, alike.expand(count, -1, -1, -1), chunk
+            )
+            told = tell(models.head, faces, side)
+            pairs = zip(torch.split(small, 1), torch.split(told.direct, 1), strict=True)
             motion = DrivingMotion.cat([prior.advance(*pair) for pair in pairs])
             rest = resting[done : done + count]
-            rests = Resting(FaceState.cat([rested, rest])[:count], rest)
+            rests = Resting(Pose.stack([rested, rest])[:count], rest)
             rows = source.repeat(count)
             batch = rows_of_input(models, rows, faces, told, motion, settings, rests)
         done, earlier, rested = done + count, now[-1:], rest[-1:]
@@ -120,41 +170,61 @@ def step_inputs(
             followed.count += count
 
 
+def measured_side(alike: Tensor) -> int:
+    """Side of the pictures on which flow is measured: on another face only its smooth part counts.
+
+    Convention:
+        alike: (1, 1, S, S) in [0, 1], see `Driving`
+    """
+    side = alike.shape[-1]
+    return side if float(alike.mean()) > STRANGE else side // 2
+
+
+def at_side(pictures: Tensor, side: int) -> Tensor:
+    """Pictures (N, C, S, S), averaged down where they are larger."""
+    return pictures if pictures.shape[-1] == side else torch.nn.functional.avg_pool2d(pictures, 2)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Driving:
     """The driving face of every row: in d_0, in the frame before, and now; N faces each.
 
     Convention:
         alike: (N, 1, S, S) in [0, 1], where d_0 shows the surroundings that the source shows
+        frame: (N, 3, S, S) in [0, 1], the picture of now
     """
 
-    start: FaceState
-    before: FaceState
-    now: FaceState
+    start: HeadView
+    before: HeadState
+    now: HeadState
     alike: Tensor
+    frame: Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resting:
-    """The source's face where no motion is added, in the frame before and now; N faces each."""
+    """The pose of the source's head where no motion is added, in the frame before and now."""
 
-    before: FaceState
-    now: FaceState
+    before: Pose
+    now: Pose
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Told:
-    """The driving face's motion to d_0 and to d_{i-1} as its keypoints tell it, (N, 2, S, S)."""
+    """The driving face now, and its motion to d_0 and to d_{i-1} as its head tells it,
+    (N, 2, s, s), s the side at which flow is measured."""
 
+    now: HeadView
     direct: Tensor
     subtle: Tensor
 
 
-def tell(driving: Driving, size: int) -> Told:
-    """What pose and landmarks say of the driving face's motion."""
-    places = chart(driving.now, driving.now, size)
-    direct = told_motion(places, driving.now, driving.start)
-    return Told(direct, told_motion(places, driving.now, driving.before))
+def tell(head: HeadModel, driving: Driving, size: int) -> Told:
+    """What the fitted heads say of the driving face's motion."""
+    now = view_of(head, driving.now, size)
+    moments = [driving.start, view_of(head, driving.before, None)]
+    whole, small = (one.motion() for one in chart(head, now, None, moments).earlier)
+    return Told(now, whole, small)
 
 
 def rows_of_input(
@@ -167,26 +237,31 @@ def rows_of_input(
     resting: Resting | None = None,
 ) -> StepInput:
     """Inputs row by row: N sources, N driving moments; with gradients where they are on."""
-    size, now = source.pixels.shape[-1], driving.now
-    rests = resting or Resting(source.state, source.state)
-    new = new_state(rests.now, driving.start, now, settings)
-    old_new = new_state(rests.before, driving.start, driving.before, settings)
-    places = chart(new, now, size)
-    whole = transport(places, new, source.state, driving.start, told.direct, driving.alike)
+    head, size, own = models.head, source.pixels.shape[-1], source.view
+    rests = resting or Resting(own.state.pose, own.state.pose)
+    start, how = driving.start.state, settings.carrying()
+    new = view_of(head, new_head(head, own.state, rests.now, start, driving.now, how), size)
+    old = new_head(head, own.state, rests.before, start, driving.before, how)
+    moments = [own, view_of(head, old, None)]
+    places = chart(head, new, told.now, moments, mirrored(own, head))
+    in_source, in_last, _ = places.earlier
+    turn = turn_between(start.pose, own.state.pose)
+    whole = Transport(places, in_source.told, told.direct, turn, driving.alike)
     direct = carry_over(motion.direct, motion.errors[:, :1], whole)
     refined = carry_over(motion.refined, motion.errors[:, 2:], whole)
-    small = transport(places, new, old_new, driving.before, told.subtle, driving.alike)
+    turn = turn_between(driving.before.pose, old.pose)
+    small = Transport(places, in_last.told, told.subtle, turn, driving.alike)
     subtle = carry_over(motion.subtle, motion.errors[:, 1:2], small)
     errors = sample(motion.errors, places.driving)
-    maps = geometry(places, new, source.state, driving.alike, size // 4)
-    unseen = hidden(places, new, source.state)
-    inside = mouth_cavity(
-        places.head, new.shape, source.state.shape, source.state.pose, source.pixels
-    )
+    points = placed(head.landmarks["embedded79"].places(new.shape), new.state.pose)[..., :2]
+    maps = geometry(places, points, driving.alike, size // 4)
+    unseen = hidden(places)
+    inside = drawn(head, places, new, source)
+    inside = where_better(inside, driving, places, errors[:, :1])
     moved = models.move_globally(source, direct, maps, errors[:, :1], unseen)
     return StepInput(
         source.pixels,
-        opened(moved.face, inside, certainty(maps, errors[:, :1])),
+        drawn_over(moved.face, inside, certainty(maps, errors[:, :1])),
         moved.trust,
         moved.field,
         refined,
@@ -195,30 +270,59 @@ def rows_of_input(
         maps,
         unseen,
         inside,
-        new.points(),
+        points,
     )
 
 
-def geometry(places: Chart, new: FaceState, source: FaceState, alike: Tensor, side: int) -> Tensor:
-    """Where head, mouth and eyes of the new face are, (B, 9, side, side)."""
+def geometry(places: Chart, points: Tensor, alike: Tensor, side: int) -> Tensor:
+    """Where head, mouth and eyes of the new face are, (B, 9, side, side).
+
+    Convention:
+        points: (B, 79, 2), landmarks of the new face
+    """
     inside = places.inside.clamp(-2, 1)[:, None]
-    shown = _facing_source(places, source)
-    head = places.head.permute(0, 3, 1, 2)
-    maps = torch.cat([head, inside, shown, alike], 1)
+    head = places.head * HEAD_UNIT + places.head.new_tensor(HEAD_MIDDLE)
+    maps = torch.cat([head.permute(0, 3, 1, 2), inside, _shown(places), alike], 1)
     small = torch.nn.functional.interpolate(maps, (side, side), mode="area")
-    regions = region_masks(new.points(), side)
+    regions = region_masks(points, side)
     return torch.cat([small[:, :-1], regions, small[:, -1:]], 1)
 
 
-def hidden(places: Chart, new: FaceState, source: FaceState) -> Tensor:
-    """What the source does not show of the new face, (B, 1, S, S) in [0, 1].
+def hidden(places: Chart) -> Tensor:
+    """What neither source nor its mirror image shows of the new face, (B, 1, S, S) in [0, 1]."""
+    return (1 - _shown(places)) * (1 - places.covered * places.earlier[-1].shows)[:, None]
 
-    What is turned away from it, and eyes that it has closed.
+
+def _shown(places: Chart) -> Tensor:
+    shows = places.earlier[0].shows
+    return torch.where(places.covered > 0, shows, BESIDE_SHOWN)[:, None]
+
+
+def drawn(head: HeadModel, places: Chart, new: HeadView, source: FaceSource) -> Tensor:
+    """What is drawn where the source does not show it, (B, 4, S, S): R'G'B' and how far it covers.
+
+    The other half of the face, mirrored; over it the inside of mouth and eyes.
     """
-    turned = 1 - _facing_source(places, source)
-    eyes = [bared(slit, places.head, new.shape, source.shape)[:, None] for slit in SLITS[1:]]
-    return torch.cat([turned, *eyes], 1).amax(1, keepdim=True)
+    in_source, in_mirror = places.earlier[0], places.earlier[-1]
+    other = sample(source.pixels, in_mirror.told)
+    cover = places.covered * (1 - places.inner) * (1 - in_source.shows) * in_mirror.shows
+    cover = blurred(cover[:, None], MIRRORED_SOFT).clamp(0, 1)
+    assert new.raster is not None
+    inside = drawn_inside(head, new.raster, new.vertices, in_source.shows, source.look)
+    colour, over = inside[:, :3], inside[:, 3:]
+    both = over + cover * (1 - over)
+    mixed = (colour * over + other * cover * (1 - over)) / both.clamp_min(1e-4)
+    return torch.cat([mixed, both], 1)
 
 
-def _facing_source(places: Chart, source: FaceState) -> Tensor:
-    return torch.sigmoid(facing(places.head, source.pose) * 8)[:, None]
+def where_better(layer: Tensor, driving: Driving, places: Chart, error: Tensor) -> Tensor:
+    """What is drawn (B, 4, S, S), but where source and driver are alike and the moved source is
+    nearer to the driving frame.
+
+    Convention:
+        error: (B, 1, S, S) in [0, 1], how far the moved source is from it
+    """
+    frame = sample(driving.frame, places.driving)
+    gain = (error - photometric_error(layer[:, :3], frame)) / TOLD_APART
+    cover = layer[:, 3:] * (1 - driving.alike * torch.sigmoid(-gain))
+    return torch.cat([layer[:, :3], cover], 1)

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from reenact_core.errors import CheckpointError
+from reenact_core.head.state import HeadState
 from reenact_core.models.catalogue import DEFAULT
 from reenact_core.models.compact import Compact
 from reenact_core.models.keypoint_detector import Keypoints
 from reenact_core.models.load import load_models
-from reenact_core.motion.batched import driving_states, prepare_source, read_faces, step_inputs
+from reenact_core.motion.batched import prepare_source, read_faces, read_heads, step_inputs
 from reenact_core.motion.transfer import MotionSettings
 
 RUN = 8
@@ -74,11 +75,18 @@ class CompactIntegrator(nn.Module):
         self, source: Tensor, initial: Tensor, frames: Tensor, settings: MotionSettings
     ) -> Tensor:
         """One source (1, ...) and one d_0 (1, ...) with a run of driving frames."""
-        frames = torch.cat([initial, frames])
-        states = driving_states(self.networks, read_faces(self.networks, frames), settings)
+        start = self._read(initial, settings, None)
+        later = [self._read(frame, settings, start) for frame in torch.split(frames, 1)]
+        states = HeadState.cat([start, *later])
         prepared = prepare_source(self.networks, source[0])
-        steps = step_inputs(self.networks, prepared, [frames], states, settings)
+        steps = step_inputs(
+            self.networks, prepared, [torch.cat([initial, frames])], states, settings
+        )
         return torch.cat([step.global_face for step in steps][1:])
+
+    def _read(self, frame: Tensor, settings: MotionSettings, person: HeadState | None) -> HeadState:
+        reader = self.networks.reader
+        return read_heads(self.networks, reader, [frame], settings, person=person)
 
     def _checked(self, name: str, pictures: Tensor) -> Tensor:
         shape = tuple(pictures.shape)

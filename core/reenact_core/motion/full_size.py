@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reenact_core.models.carry_over import sample
-from reenact_core.models.head_chart import pixel_grid
+from reenact_core.head.sampling import pixel_grid, sample
 
 
 def enlarge(face: Tensor, field: Tensor, trust: Tensor, source: Tensor, large: Tensor) -> Tensor:

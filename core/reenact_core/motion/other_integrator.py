@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reenact_core.models.carry_over import sample
+from reenact_core.head.sampling import pixel_grid, sample
 from reenact_core.models.compact import Compact
-from reenact_core.models.head_chart import pixel_grid
 from reenact_core.models.integrators.table import Integrator
 from reenact_core.motion.batched import read_faces
 from reenact_core.motion.recurrent import StepInput

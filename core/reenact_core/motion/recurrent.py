@@ -12,8 +12,7 @@ from typing import Any, Self, cast
 import torch
 from torch import Tensor
 
-from reenact_core.models.carry_over import sample
-from reenact_core.models.cavity import drawn_over, opened
+from reenact_core.head.sampling import sample
 from reenact_core.models.compact import Compact
 from reenact_core.models.compact_calibrator import Calibrated
 from reenact_core.models.compact_integrators import Moved, certainty
@@ -53,7 +52,8 @@ class StepInput(Batched):
         errors: (B, 3, S, S) in [0, 1], photometric errors of direct, summed and refined motion
         geometry: (B, 9, s, s), where head, mouth and eyes are, and where S and d_0 are alike
         hidden: (B, 1, S, S) in [0, 1], what the source does not show
-        inside: (B, 4, S, S) in [0, 1], the inside of the mouth, and where it must be drawn
+        inside: (B, 4, S, S) in [0, 1], R'G'B' of what is drawn because the source does not show
+            it, and how far it covers the face
         points: (B, 79, 2) in [-1, 1], landmarks of the new face
     """
 
@@ -142,7 +142,7 @@ class Recurrence:
                 self.temperature,
             )
         sure = certainty(inputs.geometry, inputs.errors[:, 1:2])
-        return replace(moved.float(), face=opened(moved.face.float(), inputs.inside, sure))
+        return replace(moved.float(), face=drawn_over(moved.face.float(), inputs.inside, sure))
 
     def calibrate(self, inputs: StepInput, local: Moved) -> Calibrated:
         """y_i, equation (3)."""
@@ -155,15 +155,29 @@ class Recurrence:
                 candidates, inputs.source, inputs.errors, inputs.geometry
             )
         sure = certainty(inputs.geometry, inputs.errors.amin(1, keepdim=True))
-        face = opened(calibrated.face.float(), inputs.inside, sure)
+        face = drawn_over(calibrated.face.float(), inputs.inside, sure)
         return replace(calibrated.float(), face=face)
+
+
+def drawn_over(face: Tensor, drawn: Tensor, sure: Tensor) -> Tensor:
+    """A face (B, 3, S, S) with what is drawn over it, but where the motion is sure.
+
+    Convention:
+        drawn: (B, 4, S, S), see `StepInput.inside`; sure: (B, 1, S, S) in [0, 1], `certainty`
+    """
+    return face + cover_of(drawn, sure) * (drawn[:, :3] - face)
+
+
+def cover_of(drawn: Tensor, sure: Tensor) -> Tensor:
+    """How far what is drawn covers a face, (B, 1, S, S) in [0, 1]."""
+    return drawn[:, 3:] * (1 - sure)
 
 
 def _finish(
     inputs: StepInput, face: Tensor, field: Tensor, trust: Tensor, error: Tensor
 ) -> tuple[Reenacted, Carry]:
     points = (inputs.points + 1) * (face.shape[-1] / 2)
-    drawn = drawn_over(inputs.inside, certainty(inputs.geometry, error))
+    drawn = cover_of(inputs.inside, certainty(inputs.geometry, error))
     return Reenacted(face, points, field, trust * (1 - drawn)), Carry(face, field)
 
 

@@ -3,12 +3,15 @@
 Only changes are added to the source, so that a blink or a shout in it would stay in every frame.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from reenact_core.models.carry_over import FaceState, sample
+from reenact_core.head.pose import Pose
+from reenact_core.head.sampling import sample
+from reenact_core.head.state import HeadState
 from reenact_core.models.flow_prior import grey
-from reenact_core.models.head_chart import Pose
 from reenact_core.motion.transfer import nearest_frame
 
 EYES = ((36, 39), (42, 45))
@@ -23,15 +26,14 @@ FAINT = 1e-4
 """Change from pixel to pixel that is nothing."""
 
 
-def choose_source_frame(states: FaceState, openness: Tensor) -> int:
+def choose_source_frame(states: HeadState, openness: Tensor) -> int:
     """The frame nearest to the middling face among the half with the widest eyes.
 
     Convention:
         states: T faces; openness: (T,), `eye_openness`
     """
     open_ones = torch.nonzero(openness >= openness.median()).flatten()
-    kept = FaceState.cat([states[i : i + 1] for i in open_ones.tolist()])
-    return int(open_ones[nearest_frame(kept, middle(states))])
+    return int(open_ones[nearest_frame(states[open_ones], middle(states))])
 
 
 def eye_openness(crops: Tensor, points: Tensor) -> Tensor:
@@ -64,11 +66,11 @@ def _patch(left: Tensor, right: Tensor) -> Tensor:
     return middles + x * along[:, None, None] + y * down[:, None, None]
 
 
-def middle(states: FaceState) -> FaceState:
-    """The middling pose and shape of several faces, as one face."""
+def middle(states: HeadState) -> HeadState:
+    """The middling pose and expression of several moments of a face, as one."""
     left, _, right = torch.linalg.svd(states.pose.rotation.float().mean(0, keepdim=True))
-    rotation = (left @ right).to(states.shape.dtype)
+    rotation = (left @ right).to(states.expression)
     pose = Pose(
         rotation, states.pose.scale.median()[None], states.pose.offset.median(0).values[None]
     )
-    return FaceState(pose, states.shape.median(0).values[None])
+    return replace(states[:1], pose=pose, expression=states.expression.median(0).values[None])

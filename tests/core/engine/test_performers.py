@@ -15,7 +15,7 @@ from reenact_core.models.catalogue import FACE_MESH
 from reenact_core.models.compact import Compact
 from reenact_core.models.load import Models
 from reenact_core.models.readers.reader import ReaderChoice
-from reenact_core.motion.transfer import MotionSettings, check_known, check_whole
+from reenact_core.motion.transfer import MotionSettings, check_whole
 from reenact_core.settings import Settings
 from tests.tiny import tiny_paper
 
@@ -83,16 +83,3 @@ def test_a_method_without_parts_refuses_parts() -> None:
         check_whole(whole, "absolute", "it")
     with pytest.raises(SettingsError, match=r"strength jaw=0\.5 asks for a part"):
         check_whole(MotionSettings(strengths=RegionStrengths(jaw=0.5)), "relative", "it")
-
-
-@pytest.mark.parametrize(
-    "asked",
-    [
-        MotionSettings(expression="absolute"),
-        MotionSettings(strengths=RegionStrengths(mouth=0.5)),
-        MotionSettings(reader="mesh"),
-    ],
-)
-def test_what_is_not_there_yet_is_refused(asked: MotionSettings) -> None:
-    with pytest.raises(SettingsError, match=r"not there yet|no faces yet"):
-        check_known(asked)

@@ -243,9 +243,7 @@ def test_lids_that_are_shut_in_the_source_stay_its_own(head: HeadModel) -> None:
 
 @pytest.mark.gpu
 def test_cuda_draws_what_the_cpu_draws(head: HeadModel) -> None:
-    from reenact_core.devices import Compute
-
-    new, source, there = posed(head, jawOpen=0.5), flat(), head.to(Compute("cuda"))
+    new, source, there = posed(head, jawOpen=0.5), flat(), head.to("cuda")
     here, _ = drawn(head, new, source)
     shown = torch.zeros(1, SIZE, SIZE).cuda()
     placed = posed(head, eyeBlink=1.0).cuda()

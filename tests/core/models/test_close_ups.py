@@ -2,6 +2,7 @@
 
 import torch
 
+from reenact_core.head.pose import Pose, project
 from reenact_core.models.close_ups import (
     EYES,
     MOUTH,
@@ -12,8 +13,7 @@ from reenact_core.models.close_ups import (
     to_picture,
 )
 from reenact_core.models.face_points import load_face_points
-from reenact_core.models.head_chart import Pose, project
-from tests.core.models.test_head_chart import pose
+from tests.core.heads import pose
 
 
 def points_of(at: Pose) -> torch.Tensor:

@@ -9,20 +9,20 @@ from safetensors.torch import save_file
 from torch.utils.flop_counter import FlopCounterMode
 
 from reenact_core.errors import CheckpointError
-from reenact_core.models.carry_over import sample
-from reenact_core.models.compact import Compact, FaceSource, parameter_count
+from reenact_core.head.sampling import pixel_grid, sample
+from reenact_core.head.state import HeadState
+from reenact_core.models.compact import Compact, parameter_count
 from reenact_core.models.compact_integrators import GEOMETRY_CHANNELS
 from reenact_core.models.compact_settings import CompactSettings
-from reenact_core.models.head_chart import pixel_grid
 from reenact_core.models.load import load_models
 from reenact_core.motion.batched import prepare_source, step_inputs
 from reenact_core.motion.recurrent import Carry, Recurrence
 from reenact_core.motion.transfer import MotionSettings
 from reenact_training.flow import lucas_kanade
-from tests.core.motion.test_transfer import face
+from tests.core.heads import state
 
 SMALL = CompactSettings(
-    size=64, motion_widths=(8, 8), painter_widths=(4, 8, 8), codes=8, code_groups=2,
+    size=64, paints=True, motion_widths=(8, 8), painter_widths=(4, 8, 8), codes=8, code_groups=2,
     calibrator_widths=(8, 8),
 )  # fmt: skip
 
@@ -73,14 +73,14 @@ def test_what_is_alike_and_explained_is_moved_whatever_was_learned() -> None:
     maps, exact = torch.rand(1, GEOMETRY_CHANNELS, 16, 16), torch.zeros(1, 1, 64, 64)
     hidden = torch.rand(1, 1, 64, 64)
     maps[:, -1] = 1
-    features = network.global_integrator.encoder(source)
-    moved = network.move_globally(FaceSource(source, features, face(0)), field, maps, exact, hidden)
+    ready = network.source(source, state())
+    moved = network.move_globally(ready, field, maps, exact, hidden)
     assert torch.allclose(moved.face, sample(source, field), atol=1e-6)
     local = network.local_integrator(source, source, field, field, maps, exact, hidden)
     calibrated = network.calibrator((moved, local, moved), source, exact.repeat(1, 3, 1, 1), maps)
     assert torch.allclose(calibrated.face, sample(source, field), atol=1e-6)
     maps[:, -1] = 0
-    other = network.move_globally(FaceSource(source, features, face(0)), field, maps, exact, hidden)
+    other = network.move_globally(ready, field, maps, exact, hidden)
     assert (other.face - sample(source, field)).abs().mean() > 0.01
 
 
@@ -88,9 +88,9 @@ def test_what_is_alike_and_explained_is_moved_whatever_was_learned() -> None:
 def test_a_frame_of_all_networks_costs_at_most_eight_gflop() -> None:
     network = Compact().eval()
     frames = torch.rand(2, 3, 256, 256, generator=torch.Generator().manual_seed(0))
-    source = prepare_source(network, frames[0], face(0))
+    source = prepare_source(network, frames[0], state(0))
     settings = MotionSettings(best_start=False, smoothing=0)
-    states = type(face(0)).cat([face(0), face(3)])
+    states = HeadState.cat([state(0), state(3)])
     with FlopCounterMode(display=False) as counter:
         network.read(frames[:1])
         rows = step_inputs(network, source, [frames[:1]], states, settings, lucas_kanade)

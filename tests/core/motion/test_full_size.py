@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from reenact_core.models.carry_over import sample
-from reenact_core.models.head_chart import pixel_grid
+from reenact_core.head.sampling import pixel_grid, sample
 from reenact_core.motion.full_size import enlarge
 
 SMALL = 32

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from reenact_core.devices import Compute
-from reenact_core.models.carry_over import FaceState
+from reenact_core.head.state import HeadState
 from reenact_core.models.compact import Compact
 from reenact_core.models.compact_settings import CompactSettings
 from reenact_core.motion.batched import prepare_source, step_inputs
@@ -19,7 +19,7 @@ from reenact_core.motion.recurrent import Carry, Recurrence, StepInput
 from reenact_core.motion.transfer import MotionSettings
 from reenact_core.timeline.plan import Scheme
 from reenact_training.flow import lucas_kanade
-from tests.core.motion.test_transfer import face
+from tests.core.heads import state
 
 SIZE, COUNT = 64, 6
 SETTINGS = MotionSettings(best_start=False, smoothing=0)
@@ -30,7 +30,8 @@ def network() -> Compact:
     """Small networks whose last layers are not silent, as they are after training."""
     torch.manual_seed(0)
     small = CompactSettings(
-        size=SIZE, motion_widths=(8, 8, 8), painter_widths=(4, 8, 8), code_groups=2, codes=8,
+        size=SIZE, paints=True, motion_widths=(8, 8, 8), painter_widths=(4, 8, 8), codes=8,
+        code_groups=2,
         calibrator_widths=(8, 8),
     )  # fmt: skip
     model = Compact(small).eval()
@@ -47,13 +48,13 @@ def frames(seed: int) -> Tensor:
     return torch.cat([wide[..., step : step + SIZE] for step in range(COUNT)])
 
 
-def states() -> FaceState:
-    return FaceState.cat([face(3.0 * step) for step in range(COUNT)])
+def states() -> HeadState:
+    return HeadState.cat([state(3.0 * step) for step in range(COUNT)])
 
 
 def inputs(network: Compact, seed: int, chunk: int) -> list[StepInput]:
     driving = frames(seed)
-    source = prepare_source(network, driving[0], face(0))
+    source = prepare_source(network, driving[0], state(0))
     chunks: Sequence[Tensor] = torch.split(driving, chunk)
     return list(step_inputs(network, source, chunks, states(), SETTINGS, lucas_kanade))
 

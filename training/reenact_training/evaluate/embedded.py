@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from reenact_core.head.pose import to_head
 from reenact_core.models.face_points import INPUT_SIZE, FacePointsNet, FaceReading, fit_pose
-from reenact_core.models.head_chart import to_head
 from reenact_core.motion.source_frame import eye_openness
 from reenact_training.evaluate.footage import degrees
 

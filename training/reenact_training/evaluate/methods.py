@@ -14,19 +14,18 @@ from torch import Tensor
 
 from reenact_core.devices import Compute
 from reenact_core.errors import CheckpointError, MediaError
-from reenact_core.models.carry_over import FaceState, sample
+from reenact_core.head.sampling import pixel_grid, sample
 from reenact_core.models.compact import Compact
 from reenact_core.models.flow_prior import grey
-from reenact_core.models.head_chart import Pose, pixel_grid
 from reenact_core.models.integrators.table import Integrator
 from reenact_core.models.load import Models
 from reenact_core.models.optical_flow import dis_flow
 from reenact_core.models.paper import Paper
-from reenact_core.motion.batched import driving_states, prepare_source, read_faces, step_inputs
+from reenact_core.motion.batched import prepare_source, read_heads, step_inputs
 from reenact_core.motion.other_integrator import OtherIntegrator, faces_of, put_in
 from reenact_core.motion.paper_recurrence import PaperTransfer, reenact_frames
 from reenact_core.motion.recurrent import Carry, Recurrence, StepInput
-from reenact_core.motion.transfer import MotionSettings, smooth
+from reenact_core.motion.transfer import MotionSettings
 from reenact_core.timeline.plan import Scheme
 from reenact_training.evaluate.example import Example, as_floats, lane_chunks
 from reenact_training.evaluate.pictures import VIDEOS, read_clip
@@ -93,27 +92,13 @@ def _compact_schemes(
 def _compact_inputs(network: Compact, example: Example, order: range) -> Iterator[StepInput]:
     device = network.compute.device
     settings = MotionSettings(best_start=False, pose=example.transfer)
-    states = _ordered(_states(network, example.driving, settings, device), order)
+    every = lane_chunks(example.driving, range(len(example.driving)), CHUNK, device)
+    states = read_heads(network, network.reader, every, settings)
+    states = states[torch.tensor(order, device=device)]
     own = states[:1] if example.task == "self" else None
     source = prepare_source(network, as_floats(example.source, device), own)
     chunks = lane_chunks(example.driving, order, CHUNK, device)
     return step_inputs(network, source, chunks, states, settings)
-
-
-def _states(network: Compact, driving: Tensor, settings: MotionSettings, device: str) -> FaceState:
-    every = range(len(driving))
-    chunks = lane_chunks(driving, every, CHUNK, device)
-    unsmoothed = MotionSettings(smoothing=0)
-    parts = [driving_states(network, read_faces(network, part), unsmoothed) for part in chunks]
-    return smooth(FaceState.cat(parts), settings.smoothing)
-
-
-def _ordered(states: FaceState, order: range) -> FaceState:
-    index = torch.tensor(order, device=states.shape.device)
-    pose = states.pose
-    return FaceState(
-        Pose(pose.rotation[index], pose.scale[index], pose.offset[index]), states.shape[index]
-    )
 
 
 def _paper_schemes(

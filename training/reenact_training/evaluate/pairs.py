@@ -16,13 +16,12 @@ from torch import Tensor
 from reenact_core.engine.portrait import find_portrait
 from reenact_core.errors import MediaError
 from reenact_core.files import written_whole
-from reenact_core.models.carry_over import FaceState
-from reenact_core.models.face_points import FacePointsNet, fit_pose
-from reenact_core.models.head_chart import to_head
+from reenact_core.head.state import HeadState
+from reenact_core.models.face_points import FacePointsNet
 from reenact_core.motion.transfer import nearest_frame
 from reenact_core.settings import Settings
 from reenact_core.tracking.detect import Detector
-from reenact_training.ensembles import Ensemble, make_ensemble
+from reenact_training.ensembles import Ensemble, make_ensemble, states_of_points
 from reenact_training.evaluate.embedded import read_in_chunks
 from reenact_training.evaluate.example import Example, KnownTruth
 from reenact_training.evaluate.footage import Clip, Limits, degrees, read_clip
@@ -139,7 +138,5 @@ def _source(path: Path, side: int, size: int, detector: Detector) -> Tensor:
     return (pixels[0].clamp(0, 255) + 0.5).to(torch.uint8)
 
 
-def _states(reader: FacePointsNet, pictures: Tensor) -> FaceState:
-    reading = read_in_chunks(reader, pictures)
-    pose = fit_pose(reading, reader.mean_head)
-    return FaceState(pose, to_head(reading.points, pose))
+def _states(reader: FacePointsNet, pictures: Tensor) -> HeadState:
+    return states_of_points(read_in_chunks(reader, pictures).points.cpu())

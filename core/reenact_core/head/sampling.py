@@ -1,0 +1,43 @@
+"""Pictures and fields sampled at places between their pixels."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def pixel_grid(size: int, like: Tensor) -> Tensor:
+    """The centres of all pixels of a square picture, (size, size, 2) in [-1, 1]."""
+    line = (torch.arange(size, device=like.device, dtype=like.dtype) + 0.5) * (2 / size) - 1
+    y, x = torch.meshgrid(line, line, indexing="ij")
+    return torch.stack([x, y], -1)
+
+
+def sample(picture: Tensor, places: Tensor) -> Tensor:
+    """A picture (B, C, H, W) at places (B, h, w, 2) in [-1, 1]; edges are replicated."""
+    return functional.grid_sample(picture, places, padding_mode="border", align_corners=False)
+
+
+def extended(values: Tensor, known: Tensor) -> Tensor:
+    """Values (B, C, S, S) carried on smoothly to where they are not known, by a pyramid of means
+    (Gortler et al., "The Lumigraph", 1996: pull-push).
+
+    Convention:
+        known: (B, 1, S, S) in [0, 1], how far a value is; what is wholly known stays as it is
+    """
+    weighted, weights = [values * known], [known]
+    while weighted[-1].shape[-1] > 2:
+        weighted.append(functional.avg_pool2d(weighted[-1], 2))
+        weights.append(functional.avg_pool2d(weights[-1], 2))
+    coarse = weighted[-1].sum((2, 3), keepdim=True) / weights[-1].sum((2, 3), keepdim=True).clamp(
+        min=1e-9
+    )
+    coarse = coarse.expand_as(weighted[-1])
+    for value, weight in zip(reversed(weighted), reversed(weights), strict=True):
+        if coarse.shape != value.shape:
+            coarse = functional.interpolate(
+                coarse, value.shape[-2:], mode="bilinear", align_corners=False
+            )
+        # A pixel of which a part is known is made up of that part and of what is around it.
+        share = (weight * 4).clamp(max=1) if value.shape[-1] < values.shape[-1] else weight
+        coarse = torch.lerp(coarse, value / weight.clamp(min=1e-9), share)
+    return coarse

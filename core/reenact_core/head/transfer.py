@@ -1,0 +1,130 @@
+"""Whose pose and whose expression a new head has.
+
+Identity and expression are apart, so that an expression can be given as it is (absolute), or what
+changed in it be added (relative).
+"""
+
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from reenact_core.head.model import HeadModel
+from reenact_core.head.pose import Pose
+from reenact_core.head.regions import Region, RegionStrengths
+from reenact_core.head.state import HeadState, with_eyes
+
+_BEGINNINGS: tuple[tuple[str, Region], ...] = (
+    ("jaw", "jaw"), ("brow", "brows"), ("eyeLook", "gaze"), ("pupil", "gaze"), ("eye", "eyes"),
+    ("cheekSquint", "eyes"), ("", "mouth"),
+)  # fmt: skip
+"""How the names of expressions begin, and the region that they belong to; the first that fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carrying:
+    """What of a driver's performance is given to a new head, and how."""
+
+    absolute_pose: bool = False
+    absolute_expression: bool = True
+    adapt_scale: bool = True
+    """Scale movements by the size of the source's head against the driver's (relative pose)."""
+    strengths: RegionStrengths = field(default_factory=RegionStrengths)
+    """How much of each region's change is carried over."""
+
+
+def new_head(
+    head: HeadModel,
+    source: HeadState,
+    rest: Pose,
+    start: HeadState,
+    driving: HeadState,
+    how: Carrying,
+) -> HeadState:
+    """The source's head as it shall be in N moments of a driver.
+
+    Convention:
+        source, start: N heads, S and the driver in d_0
+        rest: N poses that the new head has where no motion is added
+    """
+    expressions = _expressions(head, source, start, driving, how)
+    moved = replace(
+        source, pose=_pose(source, rest, start, driving, how), expression=expressions,
+        gaze=_toward(source.gaze, start.gaze, driving.gaze, how.strengths.of("gaze"), how),
+    )  # fmt: skip
+    return with_eyes(head, moved, _lids(source, start, driving, how))
+
+
+def _expressions(
+    head: HeadModel, source: HeadState, start: HeadState, driving: HeadState, how: Carrying
+) -> Tensor:
+    shares = [how.strengths.of(region) for region in regions_of(head.expression_names)]
+    share = source.expression.new_tensor(shares)
+    return _toward(source.expression, start.expression, driving.expression, share, how).clamp(
+        0, 1.2
+    )
+
+
+def _toward(
+    source: Tensor, start: Tensor, driving: Tensor, share: Tensor | float, how: Carrying
+) -> Tensor:
+    """The source's values led towards the driver's, or changed as the driver's have."""
+    before = source if how.absolute_expression else start
+    return source + share * (driving - before)
+
+
+def _lids(source: HeadState, start: HeadState, driving: HeadState, how: Carrying) -> Tensor:
+    """How far the new lids are apart, (N, 2) cm: as open as the driver's, in each one's own
+    extremes."""
+    eyes = _toward(source.eyes, start.eyes, driving.eyes, how.strengths.of("eyes"), how)
+    return eyes.clamp_min(0) * source.open_eyes
+
+
+def _pose(
+    source: HeadState, rest: Pose, start: HeadState, driving: HeadState, how: Carrying
+) -> Pose:
+    share = how.strengths.of("pose")
+    if how.absolute_pose and share == 1:
+        return driving.pose
+    if how.absolute_pose:
+        before, after = rest, driving.pose
+        turned = rotation_power(after.rotation @ before.rotation.mT, share) @ before.rotation
+        scale = before.scale * (after.scale / before.scale) ** share
+        return Pose(turned, scale, torch.lerp(before.offset, after.offset, share))
+    turn = driving.pose.rotation @ start.pose.rotation.mT
+    turn = _roll(driving.tilt - start.tilt) @ turn
+    grow = (driving.pose.scale / start.pose.scale) ** share
+    travel = (driving.pose.offset - start.pose.offset) * share
+    if how.adapt_scale:
+        travel = travel * (source.pose.scale / start.pose.scale)[:, None]
+    return Pose(
+        rotation_power(turn, share) @ rest.rotation, rest.scale * grow, rest.offset + travel
+    )
+
+
+def _roll(angle: Tensor) -> Tensor:
+    """Rotations (N, 3, 3) clockwise in the picture."""
+    cos, sin, zero, one = angle.cos(), angle.sin(), torch.zeros_like(angle), torch.ones_like(angle)
+    rows = [cos, -sin, zero, sin, cos, zero, zero, zero, one]
+    return torch.stack(rows, -1).view(-1, 3, 3)
+
+
+def rotation_power(rotation: Tensor, power: float) -> Tensor:
+    """A part of a rotation (B, 3, 3) about its own axis; power 1 gives the rotation itself."""
+    if power == 1.0:
+        return rotation
+    trace = rotation.diagonal(dim1=-2, dim2=-1).sum(-1)
+    angle = torch.acos(((trace - 1) / 2).clamp(-1 + 1e-6, 1 - 1e-6))
+    axis = (rotation - rotation.mT) / (2 * torch.sin(angle))[:, None, None]
+    part: Tensor = torch.linalg.matrix_exp(axis * (angle * power)[:, None, None])
+    return part
+
+
+@cache
+def regions_of(names: tuple[str, ...]) -> tuple[Region, ...]:
+    """The region of each expression."""
+    return tuple(
+        next(region for beginning, region in _BEGINNINGS if name.startswith(beginning))
+        for name in names
+    )

@@ -1,0 +1,68 @@
+"""Which place of a picture shows what another shows of a head."""
+
+import torch
+
+from reenact_core.head.field import (
+    at_pixels,
+    inside_outline,
+    mirrored,
+    shown,
+    view_of,
+    within,
+)
+from reenact_core.head.model import load_head_model
+from reenact_core.head.sampling import pixel_grid
+from tests.core.heads import state
+
+HEAD, SIZE = load_head_model(), 96
+
+
+def test_a_picture_shows_all_of_itself_but_its_rim() -> None:
+    view = view_of(HEAD, state(15, jawOpen=0.5), SIZE)
+    assert view.raster is not None
+    places, facing = at_pixels(view.raster, HEAD, view.vertices, view.facing[..., None])
+    grid = pixel_grid(SIZE, places)[None]
+    covered = view.raster.covered
+    assert (places[..., :2] - grid)[covered].abs().max() < 0.02
+    seen = shown(view, HEAD, places, facing[..., 0], within(view.raster, HEAD))[covered]
+    assert (seen > 0.9).float().mean() > 0.85
+    assert seen[facing[..., 0][covered] > 0.4].quantile(0.05) > 0.8
+
+
+def test_what_is_turned_away_is_hidden_and_its_mirror_twin_is_not() -> None:
+    ahead, turned = view_of(HEAD, state(), SIZE), view_of(HEAD, state(45), SIZE)
+    assert ahead.raster is not None
+    inner = within(ahead.raster, HEAD)
+    asked = (turned, mirrored(turned, HEAD))
+    seen = []
+    for view in asked:
+        places, facing = at_pixels(ahead.raster, HEAD, view.vertices, view.facing[..., None])
+        seen.append(shown(view, HEAD, places, facing[..., 0], inner)[0])
+    middle = SIZE // 2 + int(0.05 * SIZE / 2)
+    cheeks = slice(SIZE // 2, SIZE // 2 + 10)
+    right = seen[0][cheeks, middle + 11 : middle + 15]  # a head that looks right hides its right
+    assert right.mean() < 0.4
+    assert seen[1][cheeks, middle + 11 : middle + 15].mean() > 0.7
+
+
+def test_a_shut_mouth_shows_nothing_of_an_open_one_s_inside() -> None:
+    wide, shut = view_of(HEAD, state(jawOpen=0.8), SIZE), view_of(HEAD, state(), SIZE)
+    assert wide.raster is not None
+    inner = within(wide.raster, HEAD)
+    assert inner.sum() > 20
+    places, facing = at_pixels(wide.raster, HEAD, shut.vertices, shut.facing[..., None])
+    mouth = inner > 0
+    mouth[:, : SIZE // 2] = False  # the eyes' halves
+    assert shown(shut, HEAD, places, facing[..., 0], inner)[mouth].mean() < 0.25
+    own = at_pixels(wide.raster, HEAD, wide.vertices, wide.facing[..., None])
+    assert shown(wide, HEAD, own[0], own[1][..., 0], inner)[mouth].mean() > 0.5
+
+
+def test_inside_is_one_in_the_middle_and_falls_beyond_the_outline() -> None:
+    view = view_of(HEAD, state(), SIZE)
+    assert view.raster is not None
+    inside = inside_outline(view, HEAD, SIZE)
+    assert inside.max() > 0.99
+    face = torch.isin(HEAD.part[view.raster.face.clamp_min(0)], torch.tensor([0, 1]))
+    assert inside[face & view.raster.covered].min() > -0.01
+    assert inside[0, 0, 0] < -0.3

@@ -1,0 +1,66 @@
+"""Heads from landmarks, and what of a person stays from moment to moment."""
+
+from dataclasses import replace
+
+import torch
+
+from reenact_core.head.model import load_head_model
+from reenact_core.head.state import HeadState, placed, smooth, states_of, with_eyes
+from tests.core.heads import SCHEME, state
+
+HEAD = load_head_model()
+
+
+def landmarks(states: HeadState) -> torch.Tensor:
+    places = HEAD.landmarks[SCHEME].places(states.vertices(HEAD))
+    return placed(places, states.pose)
+
+
+def test_a_head_comes_back_from_its_landmarks() -> None:
+    acting = HeadState.cat(
+        [state(yaw, 5, seed=3, jawOpen=0.4, mouthSmile_L=0.5) for yaw in (-20.0, -5.0, 10.0, 25.0)]
+    )
+    found = states_of(HEAD, SCHEME, landmarks(acting))
+    seen = placed(HEAD.landmarks[SCHEME].places(found.vertices(HEAD)), found.pose)
+    apart = (seen - landmarks(acting))[..., :2].norm(dim=-1)
+    assert apart.mean() < 0.004  # half a pixel of 256
+    turn = found.pose.rotation @ acting.pose.rotation.mT
+    assert (
+        torch.rad2deg(
+            torch.acos(((turn.diagonal(dim1=1, dim2=2).sum(1) - 1) / 2).clamp(max=1))
+        ).max()
+        < 3
+    )
+
+
+def test_a_moment_that_comes_later_is_the_same_person() -> None:
+    several = HeadState.cat([state(yaw, seed=2) for yaw in (-15.0, 0.0, 15.0)])
+    first = states_of(HEAD, SCHEME, landmarks(several))
+    later = states_of(HEAD, SCHEME, landmarks(state(8, seed=2, eyeBlink_L=1.0)), person=first[:1])
+    assert torch.equal(later.identity[0], first.identity[0])
+    assert torch.equal(later.open_eyes[0], first.open_eyes[0])
+    assert later.eyes[0, 1] < 0.2 < later.eyes[0, 0]
+
+
+def test_lids_are_as_far_apart_as_is_asked() -> None:
+    wanted = torch.tensor([[0.3, 0.0]])
+    made = with_eyes(HEAD, state(seed=5, mouthSmile_R=0.4), wanted)
+    assert torch.allclose(made.lid_gaps(HEAD, made.vertices(HEAD)), wanted, atol=2e-3)
+
+
+def test_smoothing_keeps_what_stands_still_and_a_steady_turn() -> None:
+    turning = HeadState.cat([state(2.0 * step) for step in range(20)])
+    smoothed = smooth(turning, 1.5)
+    assert torch.allclose(smoothed.pose.rotation[6:-6], turning.pose.rotation[6:-6], atol=5e-3)
+    assert torch.equal(smoothed.expression, turning.expression)
+    product = smoothed.pose.rotation @ smoothed.pose.rotation.mT
+    assert torch.allclose(product, torch.eye(3).expand(20, 3, 3), atol=1e-5)
+
+
+def test_rows_are_picked_joined_and_repeated() -> None:
+    one, other = state(10), state(20, seed=1)
+    both = HeadState.cat([one, other])
+    assert torch.equal(both[torch.tensor([1, 0])].identity[0], other.identity[0])
+    assert len(both[1:]) == 1 and len(one.repeat(5)) == 5
+    assert torch.equal(one.repeat(5).pose.rotation[4], one.pose.rotation[0])
+    assert replace(both, scheme="x")[:1].scheme == "x"
