@@ -33,9 +33,14 @@ def state(
     still = HeadState(
         pose(yaw, pitch, scale), identity, expression, torch.zeros(1, 2),
         torch.zeros(1, len(head.landmarks[SCHEME]), 3), torch.ones(1, 2), torch.ones(1, 2),
-        torch.zeros(1), SCHEME,
+        torch.zeros(1), torch.zeros(1), torch.zeros(1), SCHEME,
     )  # fmt: skip
-    rest = replace(still, expression=torch.zeros_like(expression)).vertices(head)
-    opened = still.lid_gaps(head, rest)
-    now = still.lid_gaps(head, still.vertices(head))
-    return replace(still, open_eyes=opened, eyes=(now / opened).clamp(0, 1.3))
+    rest = replace(still, expression=torch.zeros_like(expression)).gaps(head)
+    now = still.gaps(head)
+    return replace(
+        still,
+        open_eyes=rest[:, :2],
+        eyes=(now / rest)[:, :2].clamp(0, 1.3),
+        shut_lips=rest[:, 2],
+        lips=(now - rest)[:, 2].clamp_min(0),
+    )

@@ -38,6 +38,9 @@ class FitSettings:
     """Points that miss by more pull no harder (Huber)."""
     identity_prior: float = 0.5
     expression_prior: float = 0.05
+    jaw_price: float = 100.0
+    """What opening the jaw costs beside other expressions: landmarks of lips cannot tell a jaw from
+    lips that part before teeth."""
     smoothness: float = 0.3
     """What accelerations of expressions cost."""
     steps: int = 40
@@ -361,8 +364,10 @@ def _bounded(
 ) -> Tensor:
     """min 1/2 x'Nx - r'x + priors within the bounds, by accelerated projected gradient steps
     (Beck and Teboulle, "A Fast Iterative Shrinkage-Thresholding Algorithm", 2009)."""
-    step = 1 / (normal.abs().sum(2) + to.expression_prior + 16 * to.smoothness)
-    normal = normal + to.expression_prior * torch.eye(normal.shape[1], device=normal.device)
+    price = torch.full_like(normal[0, 0], to.expression_prior)
+    price[face.jaw_open] *= to.jaw_price
+    step = 1 / (normal.abs().sum(2) + price + 16 * to.smoothness)
+    normal = normal + torch.diag(price)
     # Rows (T, 1, E): products of rows and matrices are quick.
     step, right, before, x = (rows[:, None] for rows in (step, right, before, start))
     smooth = to.smoothness > 0 and len(before) + len(x) > 2

@@ -6,26 +6,16 @@ Convention:
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from reenact_core.head.fit import fit
-from reenact_core.head.model import BLINKS, HeadModel
+from reenact_core.head.fit import JAW_OPEN, MOUTH_CLOSE, fit
+from reenact_core.head.gaps import gap_model, neighbours, on_points
+from reenact_core.head.model import HeadModel
 from reenact_core.head.pose import Pose
 
-LIDS: dict[str, tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]] = {
-    "points68": (((37, 41), (38, 40)), ((43, 47), (44, 46))),
-    "embedded79": (((37, 41), (38, 40)), ((43, 47), (44, 46))),
-    "mesh468": (((160, 144), (158, 153)), ((387, 373), (385, 380))),
-}
-"""Rows of each scheme on upper and lower lid: of the eye at the image's left, and of the other."""
-NEIGHBOURS = 6
-"""Landmarks that a vertex follows in what they lie beside the model."""
-REACH_CM = 3.0
-"""Distance from a landmark at which a vertex follows it by 1/e."""
 FARTHEST_CM = 1.0
 """Most that a landmark may lie beside the model; more is an error of reading."""
 OPEN_CM, SHUT = 0.75, 0.12
@@ -33,6 +23,10 @@ OPEN_CM, SHUT = 0.75, 0.12
 read."""
 SEEN_OPEN, SEEN_SHUT = 0.8, 0.02
 """Quantiles over time that stand for a person's open and shut eyes."""
+SHUT_LIPS_CM = 0.25
+"""Landmarks of shut lips are not farther apart."""
+SURE = 0.5
+"""Confidence of a fit from which on a moment tells of a person."""
 WIDEST = 1.3
 """Most that an eye opens, in its own open states."""
 
@@ -55,6 +49,10 @@ class HeadState:
     """(N, 2) in [0, `WIDEST`]: how far eyes are open, image-left first; 1: as this person's are."""
     open_eyes: Tensor
     """(N, 2) cm between the lids of this person's open eyes."""
+    lips: Tensor
+    """(N,) cm that the lips are parted, 0 where they are shut."""
+    shut_lips: Tensor
+    """(N,) cm between the landmarks of this person's shut lips."""
     tilt: Tensor
     """(N,) radians clockwise by which the crop was turned when it was cut: roll that the pose in
     the crop does not show."""
@@ -103,9 +101,10 @@ class HeadState:
         modelled = head.vertices(self.identity, self.expression, self.gaze)
         return modelled + spread(head, self.scheme, self.beside)
 
-    def lid_gaps(self, head: HeadModel, vertices: Tensor) -> Tensor:
-        """How far the lids of heads with these vertices are apart, (N, 2) cm."""
-        return _gaps(head.landmarks[self.scheme].places(vertices), head, self.scheme)
+    def gaps(self, head: HeadModel) -> Tensor:
+        """How far lids, image-left first, and lips are apart, (N, 3) cm."""
+        model = gap_model(head, self.scheme)
+        return model.gaps(self.identity, self.expression, self.beside)
 
     def points(self, head: HeadModel) -> Tensor:
         """The 79 points of `models.face_points` in the picture, (N, 79, 2) in [-1, 1]."""
@@ -146,9 +145,16 @@ def states_of(
     pose = Pose(found.rotation, found.scale, found.offset[:, :2])
     shape = table.places(head.vertices(found.identity[None], found.expression))
     missed = _missed(shape, seen, pose)
-    gaps = _gaps(shape + missed, head, scheme)
-    widest = None if person is None else person.open_eyes[0]
-    eyes, open_eyes = _openness(gaps, found.confidence, widest)
+    gaps = on_points(head, scheme, shape + missed)
+    sure = found.confidence > SURE
+    known = gaps[sure] if bool(sure.any()) else gaps
+    if person is None:
+        open_eyes, shut_lips = known[:, :2].quantile(SEEN_OPEN, 0).clamp_min(OPEN_CM), _shut(known)
+        shut = torch.minimum(known[:, :2].quantile(SEEN_SHUT, 0).clamp_min(0), SHUT * open_eyes)
+    else:
+        open_eyes, shut_lips = person.open_eyes[0], person.shut_lips[0]
+        shut = SHUT * open_eyes
+    eyes = ((gaps[:, :2] - shut) / (open_eyes - shut)).clamp(0, WIDEST)
     share = found.confidence / found.confidence.sum().clamp_min(1e-6)
     beside = torch.einsum("t,tkc->kc", share, missed) if person is None else person.beside[0]
     count = len(points)
@@ -160,6 +166,8 @@ def states_of(
         beside.expand(count, -1, -1),
         eyes,
         open_eyes.expand(count, -1),
+        (gaps[:, 2] - shut_lips).clamp_min(0),
+        shut_lips.expand(count),
         points.new_zeros(count) if tilt is None else tilt,
         scheme,
     )
@@ -174,62 +182,34 @@ def _missed(shape: Tensor, points: Tensor, pose: Pose) -> Tensor:
     return torch.as_tensor(torch.nn.functional.pad(apart, (0, 1)) @ pose.rotation)
 
 
-def _gaps(places: Tensor, head: HeadModel, scheme: str) -> Tensor:
-    """How far lids are apart, (T, 2) cm, on the table's points (T, K, 3)."""
-    rows = head.landmarks[scheme].points
-    gaps = []
-    for pairs in LIDS[scheme]:
-        upper, lower = (
-            torch.searchsorted(rows, rows.new_tensor(side)) for side in zip(*pairs, strict=True)
-        )
-        gaps.append((places[:, lower, 1] - places[:, upper, 1]).mean(1))
-    return torch.stack(gaps, 1)
-
-
-def _openness(
-    gaps: Tensor, confidence: Tensor, opened: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """How far eyes are open, (T, 2), and what of it is open for this person, (2,) cm."""
-    if opened is not None:
-        shut = SHUT * opened
-        return ((gaps - shut) / (opened - shut)).clamp(0, WIDEST), opened
-    sure = gaps[confidence > 0.5] if bool((confidence > 0.5).any()) else gaps
-    opened = sure.quantile(SEEN_OPEN, 0).clamp_min(OPEN_CM)
-    shut = torch.minimum(sure.quantile(SEEN_SHUT, 0).clamp_min(0), SHUT * opened)
-    return ((gaps - shut) / (opened - shut)).clamp(0, WIDEST), opened
+def _shut(gaps: Tensor) -> Tensor:
+    """The gap between a person's landmarks of shut lips, cm; 0 where they never are."""
+    least = gaps[:, 2].quantile(SEEN_SHUT)
+    return torch.where(least < SHUT_LIPS_CM, least, 0.0)
 
 
 def spread(head: HeadModel, scheme: str, beside: Tensor) -> Tensor:
     """What landmarks (N, K, 3) lie beside the model, carried to all vertices (N, V, 3)."""
-    nearest, shares = _neighbours(head, scheme)
+    nearest, shares = neighbours(head, scheme)
     return (beside[:, nearest] * shares[..., None]).sum(2)
 
 
-@lru_cache(maxsize=16)
-def _neighbours(head: HeadModel, scheme: str) -> tuple[Tensor, Tensor]:
-    """The landmarks (V, M) that each vertex follows, and how far (V, M). Eyeballs stay round."""
-    with torch.inference_mode(False):
-        places = head.mean.clone()
-        for ball in head.eyeballs:
-            places[ball] = places[ball].mean(0)
-        distance = torch.cdist(places, head.landmarks[scheme].places(head.mean))
-        near, nearest = distance.topk(NEIGHBOURS, largest=False)
-        shares = 1 / (near + 0.3) ** 2
-        shares = shares / shares.sum(1, keepdim=True)
-        return nearest, shares * torch.exp(-((near[:, :1] / REACH_CM) ** 2))
+def with_gaps(head: HeadModel, state: HeadState, wanted: Tensor) -> HeadState:
+    """The same heads with lids and lips so far apart (N, 3) cm.
 
-
-def with_eyes(head: HeadModel, state: HeadState, opening: Tensor) -> HeadState:
-    """The same heads with their lids so far apart (N, 2) cm: lids go straight, so it is exact."""
-    columns = [head.expression_names.index(name) for name in BLINKS]
-    gaps = []
-    for shut in (0.0, 1.0):
-        expression = state.expression.clone()
-        expression[:, columns] = shut
-        gaps.append(state.lid_gaps(head, replace(state, expression=expression).vertices(head)))
-    blink = (gaps[0] - opening) / (gaps[0] - gaps[1]).clamp_min(0.1)
-    expression = state.expression.clone()
-    expression[:, columns] = blink.clamp(-0.4, 1.05)
+    Lips by the jaw, and what it cannot close by closing them over it; lids by blinking.
+    """
+    model, expression = gap_model(head, state.scheme), state.expression.clone()
+    jaw, close = (head.expression_names.index(name) for name in (JAW_OPEN, MOUTH_CLOSE))
+    by_jaw, by_close = model.expression[jaw, 2], model.expression[close, 2]
+    missing = wanted[:, 2] - model.gaps(state.identity, expression, state.beside)[:, 2]
+    opened = (expression[:, jaw] + missing / by_jaw).clamp(0, 1)
+    left = missing - (opened - expression[:, jaw]) * by_jaw
+    expression[:, jaw] = opened
+    expression[:, close] = (expression[:, close] + left / by_close).clamp(0, 1)
+    lids = wanted[:, :2] - model.gaps(state.identity, expression, state.beside)[:, :2]
+    blinks, by_blink = list(model.blinks), model.by_blink(state.identity).clamp(max=-0.1)
+    expression[:, blinks] = (expression[:, blinks] + lids / by_blink).clamp(-0.4, 1.05)
     return replace(state, expression=expression)
 
 

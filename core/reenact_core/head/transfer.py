@@ -13,7 +13,7 @@ from torch import Tensor
 from reenact_core.head.model import HeadModel
 from reenact_core.head.pose import Pose
 from reenact_core.head.regions import Region, RegionStrengths
-from reenact_core.head.state import HeadState, with_eyes
+from reenact_core.head.state import HeadState, with_gaps
 
 _BEGINNINGS: tuple[tuple[str, Region], ...] = (
     ("jaw", "jaw"), ("brow", "brows"), ("eyeLook", "gaze"), ("pupil", "gaze"), ("eye", "eyes"),
@@ -53,7 +53,10 @@ def new_head(
         source, pose=_pose(source, rest, start, driving, how), expression=expressions,
         gaze=_toward(source.gaze, start.gaze, driving.gaze, how.strengths.of("gaze"), how),
     )  # fmt: skip
-    return with_eyes(head, moved, _lids(source, start, driving, how))
+    wanted = _gaps(source, start, driving, how)
+    if how.strengths.of("jaw") != how.strengths.of("mouth"):  # then lips part as they may
+        wanted[:, 2] = moved.gaps(head)[:, 2]
+    return with_gaps(head, moved, wanted)
 
 
 def _expressions(
@@ -74,11 +77,16 @@ def _toward(
     return source + share * (driving - before)
 
 
-def _lids(source: HeadState, start: HeadState, driving: HeadState, how: Carrying) -> Tensor:
-    """How far the new lids are apart, (N, 2) cm: as open as the driver's, in each one's own
-    extremes."""
+def _gaps(source: HeadState, start: HeadState, driving: HeadState, how: Carrying) -> Tensor:
+    """How far the new lids and lips are apart, (N, 3) cm.
+
+    Lids are as open as the driver's, in each one's own extremes; lips are as far apart.
+    """
     eyes = _toward(source.eyes, start.eyes, driving.eyes, how.strengths.of("eyes"), how)
-    return eyes.clamp_min(0) * source.open_eyes
+    parting = how.strengths.of("jaw")
+    lips = _toward(source.lips, start.lips, driving.lips, parting, how).clamp_min(0)
+    lids = eyes.clamp_min(0) * source.open_eyes
+    return torch.cat([lids, (source.shut_lips + lips)[:, None]], 1)
 
 
 def _pose(

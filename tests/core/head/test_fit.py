@@ -183,7 +183,7 @@ def test_a_further_frame_goes_on_smoothly(head: HeadModel) -> None:
         later = fit(head, scene.table, points[11:], first=before, settings=settings)
         return float(acted(head, before.followed_by(later))[-3:].diff(n=2, dim=0).abs().mean())
 
-    assert acceleration(3.0) < 0.6 * acceleration(0.0)
+    assert acceleration(3.0) < 0.65 * acceleration(0.0)
 
 
 def test_smoothness_calms_expressions(head: HeadModel) -> None:

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import torch
 
+from reenact_core.head.gaps import on_points
 from reenact_core.head.model import load_head_model
-from reenact_core.head.state import HeadState, placed, smooth, states_of, with_eyes
+from reenact_core.head.state import HeadState, placed, smooth, states_of, with_gaps
 from tests.core.heads import SCHEME, state
 
 HEAD = load_head_model()
@@ -42,10 +43,20 @@ def test_a_moment_that_comes_later_is_the_same_person() -> None:
     assert later.eyes[0, 1] < 0.2 < later.eyes[0, 0]
 
 
-def test_lids_are_as_far_apart_as_is_asked() -> None:
-    wanted = torch.tensor([[0.3, 0.0]])
-    made = with_eyes(HEAD, state(seed=5, mouthSmile_R=0.4), wanted)
-    assert torch.allclose(made.lid_gaps(HEAD, made.vertices(HEAD)), wanted, atol=2e-3)
+def test_lids_and_lips_are_as_far_apart_as_is_asked() -> None:
+    wanted = torch.tensor([[0.3, 0.0, 0.8]])
+    made = with_gaps(HEAD, state(seed=5, mouthSmile_R=0.4), wanted)
+    assert torch.allclose(made.gaps(HEAD), wanted, atol=2e-3)
+    shut = with_gaps(HEAD, state(seed=5, jawOpen=0.6), torch.tensor([[0.9, 0.9, 0.0]]))
+    assert shut.gaps(HEAD)[0, 2].abs() < 2e-3
+
+
+def test_gaps_are_those_between_the_landmarks_of_the_whole_head() -> None:
+    head = state(seed=3, jawOpen=0.4, eyeBlink_L=0.7, mouthFunnel=0.3)
+    generator = torch.Generator().manual_seed(1)
+    head = replace(head, beside=0.1 * torch.randn(head.beside.shape, generator=generator))
+    places = HEAD.landmarks[SCHEME].places(head.vertices(HEAD))
+    assert torch.allclose(head.gaps(HEAD), on_points(HEAD, SCHEME, places), atol=1e-4)
 
 
 def test_smoothing_keeps_what_stands_still_and_a_steady_turn() -> None:

@@ -82,7 +82,7 @@ def test_a_blink_shuts_narrow_and_wide_eyes_and_half_a_blink_halves_them() -> No
         for shut in (0.0, 0.5, 1.0):
             driving = state(seed=4, eyeBlink_L=shut, eyeBlink_R=shut)
             new = given(source, driving, driving, Carrying())
-            gaps = new.lid_gaps(HEAD, new.vertices(HEAD)) / source.open_eyes
+            gaps = new.gaps(HEAD)[:, :2] / source.open_eyes
             assert torch.allclose(gaps, driving.eyes.clamp_min(0), atol=0.02)
 
 
@@ -95,3 +95,11 @@ def test_half_a_turn_twice_is_the_turn() -> None:
 
 def test_no_turn_has_parts_too() -> None:
     assert torch.allclose(rotation_power(torch.eye(3)[None], 0.3), torch.eye(3)[None], atol=1e-3)
+
+
+def test_lips_part_and_shut_as_the_driver_s_do() -> None:
+    for seed, opened in ((1, 0.0), (2, 0.4), (3, 0.9)):
+        source, driving = state(seed=seed, jawOpen=0.5), state(seed=4, jawOpen=opened)
+        new = given(source, driving, driving, Carrying())
+        parted = new.gaps(HEAD)[:, 2] - source.shut_lips
+        assert torch.allclose(parted, driving.lips, atol=0.02)
