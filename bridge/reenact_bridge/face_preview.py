@@ -16,7 +16,7 @@ from torch import Tensor
 from reenact_core.crop.align import align_still
 from reenact_core.crop.cut import cut
 from reenact_core.crop.harmonise import Match, apply, follow, measure
-from reenact_core.crop.mask import face_mask
+from reenact_core.crop.mask import below_hairline, face_mask
 from reenact_core.devices import Compute, out_of_memory_named
 from reenact_core.engine.placement import Placement
 from reenact_core.engine.portrait import faces_in
@@ -215,7 +215,8 @@ class FacePreview:
         settings, size = self._settings, len(plate)
         pixels = face.pixels[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy()
         points = face.points[0].float().cpu().numpy().astype(np.float64)
-        mask = face_mask(points, size, settings.mask)
+        lowered = below_hairline(points, settings.mask.forehead)
+        mask = face_mask(lowered, size, settings.mask)
         if len(thread.seen.landmarks):
             old = to_crop.apply(np.asarray(thread.seen.landmarks)[None])[0]
             mask = np.maximum(mask, face_mask(old, size, settings.mask))

@@ -314,6 +314,7 @@ def _recogniser() -> Any:
     )
 
     def embed(picture: Pixels, reading: MeshReading) -> Floats:
+        picture = np.ascontiguousarray(picture)
         low, high = reading.points[:, :2].min(0), reading.points[:, :2].max(0)
         box = dlib.rectangle(*(int(v) for v in (*low, *high)))
         found = network.compute_face_descriptor(picture, shape(picture, box))

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reenact_core.crop.points import CHIN, HAIRLINE_MIDDLE, eyes_and_mouth
+from reenact_core.crop.points import BROWS, CHIN, HAIRLINE, HAIRLINE_MIDDLE, eyes_and_mouth
 from reenact_core.crop.resample import Image
 from reenact_core.crop.smooth import Floats
 
@@ -23,6 +23,9 @@ class MaskSettings:
     """`face` ends at jaw and hairline; `head` takes hair and ears along, for a new identity."""
     grow: float = 0.08
     """How far the mask reaches beyond the outline, by the face's size (root of its area)."""
+    forehead: float = 0.6
+    """Part of the way from brows to hairline up to which a recast replaces the face: above it two
+    hairlines would meet. 1: all of it."""
     feather: float = 0.2
     """Width of the soft edge, inwards from where the mask ends, in the same unit."""
     crown: float = 0.35
@@ -39,6 +42,8 @@ class MaskSettings:
             raise ValueError(f"grow must be in [-0.5, 2], got {self.grow}")
         if self.feather <= 0:
             raise ValueError(f"feather must be positive, got {self.feather}")
+        if not 0 <= self.forehead <= 1:
+            raise ValueError(f"forehead must be in [0, 1], got {self.forehead}")
         if min(self.crown, self.cheeks, self.smoothing_seconds) < 0:
             raise ValueError("crown, cheeks and smoothing must not be negative")
         if not 0 <= self.rim < 0.5:
@@ -62,6 +67,21 @@ def face_mask(
     inwards = (settings.grow * unit - distance) / (settings.feather * unit)
     mask = _smoothstep(inwards) * _rim(size, settings.rim)
     return mask if matte is None else np.asarray(mask * np.clip(matte, 0.0, 1.0), dtype=np.float32)
+
+
+def below_hairline(points: Floats, forehead: float) -> Floats:
+    """The 79 points of a face (79, 2) with those of the hairline lowered towards the brows.
+
+    Other points are given back as they are.
+    """
+    if len(points) != 79 or forehead == 1 or not np.isfinite(points).all():
+        return points
+    up = points[HAIRLINE_MIDDLE] - points[CHIN]
+    up = up / max(float(np.linalg.norm(up)), 1e-6)
+    above = (points[HAIRLINE] - points[BROWS].mean(axis=0)) @ up
+    lowered = points.copy()
+    lowered[HAIRLINE] -= (1 - forehead) * np.maximum(above, 0)[:, None] * up
+    return lowered
 
 
 def outline(points: Floats, settings: MaskSettings) -> Floats:

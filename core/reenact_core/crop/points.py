@@ -10,6 +10,7 @@ from reenact_core.crop.smooth import Floats, smooth_in_time
 LEFT_EYE, RIGHT_EYE = slice(36, 42), slice(42, 48)  # left and right in the image
 MOUTH_CORNERS = [48, 54]
 CHIN, HAIRLINE_MIDDLE = 8, 72
+BROWS, HAIRLINE = slice(17, 27), slice(68, 77)
 
 
 def eyes_and_mouth(points: Floats) -> tuple[Floats, Floats, Floats]:

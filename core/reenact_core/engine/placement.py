@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from reenact_core.crop.cut import cut
 from reenact_core.crop.full_size import at_size, resized
 from reenact_core.crop.harmonise import Match, apply, measure, smooth
-from reenact_core.crop.mask import face_mask
+from reenact_core.crop.mask import below_hairline, face_mask
 from reenact_core.crop.paste import paste
 from reenact_core.crop.points import smooth_points
 from reenact_core.engine.cut_face import as_kept
@@ -146,6 +146,8 @@ def _plate(role: Role, index: int) -> Floats:
 
 
 def _mask(role: Role, index: int, points: NDArray[np.float64], settings: Settings) -> Floats:
+    if role.cast.mode == "recast" and settings.mask.region == "face":
+        points = below_hairline(points, settings.mask.forehead)
     mask = face_mask(points, role.face.crops.shape[0], settings.mask)
     return _widened(mask, role, index, settings)
 

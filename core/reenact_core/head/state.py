@@ -25,6 +25,10 @@ SEEN_OPEN, SEEN_SHUT = 0.8, 0.02
 """Quantiles over time that stand for a person's open and shut eyes."""
 SHUT_LIPS_CM = 0.25
 """Landmarks of shut lips are not farther apart."""
+SCALES, USUAL_SCALE = (1e-2, 1.0), 0.065
+"""Sizes of a head in a crop that can be meant, [-1, 1] units a centimetre, and the usual one."""
+UNREAD = 0.2
+"""Confidence of a fit below which a moment was not read."""
 SURE = 0.5
 """Confidence of a fit from which on a moment tells of a person."""
 WIDEST = 1.3
@@ -158,11 +162,11 @@ def states_of(
     share = found.confidence / found.confidence.sum().clamp_min(1e-6)
     beside = torch.einsum("t,tkc->kc", share, missed) if person is None else person.beside[0]
     count = len(points)
-    return HeadState(
+    states = HeadState(
         pose,
         found.identity.expand(count, -1),
         found.expression,
-        found.gaze,
+        torch.nan_to_num(found.gaze),
         beside.expand(count, -1, -1),
         eyes,
         open_eyes.expand(count, -1),
@@ -170,6 +174,49 @@ def states_of(
         shut_lips.expand(count),
         points.new_zeros(count) if tilt is None else tilt,
         scheme,
+    )
+    return _believable(states, found.confidence)
+
+
+def _believable(states: HeadState, confidence: Tensor) -> HeadState:
+    """The same without garbage: moments that were not read take the nearest that was.
+
+    Where none was read, heads look straight ahead from the middle of the crop.
+    """
+    pose = states.pose
+    finite = torch.isfinite(torch.cat([pose.rotation.flatten(1), pose.offset], 1)).all(1)
+    finite &= (pose.scale > SCALES[0]) & (pose.scale < SCALES[1])
+    read = finite & (confidence > UNREAD)
+    read = read if bool(read.any()) else finite
+    if bool(read.all()):
+        return states
+    if not bool(read.any()):
+        return _straight(states)
+    places = torch.nonzero(read)[:, 0]
+    moments = torch.arange(len(states), device=places.device)
+    nearest = places[(moments[:, None] - places).abs().argmin(1)]
+    return replace(states[nearest], tilt=states.tilt)
+
+
+def _straight(states: HeadState) -> HeadState:
+    """Heads at rest of the mean person, straight ahead."""
+    count, like = len(states), states.expression
+    pose = Pose(
+        torch.eye(3).to(like).expand(count, -1, -1),
+        like.new_full((count,), USUAL_SCALE),
+        like.new_zeros(count, 2),
+    )
+    return replace(
+        states,
+        pose=pose,
+        identity=torch.zeros_like(states.identity),
+        expression=torch.zeros_like(like),
+        gaze=torch.zeros_like(states.gaze),
+        beside=torch.zeros_like(states.beside),
+        eyes=torch.ones_like(states.eyes),
+        open_eyes=torch.full_like(states.open_eyes, OPEN_CM),
+        lips=torch.zeros_like(states.lips),
+        shut_lips=torch.zeros_like(states.shut_lips),
     )
 
 
@@ -179,7 +226,8 @@ def _missed(shape: Tensor, points: Tensor, pose: Pose) -> Tensor:
     apart = torch.nan_to_num(apart)
     length = apart.norm(dim=-1, keepdim=True)
     apart = apart * (FARTHEST_CM / length.clamp_min(FARTHEST_CM))
-    return torch.as_tensor(torch.nn.functional.pad(apart, (0, 1)) @ pose.rotation)
+    turned = torch.nn.functional.pad(apart, (0, 1)) @ pose.rotation
+    return torch.nan_to_num(turned)
 
 
 def _shut(gaps: Tensor) -> Tensor:

@@ -73,6 +73,7 @@ class Compact(nn.Module):
             key: tuple(value) if isinstance(value, list) else value
             for key, value in configuration.items()
         }
+        sizes.setdefault("paints", False)
         try:
             return cls(settings_from_json(CompactSettings, sizes))
         except ValueError as error:

@@ -17,8 +17,8 @@ class CompactSettings:
     """Codes of the local integrator's discrete latent, a group."""
     code_groups: int = 8
     """Groups of channels that are coded apart."""
-    paints: bool = False
-    """Whether the integrators paint what a source hides; painters that were not taught on the head
-    model do not."""
+    paints: bool = True
+    """Whether the integrators paint what a source hides; files that do not say it hold painters
+    that were not taught on the head model, and they rest."""
     calibrator_widths: tuple[int, ...] = (24, 32, 48)
     """Channels of the calibration net, from a quarter of the crop's resolution down."""

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from reenact_core.crop.mask import MaskSettings, face_mask, outline
+from reenact_core.crop.mask import MaskSettings, below_hairline, face_mask, outline
 
 Floats = NDArray[np.float64]
 
@@ -100,3 +100,17 @@ def test_a_face_that_is_not_seen_has_an_empty_mask() -> None:
 def test_an_unknown_number_of_points_is_refused() -> None:
     with pytest.raises(ValueError, match="79 or 5 points, got 68"):
         face_mask(np.zeros((68, 2)), 256, MaskSettings())
+
+
+def test_a_recast_ends_below_the_hairline() -> None:
+    points = np.random.default_rng(0).uniform(60, 190, (79, 2))
+    points[68:77] = np.column_stack([np.linspace(60, 190, 9), np.full(9, 40.0)])
+    points[17:27] = np.column_stack([np.linspace(70, 180, 10), np.full(10, 100.0)])
+    points[8] = 128, 230
+    points[72, 0] = 128
+    lowered = below_hairline(points, 0.5)
+    assert np.allclose(lowered[68:77, 1], 70) and np.allclose(lowered[68:77, 0], points[68:77, 0])
+    assert np.array_equal(np.delete(lowered, range(68, 77), 0), np.delete(points, range(68, 77), 0))
+    assert below_hairline(points, 1.0) is points
+    whole, less = (face_mask(one, 256, MaskSettings()) for one in (points, lowered))
+    assert less[45, 128] < whole[45, 128] and less[150, 128] == whole[150, 128] == 1

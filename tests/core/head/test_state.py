@@ -75,3 +75,20 @@ def test_rows_are_picked_joined_and_repeated() -> None:
     assert len(both[1:]) == 1 and len(one.repeat(5)) == 5
     assert torch.equal(one.repeat(5).pose.rotation[4], one.pose.rotation[0])
     assert replace(both, scheme="x")[:1].scheme == "x"
+
+
+def test_garbage_in_one_moment_takes_its_neighbour_s_place() -> None:
+    acting = HeadState.cat([state(yaw, seed=3) for yaw in torch.linspace(-15, 15, 9).tolist()])
+    points = landmarks(acting)
+    points[4] = torch.rand(points.shape[1:], generator=torch.Generator().manual_seed(2))
+    points[6] = torch.nan
+    found = states_of(HEAD, SCHEME, points)
+    assert torch.equal(found.pose.rotation[4], found.pose.rotation[3])
+    turn = found.pose.rotation[6] - acting.pose.rotation[6]
+    assert turn.norm() < 0.15
+
+
+def test_where_nothing_was_read_heads_look_straight_ahead() -> None:
+    found = states_of(HEAD, SCHEME, torch.full((3, 79, 3), torch.nan))
+    assert torch.isfinite(found.vertices(HEAD)).all()
+    assert torch.equal(found.pose.rotation[2], torch.eye(3))
