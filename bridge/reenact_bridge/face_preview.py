@@ -219,7 +219,8 @@ class FacePreview:
         mask = face_mask(lowered, size, settings.mask)
         if len(thread.seen.landmarks):
             old = to_crop.apply(np.asarray(thread.seen.landmarks)[None])[0]
-            mask = np.maximum(mask, face_mask(old, size, settings.mask))
+            lowered = below_hairline(old, settings.mask.forehead)
+            mask = np.maximum(mask, face_mask(lowered, size, settings.mask))
         found = measure(pixels, plate, mask, settings.harmonise)
         thread.match = follow(thread.match, found, self._rate, settings.harmonise)
         new = apply(pixels, thread.match)

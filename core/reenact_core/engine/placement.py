@@ -146,9 +146,7 @@ def _plate(role: Role, index: int) -> Floats:
 
 
 def _mask(role: Role, index: int, points: NDArray[np.float64], settings: Settings) -> Floats:
-    if role.cast.mode == "recast" and settings.mask.region == "face":
-        points = below_hairline(points, settings.mask.forehead)
-    mask = face_mask(points, role.face.crops.shape[0], settings.mask)
+    mask = face_mask(_replaced(points, role, settings), role.face.crops.shape[0], settings.mask)
     return _widened(mask, role, index, settings)
 
 
@@ -159,7 +157,14 @@ def _widened(mask: Floats, role: Role, index: int, settings: Settings) -> Floats
         return crop_mask(size)
     landmarks = role.face.track.landmarks[index : index + 1]
     old = role.face.to_crop[index : index + 1].apply(landmarks)[0]
-    return np.maximum(mask, face_mask(old, size, settings.mask))
+    return np.maximum(mask, face_mask(_replaced(old, role, settings), size, settings.mask))
+
+
+def _replaced(points: NDArray[np.float64], role: Role, settings: Settings) -> NDArray[np.float64]:
+    """A face's points, those of the hairline lowered where two people's would meet."""
+    if role.cast.mode != "recast" or settings.mask.region != "face":
+        return points
+    return below_hairline(points, settings.mask.forehead)
 
 
 def crop_mask(size: int) -> Floats:

@@ -104,6 +104,12 @@ def _is_within(head: HeadModel) -> Tensor:
         return torch.isin(head.part, head.part.new_tensor(INSIDE_PARTS)).float()
 
 
+def on_part(raster: Raster, head: HeadModel, name: str) -> Tensor:
+    """Whether pixels show a part of the head, (N, S, S) in {0, 1}."""
+    found = head.part[raster.face.clamp_min(0)] == PARTS.index(name)
+    return (found & raster.covered).float()
+
+
 def shown(view: HeadView, head: HeadModel, asked: Tensor, facing: Tensor, inner: Tensor) -> Tensor:
     """How far pictures show places of their heads, (N, H, W) in [0, 1].
 

@@ -20,6 +20,7 @@ from reenact_core.head.field import (
     continued,
     filled,
     inside_outline,
+    on_part,
     shown,
     within,
 )
@@ -105,7 +106,7 @@ def chart(
     size = raster.face.shape[-1]
     grid = pixel_grid(size, now.vertices).expand(len(now.vertices), -1, -1, -1)
     covered = raster.covered.to(grid.dtype)
-    inner = within(raster, head)
+    inner, of_head = within(raster, head), 1 - on_part(raster, head, "neck")
     inside = inside_outline(now, head, size)
     confined = confinement(inside, *TOLD_CONFINED)[..., None]
     plane = Beside.of(now, size)
@@ -120,7 +121,8 @@ def chart(
         shows = shown(view, head, place, towards[..., 0], inner)
         went_on = place[..., :2]
         if view is not driving and view.raster is not None:
-            went_on = filled(went_on, covered * shows)
+            rim = filled(went_on, covered * shows * of_head)
+            went_on = torch.lerp(rim, went_on, (covered * shows)[..., None])
         if view is not twin:
             went_on = continued(went_on, covered, plane.seen(view.state.pose))
         seen.append((went_on, torch.where(raster.covered, shows, 1.0)))
