@@ -18,9 +18,9 @@ from reenact_core.head.pose import Pose
 
 FARTHEST_CM = 1.0
 """Most that a landmark may lie beside the model; more is an error of reading."""
-OPEN_CM, SHUT = 0.75, 0.12
-"""An open eye's lids are at least so far apart, and a shut one's so much of that, as they are
-read."""
+OPEN_CM, SHUT, BLINKED = 0.55, 0.3, 0.5
+"""An open eye's lids are at least so far apart. Where no blink was seen, shut ones are read as so
+much of that; a blink is read as less than the last."""
 SEEN_OPEN, SEEN_SHUT = 0.8, 0.02
 """Quantiles over time that stand for a person's open and shut eyes."""
 SHUT_LIPS_CM = 0.25
@@ -154,7 +154,8 @@ def states_of(
     known = gaps[sure] if bool(sure.any()) else gaps
     if person is None:
         open_eyes, shut_lips = known[:, :2].quantile(SEEN_OPEN, 0).clamp_min(OPEN_CM), _shut(known)
-        shut = torch.minimum(known[:, :2].quantile(SEEN_SHUT, 0).clamp_min(0), SHUT * open_eyes)
+        least = known[:, :2].quantile(SEEN_SHUT, 0).clamp_min(0)
+        shut = torch.where(least < BLINKED * open_eyes, least, SHUT * open_eyes)
     else:
         open_eyes, shut_lips = person.open_eyes[0], person.shut_lips[0]
         shut = SHUT * open_eyes

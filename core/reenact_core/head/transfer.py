@@ -15,6 +15,8 @@ from reenact_core.head.pose import Pose
 from reenact_core.head.regions import Region, RegionStrengths
 from reenact_core.head.state import HeadState, with_gaps
 
+GAZE_GAIN = 1.3
+"""By how much farther the new eyes turn than the driver's are read to: so far they are seen to."""
 _BEGINNINGS: tuple[tuple[str, Region], ...] = (
     ("jaw", "jaw"), ("brow", "brows"), ("eyeLook", "gaze"), ("pupil", "gaze"), ("eye", "eyes"),
     ("cheekSquint", "eyes"), ("", "mouth"),
@@ -51,7 +53,9 @@ def new_head(
     expressions = _expressions(head, source, start, driving, how)
     moved = replace(
         source, pose=_pose(source, rest, start, driving, how), expression=expressions,
-        gaze=_toward(source.gaze, start.gaze, driving.gaze, how.strengths.of("gaze"), how),
+        gaze=_toward(
+            source.gaze, start.gaze, driving.gaze, GAZE_GAIN * how.strengths.of("gaze"), how
+        ),
     )  # fmt: skip
     wanted = _gaps(source, start, driving, how)
     if how.strengths.of("jaw") != how.strengths.of("mouth"):  # then lips part as they may
