@@ -77,9 +77,15 @@ class FlowPrior:
         measure: Measure,
         previous: Tensor | None = None,
         field: Tensor | None = None,
+        *,
+        trusting: bool = False,
     ) -> None:
-        """From the start frame; or going on after `previous`, from which `field` led there."""
+        """From the start frame; or going on after `previous`, from which `field` led there.
+
+        `trusting` takes direct motion from what keypoints tell and from nothing else.
+        """
         self._measure = measure
+        self._trusting = trusting
         self._start = start
         self._start_grey = self._previous_grey = grey(start)
         if previous is not None:
@@ -114,10 +120,11 @@ class FlowPrior:
 
     def _direct(self, new: Tensor, current: Tensor, by_points: Tensor | None) -> Tensor:
         """Measured at once: from nothing, from what keypoints tell, or that itself."""
-        from_nothing = self._measure(new, self._start_grey)
         if by_points is None:
-            return from_nothing
-        motions = [from_nothing, self._once_more(new, by_points), by_points]
+            return self._measure(new, self._start_grey)
+        motions = [self._once_more(new, by_points), by_points]
+        if not self._trusting:
+            motions.insert(0, self._measure(new, self._start_grey))
         return choose(motions, torch.cat([self._error(one, current) for one in motions], 1))
 
     def _once_more(self, new: Tensor, motion: Tensor) -> Tensor:

@@ -140,7 +140,10 @@ def step_inputs(
         alike = likeness(source.pixels, followed.first)
         side = measured_side(alike)
         last = None if followed.last is None else at_side(followed.last, side)
-        prior = FlowPrior(at_side(followed.first, side), measure, last, followed.field)
+        prior = FlowPrior(
+            at_side(followed.first, side), measure, last, followed.field,
+            trusting=side < alike.shape[-1],
+        )  # fmt: skip
         done, earlier, rested = 2, states[1:2], resting[1:2]
     for chunk in driving:
         count = len(chunk)
@@ -149,7 +152,8 @@ def step_inputs(
             if prior is None:
                 alike = likeness(source.pixels, chunk[:1])
                 side = measured_side(alike)
-                prior = FlowPrior(at_side(chunk[:1], side), measure)
+                strange = side < alike.shape[-1]
+                prior = FlowPrior(at_side(chunk[:1], side), measure, trusting=strange)
             small = at_side(chunk, side)
             start = start or view_of(models.head, states[:1], side)
             before = HeadState.cat([earlier, now])[:count]
