@@ -34,6 +34,8 @@ class Carrying:
     """Scale movements by the size of the source's head against the driver's (relative pose)."""
     strengths: RegionStrengths = field(default_factory=RegionStrengths)
     """How much of each region's change is carried over."""
+    same: bool = False
+    """The driver is the source: eyes and lips are as they are read, and not adapted."""
 
 
 def new_head(
@@ -51,12 +53,13 @@ def new_head(
         rest: N poses that the new head has where no motion is added
     """
     expressions = _expressions(head, source, start, driving, how)
+    gazing = how.strengths.of("gaze") * (1 if how.same else GAZE_GAIN)
     moved = replace(
         source, pose=_pose(source, rest, start, driving, how), expression=expressions,
-        gaze=_toward(
-            source.gaze, start.gaze, driving.gaze, GAZE_GAIN * how.strengths.of("gaze"), how
-        ),
+        gaze=_toward(source.gaze, start.gaze, driving.gaze, gazing, how),
     )  # fmt: skip
+    if how.same:
+        return moved
     wanted = _gaps(source, start, driving, how)
     if how.strengths.of("jaw") != how.strengths.of("mouth"):  # then lips part as they may
         wanted[:, 2] = moved.gaps(head)[:, 2]

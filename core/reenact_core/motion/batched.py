@@ -47,6 +47,8 @@ HEAD_UNIT, HEAD_MIDDLE = 0.1442, (0.0, 0.5455, 0.2096)
 """From centimetres to the coordinates in which the networks know a head: half its width is 1."""
 STRANGE = 0.02
 """Share of a source that d_0 shows too, up to which it counts as another face."""
+SAME = 0.5
+"""The same, from which on it counts as the same picture."""
 BESIDE_SHOWN = 0.5
 """How far a source counts as showing what is beside the head."""
 
@@ -166,7 +168,9 @@ def step_inputs(
             rest = resting[done : done + count]
             rests = Resting(Pose.stack([rested, rest])[:count], rest)
             rows = source.repeat(count)
-            batch = rows_of_input(models, rows, faces, told, motion, settings, rests)
+            batch = rows_of_input(
+                models, rows, faces, told, motion, settings, rests, same=is_same(alike)
+            )
         done, earlier, rested = done + count, now[-1:], rest[-1:]
         yield from batch.unstack()
         if followed is not None:
@@ -182,6 +186,11 @@ def measured_side(alike: Tensor) -> int:
     """
     side = alike.shape[-1]
     return side if float(alike.mean()) > STRANGE else side // 2
+
+
+def is_same(alike: Tensor) -> bool:
+    """Whether source and d_0 are one picture, as far as most of it goes."""
+    return float(alike.mean()) > SAME
 
 
 def at_side(pictures: Tensor, side: int) -> Tensor:
@@ -239,11 +248,17 @@ def rows_of_input(
     motion: DrivingMotion,
     settings: MotionSettings,
     resting: Resting | None = None,
+    *,
+    same: bool = False,
 ) -> StepInput:
-    """Inputs row by row: N sources, N driving moments; with gradients where they are on."""
+    """Inputs row by row: N sources, N driving moments; with gradients where they are on.
+
+    Args:
+        same: source and driver are one person in one picture, so that nothing is adapted
+    """
     head, size, own = models.head, source.pixels.shape[-1], source.view
     rests = resting or Resting(own.state.pose, own.state.pose)
-    start, how = driving.start.state, settings.carrying()
+    start, how = driving.start.state, settings.carrying(same)
     new = view_of(head, new_head(head, own.state, rests.now, start, driving.now, how), size)
     old = new_head(head, own.state, rests.before, start, driving.before, how)
     moments = [own, view_of(head, old, None)]

@@ -49,14 +49,15 @@ class MotionSettings:
         if not 0 <= self.smoothing <= 100:
             raise ValueError(f"smoothing must lie in [0, 100], got {self.smoothing}")
 
-    def carrying(self) -> Carrying:
-        """The same as the head model takes it."""
+    def carrying(self, same: bool = False) -> Carrying:
+        """The same as the head model takes it; `same`: the driver is the source."""
         whole = RegionStrengths(*(self.strength for _ in REGIONS))
         return Carrying(
             absolute_pose=self.pose == "absolute",
             absolute_expression=self.expression != "relative",
             adapt_scale=self.adapt_scale,
             strengths=self.strengths.times(whole),
+            same=same,
         )
 
 
