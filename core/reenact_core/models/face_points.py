@@ -57,12 +57,6 @@ class FaceReading:
     confidence: Tensor
     """(B,) logit that the crop shows a face."""
 
-    @classmethod
-    def cat(cls, readings: "list[FaceReading]") -> "FaceReading":
-        """Several batches as one."""
-        names = ("points", "rotation", "expression", "confidence")
-        return cls(*(torch.cat([getattr(one, name) for one in readings]) for name in names))
-
 
 class Residual(nn.Module):
     """Two 3 x 3 convolutions around which the input passes."""
