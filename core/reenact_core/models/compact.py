@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from reenact_core.devices import Compute
 from reenact_core.errors import CheckpointError
 from reenact_core.head.field import HeadView, view_of
-from reenact_core.head.look import Look, look_of
+from reenact_core.head.interior.look import Look, look_of
 from reenact_core.head.model import HeadModel, load_head_model
 from reenact_core.head.state import HeadState
 from reenact_core.models.close_ups import CloseUps, load_close_ups

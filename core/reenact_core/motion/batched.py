@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from reenact_core.head.field import HeadView, mirrored, view_of
-from reenact_core.head.interior import drawn_inside
+from reenact_core.head.interior.drawn import drawn_inside
 from reenact_core.head.model import HeadModel
 from reenact_core.head.pose import Pose
 from reenact_core.head.sampling import sample

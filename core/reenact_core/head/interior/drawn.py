@@ -14,11 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from reenact_core.head.blur import averaged, span
-from reenact_core.head.lids import shut_lids
-from reenact_core.head.look import IRIS_CM, MOUTH, PUPIL_CM, Look, look_of
-from reenact_core.head.model import PARTS, HeadModel
-from reenact_core.head.normals import vertex_normals
-from reenact_core.head.openings import (
+from reenact_core.head.interior.lids import shut_lids
+from reenact_core.head.interior.look import IRIS_CM, MOUTH, PUPIL_CM, Look, look_of
+from reenact_core.head.interior.openings import (
     LIDS,
     LIPS,
     UPPER_LID,
@@ -31,8 +29,10 @@ from reenact_core.head.openings import (
     rows,
     step,
 )
+from reenact_core.head.interior.teeth import enamel
+from reenact_core.head.model import PARTS, HeadModel
+from reenact_core.head.normals import vertex_normals
 from reenact_core.head.rasterise import Raster
-from reenact_core.head.teeth import enamel
 
 EYES = ("sclera", "iris", "pupil")
 UPPER_TEETH, LEFT_EYE, RIGHT_EYE, MOUTH_BELOW = 1, 2, 3, 4

@@ -12,9 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from reenact_core.head.colourfulness import within_colours
-from reenact_core.head.model import PARTS, HeadModel
-from reenact_core.head.normals import vertex_normals
-from reenact_core.head.openings import (
+from reenact_core.head.interior.openings import (
     LIDS,
     LIPS,
     centimetres,
@@ -24,6 +22,8 @@ from reenact_core.head.openings import (
     rows,
     within,
 )
+from reenact_core.head.model import PARTS, HeadModel
+from reenact_core.head.normals import vertex_normals
 
 MOUTH = ("teeth_upper", "teeth_lower", "gums", "tongue", "mouth_socket")
 ALBEDO = (

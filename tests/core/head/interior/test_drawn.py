@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from reenact_core.head.interior import inside_of_mouth_and_eyes
-from reenact_core.head.look import look_of
+from reenact_core.head.interior.drawn import inside_of_mouth_and_eyes
+from reenact_core.head.interior.look import look_of
 from reenact_core.head.model import PARTS, HeadModel, load_head_model
 from reenact_core.head.rasterise import Raster, rasterise
 from reenact_core.models.flow_prior import blurred

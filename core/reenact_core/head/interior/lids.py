@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from reenact_core.head.blur import averaged, span
-from reenact_core.head.look import Look
+from reenact_core.head.interior.look import Look
+from reenact_core.head.interior.openings import LIDS, UPPER_LID, centimetres, distance, gaps, step
 from reenact_core.head.model import BLINKS, PARTS, HeadModel
-from reenact_core.head.openings import LIDS, UPPER_LID, centimetres, distance, gaps, step
 from reenact_core.head.rasterise import Raster
 
 CLOSING_CM = (0.1, 0.35)
