@@ -16,13 +16,15 @@ from reenact_core.head.model import PARTS, HeadModel
 from reenact_core.head.normals import vertex_normals
 from reenact_core.head.pose import Pose
 from reenact_core.head.rasterise import Raster, interpolate, rasterise
-from reenact_core.head.sampling import extended, pixel_grid, sample
+from reenact_core.head.sampling import pixel_grid, sample
 from reenact_core.head.state import HeadState, placed
 
 HIDDEN_CM = 0.7
 """A place that lies so far behind what a picture shows there is hidden by 1/e² and more."""
 GRAZING = (0.05, 0.3)
 """Cosines of the angle of sight from which on a surface begins to be shown, and is shown well."""
+FAR = 1e4
+"""Depth where no head is."""
 EYES_BACK_CM = 0.3
 """So much farther back eyeballs are drawn, so that lids that close over them hide them."""
 INSIDE_PARTS = tuple(
@@ -51,6 +53,9 @@ class HeadView:
     facing: Tensor
     raster: Raster | None
     """None where what hides what does not matter."""
+    front: Tensor | None = None
+    """(N, 2, S, S) where there is a raster: depth of what is in front, and whether that is seen
+    between lips or lids alone."""
 
     def __getitem__(self, rows: Tensor) -> "HeadView":
         return self._of(self.state[rows], lambda tensor: tensor[rows])
@@ -64,7 +69,10 @@ class HeadView:
         raster = self.raster
         if raster is not None:
             raster = Raster(rows(raster.face), rows(raster.weights), rows(raster.depth))
-        return HeadView(state, rows(self.shape), rows(self.vertices), rows(self.facing), raster)
+        front = None if self.front is None else rows(self.front)
+        return HeadView(
+            state, rows(self.shape), rows(self.vertices), rows(self.facing), raster, front
+        )
 
 
 def view_of(head: HeadModel, state: HeadState, size: int | None) -> HeadView:
@@ -73,13 +81,14 @@ def view_of(head: HeadModel, state: HeadState, size: int | None) -> HeadView:
     vertices = placed(shape, state.pose)
     balls = torch.cat(head.eyeballs)
     vertices[:, balls, 2] += EYES_BACK_CM * state.pose.scale[:, None]
-    raster = None
-    if size is not None:
-        pixels = torch.cat([(vertices[..., :2] + 1) * (size / 2), vertices[..., 2:]], -1)
-        raster = rasterise(pixels, head.triangles, (size, size), sides="front")
-    return HeadView(
-        state, shape, vertices, -vertex_normals(vertices, head.triangles)[..., 2], raster
-    )
+    facing = -vertex_normals(vertices, head.triangles)[..., 2]
+    if size is None:
+        return HeadView(state, shape, vertices, facing, None)
+    pixels = torch.cat([(vertices[..., :2] + 1) * (size / 2), vertices[..., 2:]], -1)
+    raster = rasterise(pixels, head.triangles, (size, size), sides="front")
+    depth = torch.where(raster.covered, raster.depth, FAR)
+    front = torch.stack([depth, within(raster, head)], 1)
+    return HeadView(state, shape, vertices, facing, raster, front)
 
 
 def mirrored(view: HeadView, head: HeadModel) -> HeadView:
@@ -117,20 +126,20 @@ def shown(view: HeadView, head: HeadModel, asked: Tensor, facing: Tensor, inner:
         asked: (N, H, W, 3), the places in the picture with their depth
         facing: (N, H, W) of the places; inner: (N, H, W), whether they lie behind lips or lids
     """
-    low, high = GRAZING
-    ramp = ((facing - low) / (high - low)).clamp(0, 1)
-    ramp = torch.maximum(ramp * ramp * (3 - 2 * ramp), inner)
-    if view.raster is None:
+    ramp = towards_viewer(facing, inner)
+    if view.front is None:
         return ramp
-    front = torch.where(view.raster.covered, view.raster.depth, 1e4)
-    maps = torch.stack([front, within(view.raster, head)], 1).expand(len(asked), -1, -1, -1)
+    maps = view.front.expand(len(asked), -1, -1, -1)
     front, behind_lips = sample(maps, asked[..., :2]).unbind(1)
     behind = (asked[..., 2] - front) / (view.state.pose.scale[:, None, None] * HIDDEN_CM)
-    return (
-        ramp
-        * torch.exp(-2 * behind.clamp(min=0) ** 2)
-        * torch.lerp(torch.ones_like(inner), behind_lips, inner)
-    )
+    return ramp * torch.exp(-2 * behind.clamp(min=0) ** 2) * (1 - inner * (1 - behind_lips))
+
+
+def towards_viewer(facing: Tensor, inner: Tensor) -> Tensor:
+    """How far places are shown by which way they face, (N, H, W) in [0, 1]; see `shown`."""
+    low, high = GRAZING
+    ramp = ((facing - low) / (high - low)).clamp(0, 1)
+    return torch.maximum(ramp * ramp * (3 - 2 * ramp), inner)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,46 +148,37 @@ class Beside:
     as it does.
 
     Convention:
-        places: (N, S, S, 3), head coordinates, cm, of the plane at every pixel
+        x: (N, S), y: (N, S): columns and rows of the pictures that show the heads, cm from their
+            middles
     """
 
-    places: Tensor
+    x: Tensor
+    y: Tensor
+    rotation: Tensor
+    """(N, 3, 3), head to camera."""
 
     @classmethod
     def of(cls, view: HeadView, size: int) -> "Beside":
         """The plane in the pictures that show the heads."""
-        pose = view.state.pose
-        grid = pixel_grid(size, view.vertices)
-        flat = (grid.view(1, -1, 2) - pose.offset[:, None]) / pose.scale[:, None, None]
-        camera = torch.nn.functional.pad(flat, (0, 1))
-        places = camera @ pose.rotation
-        return cls(places.view(-1, size, size, 3))
+        pose, line = view.state.pose, pixel_grid(size, view.vertices)[0, :, 0]
+        x, y = ((line - pose.offset[..., None]) / pose.scale[:, None, None]).unbind(1)
+        return cls(x, y, pose.rotation)
+
+    @property
+    def places(self) -> Tensor:
+        """Head coordinates (N, 3, S, S), cm, of the plane at every pixel."""
+        return _linear(self.x, self.y, self.rotation[:, :2].mT)
 
     def seen(self, pose: Pose) -> Tensor:
-        """Where the plane lies in other pictures, (N, S, S, 2)."""
-        flat = self.places.flatten(1, 2)
-        points = flat @ pose.rotation[:, :2].mT * pose.scale[:, None, None]
-        seen = points + pose.offset[:, None]
-        return torch.as_tensor(seen.view(*self.places.shape[:3], 2))
+        """Where the plane lies in other pictures, (N, 2, S, S)."""
+        turn = (pose.rotation @ self.rotation.mT)[:, :2, :2] * pose.scale[:, None, None]
+        return _linear(self.x, self.y, turn) + pose.offset[:, :, None, None]
 
 
-def filled(places: Tensor, known: Tensor) -> Tensor:
-    """Places (N, S, S, 2) carried on to where they are not known: what is hidden comes from the rim
-    of what is not.
-
-    Convention:
-        known: (N, S, S) in [0, 1]
-    """
-    return extended(places.permute(0, 3, 1, 2), known[:, None]).permute(0, 2, 3, 1)
-
-
-def continued(places: Tensor, covered: Tensor, around: Tensor) -> Tensor:
-    """Places (N, S, S, 2) of a head carried on beside it, where they move as its middle plane does.
-
-    Convention:
-        covered: (N, S, S) in {0, 1}; around: (N, S, S, 2), `Beside.seen`
-    """
-    return around + filled(places - around, covered)
+def _linear(x: Tensor, y: Tensor, by: Tensor) -> Tensor:
+    """C linear functions (N, C, 2) of columns (N, S) and rows (N, S), (N, C, S, S)."""
+    by_column, by_row = by[:, :, :1] * x[:, None], by[:, :, 1:] * y[:, None]
+    return by_column[:, :, None] + by_row[..., None]
 
 
 def inside_outline(view: HeadView, head: HeadModel, size: int) -> Tensor:
@@ -190,9 +190,9 @@ def inside_outline(view: HeadView, head: HeadModel, size: int) -> Tensor:
     spread = apart.mT @ apart / apart.shape[1]
     whiten = torch.linalg.inv(torch.linalg.cholesky(spread + 1e-9 * torch.eye(2).to(spread))).mT
     farthest = (apart @ whiten).square().sum(-1).amax(1)
-    grid = pixel_grid(size, outline).view(1, -1, 2) - middle
-    distance = (grid @ whiten).square().sum(-1) / farthest[:, None]
-    return torch.as_tensor((1 - distance).view(-1, size, size))
+    x, y = (pixel_grid(size, outline)[0, :, 0] - middle.mT).unbind(1)
+    distance = _linear(x, y, whiten.mT).square().sum(1) / farthest[:, None, None]
+    return torch.as_tensor(1 - distance)
 
 
 @lru_cache(maxsize=4)

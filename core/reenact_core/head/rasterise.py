@@ -18,6 +18,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 Sides = Literal["both", "front"]
 """Which triangles are shown: all, or those whose corners go counter-clockwise as seen."""
@@ -27,6 +28,8 @@ STEPS = 256
 as 100,000 pixels from the picture."""
 TRIALS = 1 << 19
 """Pixels in the boxes around triangles that are worked on at once: bounds the memory."""
+FULL_ROW = 64
+"""Rows of covered pixels are filled up to multiples of this: no odd ends for vector units."""
 NOTHING = torch.iinfo(torch.int64).max
 
 
@@ -78,19 +81,70 @@ def interpolate(raster: Raster, attributes: Tensor, triangles: Tensor) -> Tensor
         attributes: (V, C), or (N, V, C) where the pictures differ
     """
     face, shape = raster.face.clamp_min(0), raster.face.shape
-    corners = triangles.T
     if attributes.ndim == 3:
         picture = torch.arange(len(attributes), device=face.device)
+        corners = (triangles + attributes.shape[1] * picture[:, None, None]).flatten(0, 1)
         face = face + len(triangles) * picture[:, None, None]
-        corners = (corners[:, None] + attributes.shape[1] * picture[:, None]).flatten(1)
-    planes = attributes.movedim(-1, 0).flatten(1)  # channel by channel: rows of three are slow
-    one, two, three = (
-        planes.index_select(1, corner).index_select(1, face.flatten()).view(-1, *shape).mul_(share)
-        for corner, share in zip(
-            corners, raster.weights.movedim(-1, 0).to(attributes.dtype), strict=True
-        )
+    else:
+        corners = triangles
+    # A bag of three: gathered and added up in one go, ten times as fast as corner by corner.
+    at_pixels = functional.embedding_bag(
+        corners.index_select(0, face.flatten()),
+        attributes.reshape(-1, attributes.shape[-1]),
+        per_sample_weights=raster.weights.reshape(-1, 3).to(attributes.dtype),
+        mode="sum",
     )
-    return one.add_(two).add_(three).movedim(0, -1).contiguous()
+    return at_pixels.view(*shape, attributes.shape[-1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CoveredPixels:
+    """The pixels of N pictures that show a triangle, in rows of equal length: what is worked out
+    for them alone is not worked out for the pixels around.
+
+    Convention:
+        index: (N, P), their numbers in each picture; the first one fills rows up
+    """
+
+    index: Tensor
+    raster: Raster
+    """Pictures (N, 1, P) of these pixels side by side."""
+    size: tuple[int, int]
+
+    @classmethod
+    def of(cls, raster: Raster) -> "CoveredPixels":
+        """Those of a raster."""
+        covered = raster.covered.flatten(1)
+        counts = covered.sum(1)
+        most = max(1, int(counts.max()) if len(counts) else 0)
+        most += -most % FULL_ROW
+        picture, pixel = torch.nonzero(covered, as_tuple=True)
+        index = covered.to(torch.uint8).argmax(1, keepdim=True).repeat(1, most)
+        place = torch.arange(len(picture), device=pixel.device)
+        index[picture, place - (counts.cumsum(0) - counts)[picture]] = pixel
+
+        def taken(values: Tensor) -> Tensor:
+            return values.flatten(1).gather(1, index)[:, None]
+
+        weights = torch.stack([taken(share) for share in raster.weights.unbind(-1)], -1)
+        flat = Raster(taken(raster.face), weights, taken(raster.depth))
+        height, width = raster.face.shape[1:]
+        return cls(index, flat, (height, width))
+
+    def taken(self, values: Tensor) -> Tensor:
+        """What whole pictures (N, C, H, W) have there, (N, C, P)."""
+        index = self.index[:, None].expand(-1, values.shape[1], -1)
+        return values.flatten(2).gather(2, index)
+
+    def laid(self, values: Tensor, around: Tensor | float) -> Tensor:
+        """Whole pictures (N, C, H, W) of what these pixels have (N, C, P), and of what is around
+        them."""
+        shape = (*values.shape[:2], *self.size)
+        whole = values.new_full(shape, around) if isinstance(around, float) else around
+        beside = around if isinstance(around, float) else self.taken(around)
+        values = torch.where(self.raster.covered, values, beside)  # in a picture without any
+        index = self.index[:, None].expand_as(values)
+        return whole.flatten(2).scatter(2, index, values).view(shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -32,12 +32,14 @@ def extended(values: Tensor, known: Tensor) -> Tensor:
         min=1e-9
     )
     coarse = coarse.expand_as(weighted[-1])
-    for value, weight in zip(reversed(weighted), reversed(weights), strict=True):
-        if coarse.shape != value.shape:
-            coarse = functional.interpolate(
-                coarse, value.shape[-2:], mode="bilinear", align_corners=False
-            )
+    for value, weight in zip(reversed(weighted[1:]), reversed(weights[1:]), strict=True):
         # A pixel of which a part is known is made up of that part and of what is around it.
-        share = (weight * 4).clamp(max=1) if value.shape[-1] < values.shape[-1] else weight
-        coarse = torch.lerp(coarse, value / weight.clamp(min=1e-9), share)
-    return coarse
+        share = (weight * 4).clamp(max=1)
+        coarse = torch.lerp(_grown(coarse, value), value / weight.clamp(min=1e-9), share)
+    return torch.lerp(_grown(coarse, values), values, known)
+
+
+def _grown(coarse: Tensor, like: Tensor) -> Tensor:
+    if coarse.shape == like.shape:
+        return coarse
+    return functional.interpolate(coarse, like.shape[-2:], mode="bilinear", align_corners=False)

@@ -17,16 +17,16 @@ from reenact_core.head.field import (
     Beside,
     HeadView,
     at_pixels,
-    continued,
-    filled,
     inside_outline,
     on_part,
     shown,
+    towards_viewer,
     within,
 )
 from reenact_core.head.model import HeadModel
 from reenact_core.head.pose import Pose
-from reenact_core.head.sampling import pixel_grid, sample
+from reenact_core.head.rasterise import CoveredPixels
+from reenact_core.head.sampling import extended, pixel_grid, sample
 from reenact_core.models.flow_prior import blurred, folding, settled
 
 TOLD_CONFINED = (1.1, 2.4)
@@ -100,40 +100,93 @@ def chart(
         earlier: moments of this face
         twin: the first of them `mirrored`: what is beside its head is not asked for
     """
-    raster = now.raster
-    if raster is None:
+    if now.raster is None:
         raise ValueError("the face of now must be rasterised")
-    size = raster.face.shape[-1]
-    grid = pixel_grid(size, now.vertices).expand(len(now.vertices), -1, -1, -1)
-    covered = raster.covered.to(grid.dtype)
-    inner, of_head = within(raster, head), 1 - on_part(raster, head, "neck")
-    inside = inside_outline(now, head, size)
-    confined = confinement(inside, *TOLD_CONFINED)[..., None]
-    plane = Beside.of(now, size)
-    others = [view for view in (driving, *earlier, twin) if view is not None]
-    found = at_pixels(
-        raster, head, now.shape, now.facing[..., None],
-        *(part for view in others for part in (view.vertices, view.facing[..., None])),
-    )  # fmt: skip
-    on_head = torch.where(raster.covered[..., None], found[0], plane.places)
-    seen = []
-    for view, place, towards in zip(others, found[2::2], found[3::2], strict=True):
-        shows = shown(view, head, place, towards[..., 0], inner)
-        went_on = place[..., :2]
-        if view is not driving and view.raster is not None:
-            rim = filled(went_on, covered * shows * of_head)
-            went_on = torch.lerp(rim, went_on, (covered * shows)[..., None])
-        if view is not twin:
-            went_on = continued(went_on, covered, plane.seen(view.state.pose))
-        seen.append((went_on, torch.where(raster.covered, shows, 1.0)))
-    known, at_driver = torch.ones_like(covered), grid
+    size, on_head = now.raster.face.shape[-1], CoveredPixels.of(now.raster)
+    grid = pixel_grid(size, now.vertices).movedim(-1, 0)
+    covered, inside = now.raster.covered.to(grid.dtype), inside_outline(now, head, size)
+    views = [view for view in (driving, *earlier, twin) if view is not None]
+    attributes = [now.shape, now.facing[..., None]]
+    for view in views:
+        attributes += [view.vertices, view.facing[..., None]]
+    (found,) = at_pixels(on_head.raster, head, torch.cat(attributes, -1))
+    own, *theirs = torch.split(found[:, 0].mT.contiguous(), 4, 1)  # (N, 4, P) each
+    inner = within(on_head.raster, head)
+    seen = [
+        _Seen(
+            view, place[:, :2], shown(view, head, place[:, :3].mT[:, None], place[:, 3:], inner),
+            hides=view is not driving and view.front is not None, is_twin=view is twin,
+        )
+        for view, place in zip(views, theirs, strict=True)
+    ]  # fmt: skip
+    plane, of_head = Beside.of(now, size), 1 - on_part(on_head.raster, head, "neck")
+    went_on = _went_on(on_head, of_head, plane, covered, seen)
+    known, at_driver = torch.ones_like(covered), grid.expand(len(covered), -1, -1, -1)
     if driving is not None:
-        at_driver, known = seen.pop(0)
-        own = torch.cat([grid, raster.depth[..., None].clamp(max=1e3)], -1)
-        here = shown(now, head, own, found[1][..., 0], inner)
-        known = ((known + FAINT) / (torch.where(raster.covered, here, 1.0) + FAINT)).clamp(max=1)
-    moments = tuple(Earlier(grid + confined * (place - grid), shows) for place, shows in seen)
-    return Chart(covered, inner, inside, on_head, at_driver, known, moments)
+        at_driver, towards = went_on.pop(0), towards_viewer(own[:, 3:], inner)
+        known = ((seen.pop(0).shows + FAINT) / (towards + FAINT)).clamp(max=1)
+        known = on_head.laid(known, 1.0)[:, 0]
+    confined = confinement(inside, *TOLD_CONFINED)[:, None]
+    moments = tuple(
+        Earlier(
+            torch.lerp(grid, place, confined).movedim(1, -1), on_head.laid(one.shows, 1.0)[:, 0]
+        )
+        for place, one in zip(went_on, seen, strict=True)
+    )
+    at_head = on_head.laid(own[:, :3], plane.places)
+    return Chart(
+        covered, within(now.raster, head), inside, at_head.movedim(1, -1),
+        at_driver.movedim(1, -1), known, moments,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What a view shows of the pixels (B, P) of a head.
+
+    Convention:
+        place: (B, 2, P); shows: (B, 1, P), see `shown`
+    """
+
+    view: HeadView
+    place: Tensor
+    shows: Tensor
+    hides: bool
+    """Whether what it hides is taken from the rim of what it shows."""
+    is_twin: bool
+
+
+def _went_on(
+    on_head: CoveredPixels,
+    of_head: Tensor,
+    plane: Beside,
+    covered: Tensor,
+    seen: list[_Seen],
+) -> list[Tensor]:
+    """The places (B, 2, S, S) of all pixels in each view: what a view hides comes from the rim of
+    what it shows, and what is beside the head moves as its middle plane does.
+
+    Convention:
+        of_head: (B, 1, P) in {0, 1}, which of its pixels are not the neck's
+    """
+    places = [one.place for one in seen]
+    count, size = len(covered), covered.shape[-1]
+    hiding = [n for n, one in enumerate(seen) if one.hides]
+    rims: list[Tensor] = []
+    if hiding:
+        held = [part for n in hiding for part in (places[n], seen[n].shows * of_head)]
+        whole = on_head.laid(torch.cat(held, 1), 0.0).view(-1, 3, size, size)
+        filled = extended(whole[:, :2], whole[:, 2:]).view(count, -1, size, size)
+        rims = list(torch.split(filled, 2, 1))
+        for n, rim in zip(hiding, torch.split(on_head.taken(filled), 2, 1), strict=True):
+            places[n] = torch.lerp(rim, places[n], seen[n].shows)
+    around = torch.cat([plane.seen(one.view.state.pose) for one in seen if not one.is_twin], 1)
+    beside = torch.cat([p for p, one in zip(places, seen, strict=True) if not one.is_twin], 1)
+    apart = on_head.laid(beside, 0.0) - around
+    out = list(torch.split(around + extended(apart, covered[:, None]), 2, 1))
+    if seen[-1].is_twin:
+        out.append(on_head.laid(places[-1], rims[-1]))
+    return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)

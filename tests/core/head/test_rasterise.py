@@ -8,7 +8,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from reenact_core.head.rasterise import STEPS, Raster, interpolate, rasterise
+from reenact_core.head.rasterise import (
+    FULL_ROW,
+    STEPS,
+    CoveredPixels,
+    Raster,
+    interpolate,
+    rasterise,
+)
 
 
 def slow(
@@ -153,3 +160,19 @@ def test_cuda_shows_what_the_cpu_shows() -> None:
     here: Raster = rasterise(positions, triangles, (100, 100))
     there = rasterise(positions.cuda(), triangles.cuda(), (100, 100))
     assert torch.equal(here.face, there.face.cpu())
+
+
+def test_covered_pixels_alone_have_what_whole_pictures_have_there() -> None:
+    positions, triangles = soup(5, 20, 24.0)
+    positions = torch.cat([positions, positions - 1000])  # the second one shows nothing
+    raster = rasterise(positions, triangles, (24, 32))
+    covered = raster.covered[:, None]
+    assert covered[0].any() and not covered[1].any()
+    alone = CoveredPixels.of(raster)
+    assert alone.index.shape[1] % FULL_ROW == 0
+    whole = interpolate(raster, positions, triangles).movedim(-1, 1)
+    some = interpolate(alone.raster, positions, triangles)[:, 0].mT
+    torch.testing.assert_close(alone.taken(whole)[0], some[0])
+    torch.testing.assert_close(alone.laid(some, 7.0), torch.where(covered, whole, 7.0))
+    noise = torch.rand_like(whole)
+    torch.testing.assert_close(alone.laid(some, noise), torch.where(covered, whole, noise))
