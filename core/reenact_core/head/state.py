@@ -240,7 +240,14 @@ def _shut(gaps: Tensor) -> Tensor:
 def spread(head: HeadModel, scheme: str, beside: Tensor) -> Tensor:
     """What landmarks (N, K, 3) lie beside the model, carried to all vertices (N, V, 3)."""
     nearest, shares = neighbours(head, scheme)
-    return (beside[:, nearest] * shares[..., None]).sum(2)
+    first = beside.shape[1] * torch.arange(len(beside), device=beside.device)
+    at_vertices = torch.nn.functional.embedding_bag(
+        (nearest + first[:, None, None]).flatten(0, 1),
+        beside.flatten(0, 1),
+        per_sample_weights=shares.repeat(len(beside), 1),
+        mode="sum",
+    )
+    return at_vertices.view(len(beside), -1, 3)
 
 
 def with_gaps(head: HeadModel, state: HeadState, wanted: Tensor) -> HeadState:

@@ -197,15 +197,38 @@ class Transport:
         told: (B, S, S, 2), where the new picture's pixels come from as the heads tell it
         driving_told: (B, 2, s, s), the same motion of the driving face, a field in its picture
         turn: (B, 2, 2), scaled rotation from the driving face to the target
-        alike: (B, 1, S, S) in [0, 1], where source and d_0 show the same surroundings, so that
-            motion beside the head is the source's too
     """
 
-    chart: Chart
+    ground: "Ground"
     told: Tensor
     driving_told: Tensor
     turn: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ground:
+    """What all motions of a new picture are carried over by, where flow was measured.
+
+    Convention:
+        driving: (B, s, s, 2), known: (B, s, s), as in `Chart`
+        alike: (B, 1, s, s) in [0, 1], where source and d_0 show the same surroundings, so that
+            motion beside the head is the source's too
+        held: (B, s, s) in [0, 1], how much of what flow adds a pixel takes part in
+    """
+
+    driving: Tensor
+    known: Tensor
     alike: Tensor
+    held: Tensor
+
+    @classmethod
+    def of(cls, places: Chart, alike: Tensor, side: int) -> "Ground":
+        """Of a chart and what is alike (B, 1, S, S), where flow has so many pixels a side."""
+        small = _coarse(alike, side)
+        inside = _coarse(places.inside[:, None], side)[:, 0]
+        held = torch.maximum(confinement(inside, *FLOW_CONFINED), small[:, 0])
+        known = _coarse(places.known[:, None], side)[:, 0]
+        return cls(_shrunk(places.driving, side), known, small, held)
 
 
 def carry_over(flow: Tensor, error: Tensor, by: Transport) -> Tensor:
@@ -220,18 +243,13 @@ def carry_over(flow: Tensor, error: Tensor, by: Transport) -> Tensor:
             less
         error: (B, 1, s, s) in [0, 1], of that flow on the driving frames
     """
-    found = flow - by.driving_told
+    found, ground = flow - by.driving_told, by.ground
     calm = settled(found, torch.exp(-error / BELIEVED) * (1 - folding(flow)))
-    side = flow.shape[-1]
-    told, driving = (_shrunk(one, side) for one in (by.told, by.chart.driving))
-    alike = _coarse(by.alike, side)
-    left = sample(torch.cat([found, calm], 1), driving)
-    left = alike * left[:, :2] + (1 - alike) * _small(left[:, 2:])
+    left = sample(torch.cat([found, calm], 1), ground.driving)
+    left = ground.alike * left[:, :2] + (1 - ground.alike) * _small(left[:, 2:])
     left = torch.einsum("bij,bjhw->bhwi", by.turn, left)
-    left = left * _coarse(by.chart.known[:, None], side)[:, 0, ..., None]
-    held = confinement(_coarse(by.chart.inside[:, None], side)[:, 0], *FLOW_CONFINED)
-    held = torch.maximum(held, alike[:, 0])
-    left = unfolded(told, held[..., None] * left, alike)
+    left = (ground.held * ground.known)[..., None] * left
+    left = unfolded(_shrunk(by.told, flow.shape[-1]), left, ground.alike)
     return by.told + _grown(left, by.told.shape[1])
 
 

@@ -23,12 +23,12 @@ def polygon_mask(corners: Tensor, side: int) -> Tensor:
 
     Inside by the even-odd rule: a ray to the left crosses an odd number of edges.
     """
-    grid = pixel_grid(side * 2, corners).view(1, -1, 1, 2)
-    start, stop = corners[:, None], corners.roll(-1, 1)[:, None]
-    spans = (start[..., 1] > grid[..., 1]) != (stop[..., 1] > grid[..., 1])
+    line = pixel_grid(side * 2, corners)[0, :, 0]
+    start, stop = corners[..., None, :], corners.roll(-1, 1)[..., None, :]
+    spans = (start[..., 1] > line) != (stop[..., 1] > line)  # edges, rows
     rise = stop[..., 1] - start[..., 1]
     slope = (stop[..., 0] - start[..., 0]) / torch.where(rise == 0, 1.0, rise)
-    crossing = start[..., 0] + slope * (grid[..., 1] - start[..., 1])
-    inside = (spans & (crossing < grid[..., 0])).sum(-1) % 2
-    fine = inside.to(corners.dtype).view(-1, 1, side * 2, side * 2)
+    crossing = start[..., 0] + slope * (line - start[..., 1])
+    inside = (spans[..., None] & (crossing[..., None] < line)).sum(1) % 2
+    fine = inside.to(corners.dtype)[:, None]
     return torch.nn.functional.avg_pool2d(fine, 2)[:, 0]

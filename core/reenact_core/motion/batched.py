@@ -18,6 +18,7 @@ from reenact_core.head.state import HeadState, placed, smooth, states_of
 from reenact_core.head.transfer import new_head
 from reenact_core.models.carry_over import (
     Chart,
+    Ground,
     Transport,
     carry_over,
     chart,
@@ -265,11 +266,12 @@ def rows_of_input(
     places = chart(head, new, told.now, moments, mirrored(own, head))
     in_source, in_last, _ = places.earlier
     turn = turn_between(start.pose, own.state.pose)
-    whole = Transport(places, in_source.told, told.direct, turn, driving.alike)
+    ground = Ground.of(places, driving.alike, told.direct.shape[-1])
+    whole = Transport(ground, in_source.told, told.direct, turn)
     direct = carry_over(motion.direct, motion.errors[:, :1], whole)
     refined = carry_over(motion.refined, motion.errors[:, 2:], whole)
     turn = turn_between(driving.before.pose, old.pose)
-    small = Transport(places, in_last.told, told.subtle, turn, driving.alike)
+    small = Transport(ground, in_last.told, told.subtle, turn)
     subtle = carry_over(motion.subtle, motion.errors[:, 1:2], small)
     errors = sample(motion.errors, places.driving)
     points = placed(head.landmarks["embedded79"].places(new.shape), new.state.pose)[..., :2]

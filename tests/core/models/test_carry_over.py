@@ -13,6 +13,7 @@ from reenact_core.models.carry_over import (
     FLOW_CONFINED,
     TOLD_CONFINED,
     Chart,
+    Ground,
     Transport,
     carry_over,
     chart,
@@ -37,6 +38,10 @@ def charted(new: HeadState, driving: HeadState | None, *earlier: HeadState) -> C
     return chart(HEAD, view(new), driver, [view(one) for one in earlier])
 
 
+def ground(places: Chart, alike: torch.Tensor) -> Ground:
+    return Ground.of(places, alike, SIZE)
+
+
 def bumpy_flow() -> torch.Tensor:
     noise = torch.randn(1, 2, 6, 6, generator=torch.Generator().manual_seed(2)) * 0.05
     return torch.nn.functional.interpolate(noise, (SIZE, SIZE), mode="bicubic")
@@ -47,7 +52,7 @@ def test_a_source_that_is_the_first_driving_frame_gets_the_flow_itself() -> None
     flow, told = bumpy_flow(), charted(now, None, start).earlier[0].motion()
     places = charted(now, now, start)
     turn = turn_between(start.pose, start.pose)
-    by = Transport(places, places.earlier[0].told, told, turn, NOWHERE + 1)
+    by = Transport(ground(places, NOWHERE + 1), places.earlier[0].told, told, turn)
     field = carry_over(flow, NOWHERE, by)
     expected = pixel_grid(SIZE, flow)[None] + flow.permute(0, 2, 3, 1)
     on_head = confinement(places.inside, *FLOW_CONFINED) == 1
@@ -82,7 +87,9 @@ def test_far_from_the_head_nothing_moves() -> None:
     places = charted(small, small, small)
     turn = turn_between(small.pose, small.pose)
     field = carry_over(
-        bumpy_flow(), NOWHERE, Transport(places, places.earlier[0].told, STILL, turn, NOWHERE)
+        bumpy_flow(),
+        NOWHERE,
+        Transport(ground(places, NOWHERE), places.earlier[0].told, STILL, turn),
     )
     assert torch.allclose(field[0, 0, 0], pixel_grid(SIZE, field)[0, 0], atol=1e-6)
 
@@ -100,7 +107,7 @@ def test_what_flow_adds_is_turned_and_scaled_as_the_faces_are() -> None:
     target = replace(driving, pose=pose)
     places = charted(target, driving, target)
     turn, flow = turn_between(driving.pose, target.pose), torch.zeros_like(STILL)
-    by = Transport(places, places.earlier[0].told, STILL, turn, NOWHERE)
+    by = Transport(ground(places, NOWHERE), places.earlier[0].told, STILL, turn)
 
     def added(shift: float) -> torch.Tensor:
         flow[:, 0] = shift
@@ -115,7 +122,7 @@ def test_alike_surroundings_move_with_the_driver_s() -> None:
     small = state(scale=0.02)
     places, flow = charted(small, small, small), bumpy_flow()
     turn = turn_between(small.pose, small.pose)
-    by = Transport(places, places.earlier[0].told, STILL, turn, NOWHERE + 1)
+    by = Transport(ground(places, NOWHERE + 1), places.earlier[0].told, STILL, turn)
     expected = pixel_grid(SIZE, flow)[None] + flow.permute(0, 2, 3, 1)
     assert torch.allclose(carry_over(flow, NOWHERE, by)[0, 0], expected[0, 0], atol=1e-4)
 
