@@ -5,7 +5,7 @@ there and back: decoding, cutting, pasting, encoding.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,6 +47,22 @@ class LargePerformer(EchoPerformer):
             pixels = take.source if take.large is None else take.large[0]
             for index in range(len(take.driving)):
                 yield take.take_id, index, new_face(pixels, len(take.source))
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedPerformer(EchoPerformer):
+    """Says what of the crop its faces take: a square, of a number of samples from the middle."""
+
+    across: int = 0
+    """So far to the right."""
+
+    def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:
+        """In order."""
+        for take_id, index, face in EchoPerformer.perform(self, takes):
+            mask = np.zeros(face.pixels.shape[:2], np.float32)
+            left = len(mask) // 2 - 20 + self.across
+            mask[120:160, left : left + 40] = 1
+            yield take_id, index, replace(face, mask=mask)
 
 
 def new_face(pixels: Floats, size: int | None = None) -> NewFace:

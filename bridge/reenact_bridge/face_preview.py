@@ -16,14 +16,15 @@ from torch import Tensor
 from reenact_core.crop.align import align_still
 from reenact_core.crop.cut import cut
 from reenact_core.crop.harmonise import Match, apply, follow, measure
-from reenact_core.crop.mask import below_hairline, face_mask
+from reenact_core.crop.mask import below_hairline, face_mask, lies_on
 from reenact_core.devices import Compute, out_of_memory_named
 from reenact_core.engine.placement import Placement
 from reenact_core.engine.portrait import faces_in
 from reenact_core.frames import Picture
 from reenact_core.geometry import Affine, Box
 from reenact_core.head.field import HeadView, view_of
-from reenact_core.head.state import HeadState
+from reenact_core.head.light import shading
+from reenact_core.head.state import HeadState, placed
 from reenact_core.models.compact import Compact, FaceSource
 from reenact_core.models.flow_prior import FlowPrior, likeness
 from reenact_core.models.optical_flow import dis_flow
@@ -31,6 +32,7 @@ from reenact_core.models.readers.reader import Reader
 from reenact_core.motion.batched import (
     Driving,
     Resting,
+    Scene,
     prepare_source,
     read_heads,
     rows_of_input,
@@ -47,6 +49,8 @@ SAME_FACE = 0.3
 """Overlap of its boxes from which a face is the one of the frame before."""
 STEADY = 0.5
 """Share of a new box in the one that is used, while a face continues."""
+LIGHT_FOLLOWS = 0.1
+"""Share of a frame's own light in the one that is used."""
 MOST_STARTS = 24
 """Frames that are kept to choose d_0 from."""
 
@@ -80,6 +84,7 @@ class _Thread:
     alike: Tensor
     start: HeadView
     earlier: HeadState
+    scene: Scene
     carry: Carry | None = None
     match: Match | None = None
 
@@ -188,7 +193,8 @@ class FacePreview:
         crop, state = self._starts[nearest_frame(states, self._source.view.state)]
         alike = likeness(self._source.pixels, crop)
         start = view_of(self._models.head, state, crop.shape[-1])
-        thread = _Thread(frame, seen, FlowPrior(crop, dis_flow), alike, start, state)
+        scene = Scene.of(self._models.head, self._source, state, self._light(crop, state))
+        thread = _Thread(frame, seen, FlowPrior(crop, dis_flow), alike, start, state, scene)
         self._moved(thread, crop, state)
         return thread
 
@@ -198,6 +204,8 @@ class FacePreview:
         told = tell(self._models.head, driving, crop.shape[-1])
         motion = thread.prior.advance(crop, told.direct)
         rest = self._source.view.state.pose
+        light = torch.lerp(thread.scene.shot, self._light(crop, now), LIGHT_FOLLOWS)
+        thread.scene = replace(thread.scene, shot=light)
         inputs = rows_of_input(
             self._models,
             self._source,
@@ -206,21 +214,29 @@ class FacePreview:
             motion,
             self._motion,
             Resting(rest, rest),
+            scene=thread.scene,
         )
         face, thread.carry = self._recurrence.step(inputs, thread.carry or Carry.start(inputs))
         thread.earlier = now
         return face
 
+    def _light(self, crop: Tensor, state: HeadState) -> Tensor:
+        head = self._models.head
+        return shading(head, placed(state.vertices(head), state.pose), crop)
+
     def _placed(self, thread: _Thread, face: Reenacted, plate: Any, to_crop: Affine) -> Placement:
         settings, size = self._settings, len(plate)
-        pixels = face.pixels[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+        pixels = face.lit(face.pixels.float())[0].clamp(0, 1).permute(1, 2, 0).cpu().numpy()
         points = face.points[0].float().cpu().numpy().astype(np.float64)
         lowered = below_hairline(points, settings.mask.forehead)
         mask = face_mask(lowered, size, settings.mask)
         if len(thread.seen.landmarks):
             old = to_crop.apply(np.asarray(thread.seen.landmarks)[None])[0]
             lowered = below_hairline(old, settings.mask.forehead)
-            mask = np.maximum(mask, face_mask(lowered, size, settings.mask))
+            there = face_mask(lowered, size, settings.mask)
+            fitted = face.mask[0, 0].float().cpu().numpy()
+            head_known = settings.mask.region == "face" and lies_on(fitted, there)
+            mask = fitted if head_known else np.maximum(mask, there)
         found = measure(pixels, plate, mask, settings.harmonise)
         thread.match = follow(thread.match, found, self._rate, settings.harmonise)
         new = apply(pixels, thread.match)

@@ -14,13 +14,17 @@ from reenact_core.crop.smooth import Floats
 COARSE = 4
 """The distance to the outline is computed on every fourth pixel; it is straight between them."""
 
+LIES_ON = 0.6
+"""Share of a fitted mask that lies on the face, at least."""
+
 
 @dataclass(frozen=True, slots=True)
 class MaskSettings:
     """How much of the crop is replaced, and how softly it ends."""
 
     region: Literal["face", "head"] = "face"
-    """`face` ends at jaw and hairline; `head` takes hair and ears along, for a new identity."""
+    """`face` ends at jaw and hairline; in a recast it is the narrow face of the fitted head, and
+    what is below counts where that is not known. `head` takes hair and ears along."""
     grow: float = 0.08
     """How far the mask reaches beyond the outline, by the face's size (root of its area)."""
     forehead: float = 0.6
@@ -67,6 +71,12 @@ def face_mask(
     inwards = (settings.grow * unit - distance) / (settings.feather * unit)
     mask = _smoothstep(inwards) * _rim(size, settings.rim)
     return mask if matte is None else np.asarray(mask * np.clip(matte, 0.0, 1.0), dtype=np.float32)
+
+
+def lies_on(mask: Image, face: Image) -> bool:
+    """Whether a mask (size, size) that a fitted head gives lies on the face that is there; one
+    that does not is an error of reading."""
+    return float((mask * face).sum()) > LIES_ON * float(mask.sum())
 
 
 def below_hairline(points: Floats, forehead: float) -> Floats:

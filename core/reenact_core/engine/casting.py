@@ -117,6 +117,7 @@ def _role(
     new = NewFaces(
         spool("faces", (size, size, 3), face.crops.dtype),
         spool("points", (POINT_COUNT, 2), np.float32),
+        None if portrait is None else spool("masks", face.crops.shape[:2], np.uint8),
     )
     return Role(casting.cast, face, performance, tuple(takes), new, _region(scene, casting))
 
@@ -219,6 +220,7 @@ def _take(
         cast.pose,
         cast.strengths,
         large,
+        pasted_over=cast.mode == "recast",
     )
 
 

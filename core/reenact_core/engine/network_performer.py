@@ -20,13 +20,15 @@ from reenact_core.devices import Compute, out_of_memory_named
 from reenact_core.engine.diary import Diary
 from reenact_core.engine.performer import Crops, Floats, NewFace, Take, settings_of
 from reenact_core.errors import SettingsError
+from reenact_core.head.light import shading, steadied
 from reenact_core.head.pose import Pose
-from reenact_core.head.state import HeadState
+from reenact_core.head.state import HeadState, placed
 from reenact_core.models.compact import Compact, FaceSource
 from reenact_core.models.integrators.table import Integrator
 from reenact_core.models.readers.reader import Reader
 from reenact_core.motion.batched import (
     Followed,
+    Scene,
     prepare_source,
     read_faces,
     read_heads,
@@ -44,6 +46,8 @@ CHUNK = 8
 """Driving frames that are read together, and on a GPU prepared together."""
 CPU_CHUNK = 2
 """Prepared together on a CPU, where more are no quicker: who goes on begins with a whole chunk."""
+LIGHT_STEP = 4
+"""In every so many frames the light on a plate is measured."""
 OTHER_CHUNK = 32
 """Driving frames that another integrator is given together; it reads the source once for them."""
 
@@ -58,6 +62,8 @@ class _Lane:
     order: range
     """Which driving frame each of its results belongs to."""
     followed: Followed
+    scene: Scene | None = None
+    """Of the frames in their order; None: new faces are not pasted over driving ones."""
     detail: "_Detail | None" = None
     """None: new faces are no larger than S."""
     running: ShotLanes | None = None
@@ -179,12 +185,15 @@ class NetworkPerformer:
         if start > 0:
             orders["<"] = range(start, -1, -1)
         first = self._tensor(take.driving[start][None])
+        scene = self._scene(take, source, states)
         detail = None
         if take.large is not None:
             detail = _Detail(source.pixels, self._tensor(take.large[0][None]))
         for way, order in orders.items():
-            lane = _Lane(take, order, Followed(first), detail)
-            ordered = states[torch.tensor(order)], rest[torch.tensor(order)]
+            turned = torch.tensor(order)
+            there = None if scene is None else scene[turned]
+            lane = _Lane(take, order, Followed(first), there, detail)
+            ordered = states[turned], rest[turned]
             name = f"{take.take_id}{way}"
             rounds.lanes[name] = lane
             carries = self._recall(lane, rounds.diary, name)
@@ -214,12 +223,13 @@ class NetworkPerformer:
         self, lane: _Lane, source: FaceSource, states: HeadState, resting: Pose
     ) -> Iterator[StepInput]:
         """The inputs of a lane's frames that are left to do."""
-        settings, count = self._settings(lane.take), lane.followed.count
+        settings, count, scene = self._settings(lane.take), lane.followed.count, lane.scene
         together = CPU_CHUNK if self.compute.device == "cpu" else CHUNK
         chunks = self._chunks(lane.take.driving, lane.order[count:], together)
         if count:
             left = torch.tensor([0, *range(count - 1, len(lane.order))])
             states, resting = states[left], resting[left]
+            scene = None if scene is None else scene[left]
         steps = step_inputs(
             self.models,
             source,
@@ -228,6 +238,7 @@ class NetworkPerformer:
             settings,
             resting=resting,
             followed=lane.followed,
+            scene=scene,
         )
         if self.integrator is not None:
             steps = self._with_other(self.integrator, lane, source, steps, settings)
@@ -263,6 +274,22 @@ class NetworkPerformer:
             with torch.inference_mode():
                 swapped = put_in(self.models, other, inputs, face)
             yield swapped  # outside: the mode would be the consumer's too
+
+    def _scene(self, take: Take, source: FaceSource, states: HeadState) -> Scene | None:
+        """What the new faces are pasted into, where they lie on the driving heads."""
+        how = self._settings(take).carrying()
+        if not (take.pasted_over and how.absolute_pose and how.strengths.of("pose") == 1):
+            return None
+        head = self.models.head
+        with torch.inference_mode():
+            asked = torch.arange(0, len(states), LIGHT_STEP)
+            crops = self._chunks(take.driving, asked.tolist())
+            shot = [
+                shading(head, placed(part.vertices(head), part.pose), chunk)
+                for part, chunk in zip(_parts(states[asked]), crops, strict=True)
+            ]
+            lights = steadied(torch.cat(shot), LIGHT_STEP, len(states))
+            return Scene.of(head, source, states[:1], lights)
 
     def _settings(self, take: Take) -> MotionSettings:
         return settings_of(self.motion, take)
@@ -325,12 +352,21 @@ def _unrolled(
         repeated = lane.order.step < 0 and lane.told == 0
         lane.told += 1
         if not repeated:
-            yield lane.take.take_id, index, _new_face(faces[_FACE], lane.detail)
+            yield lane.take.take_id, index, _new_face(faces[_FACE], lane)
         if lane.told == len(lane.order):
             lane.detail = None  # a large source is large
 
 
-def _new_face(face: Reenacted, detail: _Detail | None) -> NewFace:
-    pixels = face.pixels if detail is None else detail.added(face)
-    whole = pixels[0].float().clamp(0, 1).permute(1, 2, 0)
-    return NewFace(whole.cpu().numpy(), face.points[0].float().cpu().numpy())
+def _new_face(face: Reenacted, lane: _Lane) -> NewFace:
+    with torch.inference_mode():
+        pixels = face.pixels.float() if lane.detail is None else lane.detail.added(face)
+        mask = None
+        if lane.scene is not None:
+            pixels, mask = face.lit(pixels), face.mask[0, 0].float().cpu().numpy()
+        whole = pixels[0].clamp(0, 1).permute(1, 2, 0)
+        return NewFace(whole.cpu().numpy(), face.points[0].float().cpu().numpy(), mask)
+
+
+def _parts(states: HeadState) -> Iterator[HeadState]:
+    for start in range(0, len(states), CHUNK):
+        yield states[start : start + CHUNK]

@@ -51,10 +51,13 @@ class NewFace:
         pixels: (256, 256, 3) float32 R'G'B' in [0, 1]; of a take with a `large` source, and an
             `Enlarging` performer, as many samples as that has
         points: (N, 2) float32, the points of this face in pixels of a crop of 256
+        mask: (256, 256) float32 in [0, 1], how much of the driving crop the face takes, where it is
+            pasted over that and the head is known; None: its points tell
     """
 
     pixels: Floats
     points: Floats
+    mask: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +90,8 @@ class Take:
     """A single crop: S with as many samples as the new faces shall have; None: no more than S."""
     source_at: int | None = None
     """Which of `own` the source is."""
+    pasted_over: bool = False
+    """recast: the new face takes the place of the driving one."""
 
 
 def settings_of(motion: MotionSettings, take: Take) -> MotionSettings:

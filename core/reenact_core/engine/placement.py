@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from reenact_core.crop.cut import cut
 from reenact_core.crop.full_size import at_size, resized
 from reenact_core.crop.harmonise import Match, apply, measure, smooth
-from reenact_core.crop.mask import below_hairline, face_mask
+from reenact_core.crop.mask import below_hairline, face_mask, lies_on
 from reenact_core.crop.paste import paste
 from reenact_core.crop.points import smooth_points
 from reenact_core.engine.cut_face import as_kept
@@ -146,6 +146,9 @@ def _plate(role: Role, index: int) -> Floats:
 
 
 def _mask(role: Role, index: int, points: NDArray[np.float64], settings: Settings) -> Floats:
+    fitted = role.new.read_mask(index) if settings.mask.region == "face" else None
+    if fitted is not None and lies_on(fitted, _old_mask(role, index, settings)):
+        return fitted
     mask = face_mask(_replaced(points, role, settings), role.face.crops.shape[0], settings.mask)
     return _widened(mask, role, index, settings)
 
@@ -155,9 +158,14 @@ def _widened(mask: Floats, role: Role, index: int, settings: Settings) -> Floats
     size = len(mask)
     if role.region == "crop":
         return crop_mask(size)
+    return np.maximum(mask, _old_mask(role, index, settings))
+
+
+def _old_mask(role: Role, index: int, settings: Settings) -> Floats:
+    """Where the clip's own face is."""
     landmarks = role.face.track.landmarks[index : index + 1]
     old = role.face.to_crop[index : index + 1].apply(landmarks)[0]
-    return np.maximum(mask, face_mask(_replaced(old, role, settings), size, settings.mask))
+    return face_mask(_replaced(old, role, settings), role.face.crops.shape[0], settings.mask)
 
 
 def _replaced(points: NDArray[np.float64], role: Role, settings: Settings) -> NDArray[np.float64]:

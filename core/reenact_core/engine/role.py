@@ -24,15 +24,31 @@ class NewFaces:
     Convention:
         pixels: records (L, L, 3) of unsigned samples
         points: records (79, 2) float32, pixels of a crop of 256
+        masks: records (256, 256) of unsigned samples, empty where a face has none; None: no face
+            has one
     """
 
     pixels: Spool
     points: Spool
+    masks: Spool | None = None
+
+    def spools(self) -> dict[str, Spool]:
+        """All of it by the names of its kinds."""
+        always = {"faces": self.pixels, "points": self.points}
+        return always if self.masks is None else always | {"masks": self.masks}
 
     def write(self, index: int, face: NewFace) -> None:
         """Keep one new face."""
         self.pixels.write(index, to_samples(face.pixels, self.pixels.dtype))
         self.points.write(index, np.asarray(face.points, np.float32))
+        if self.masks is not None:
+            mask = np.zeros(self.masks.shape, np.float32) if face.mask is None else face.mask
+            self.masks.write(index, to_samples(mask, self.masks.dtype))
+
+    def read_mask(self, index: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None:
+        """(256, 256) float32 in [0, 1]; None where the face has none."""
+        mask = None if self.masks is None else self.masks.read(index)
+        return None if mask is None or not mask.any() else from_samples(mask)
 
     def read_pixels(self, index: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
         """(L, L, 3) float32 in [0, 1]."""

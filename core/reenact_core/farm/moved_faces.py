@@ -63,7 +63,7 @@ def half_moved(prepared: PreparedShot, scratch: Path, key: str) -> Diary | None:
     folder.mkdir(exist_ok=True)
     diary = Diary.at(folder / DIARY)
     for number, role in enumerate(prepared.roles):
-        for kind, spool in (("faces", role.new.pixels), ("points", role.new.points)):
+        for kind, spool in role.new.spools().items():
             kept = folder / f"{number}.{kind}"
             if diary.pages and not _copied(kept, spool):
                 diary.pages.clear()
@@ -97,7 +97,9 @@ def _copied(kept: Path, spool: Spool) -> bool:
 def _keep_role(
     name: str, role: Role, shot: Shot, settings: Settings, folder: Path
 ) -> dict[str, Any]:
-    _link(role.new.pixels.path, folder / f"{name}.faces")
+    for kind, spool in role.new.spools().items():
+        if kind != "points":  # evened out, they are in `steady`
+            _link(spool.path, folder / f"{name}.{kind}")
     _link(role.face.crops.path, folder / f"{name}.crops")
     indices = _write_steady(folder / f"{name}.steady", steadied(role, settings))
     track = role.face.track
@@ -230,7 +232,11 @@ def _open_role(
     )
     nothing = Drive(np.zeros(0, np.int64), np.zeros(0, np.int64))
     performance = Performance(arrays["weight"], nothing, (), (), ())
-    new = NewFaces(pixels, steady)  # its points are not asked for: `steady` has them evened out
+    masks = None
+    if (folder / f"{name}.masks").exists():
+        masks = _open(folder / f"{name}.masks", shape[:2], np.dtype(np.uint8), stack)
+    # Its points are not asked for: `steady` has them evened out.
+    new = NewFaces(pixels, steady, masks)
     role = Role(shot.casts[entry["cast"]], face, performance, (), new, entry["region"])
     return MovedRole(role, arrays["index"], steady)
 

@@ -75,9 +75,17 @@ class HeadView:
         )
 
 
-def view_of(head: HeadModel, state: HeadState, size: int | None) -> HeadView:
-    """Heads in pictures of a size; with None, without what hides what."""
+def view_of(
+    head: HeadModel, state: HeadState, size: int | None, moulded: Tensor | None = None
+) -> HeadView:
+    """Heads in pictures of a size; with None, without what hides what.
+
+    Convention:
+        moulded: (N, V, 3) cm, head coordinates, by which their form is another than their own
+    """
     shape = state.vertices(head)
+    if moulded is not None:
+        shape = shape + moulded
     vertices = placed(shape, state.pose)
     balls = torch.cat(head.eyeballs)
     vertices[:, balls, 2] += EYES_BACK_CM * state.pose.scale[:, None]

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reenact_core.head.model import PARTS, HeadModel
+from reenact_core.head.model import NARROW_PARTS, PARTS, HeadModel
 from reenact_core.head.normals import vertex_normals
+from reenact_core.head.state import over_time
 
 GAMMA = 2.2
 """Between R'G'B' and light, near enough for ratios."""
@@ -36,8 +37,17 @@ TINT = 0.3
 DARK, FILL = 0.003, 0.12
 """Linear light that counts as noise, and the share of a light's mean that reaches the deepest
 shadow: what was found on the side that is seen says little of the other."""
+DARKER, BRIGHTER, TINTED = (0.55, 1.1), (0.5, 1.0), (0.35, 0.7)
+"""By how much (natural logarithms of light, and of its red and blue by its green) a place looks
+unlike skin to begin with, and wholly."""
+ZONE = (-2.0, 0.5)
+"""By how much a whole part of a face may differ from the light that was found."""
 SMOOTH = 64
 """So many places a side tell how light changes over a face."""
+WHOLE, WHOLE_TINT = 2.5, 1.5
+"""By how much a whole face may become brighter or darker, and a colour of it besides."""
+STEADY_FRAMES = 12.0
+"""Sigma in frames over which light is averaged."""
 LUMA = (0.299, 0.587, 0.114)
 
 
@@ -80,6 +90,44 @@ def shading(head: HeadModel, placed: Tensor, picture: Tensor) -> Tensor:
     return _fitted(_basis(normals), colour, weight)
 
 
+def skin_shown(head: HeadModel, placed: Tensor, picture: Tensor, light: Tensor) -> Tensor:
+    """How far pictures look like skin at the vertices of faces, (N, V) in [0, 1]: hair and what is
+    behind an outline do not. Brows, eyes, nostrils and mouth take what is next to them; beside
+    the face it is 1.
+
+    A beard counts as skin: below the nose the darkness of the middle is the usual one.
+
+    Convention: as `shading`, whose `light` this is
+    """
+    skin, share = _skin(head)
+    normals = vertex_normals(placed, head.triangles)[:, skin]
+    found = functional.grid_sample(
+        functional.avg_pool2d(picture, 3, 1, 1), placed[:, skin, None, :2],
+        padding_mode="border", align_corners=False,
+    )  # fmt: skip
+    colour = found[..., 0].transpose(1, 2).clamp(0, 1) ** GAMMA + DARK
+    usual = _filled(light, normals)
+    apart = (_luma(colour) / _luma(usual)).log()
+    front, lower = normals[..., 2] < 2 * FACING, share < 1
+    for zone in (lower, ~lower):
+        asked = (front & zone).to(apart)
+        apart = apart - zone * _middle(apart, asked)[:, None].clamp(*ZONE)
+    tint = (colour / usual).log()
+    tint = (tint[..., ::2] - tint[..., 1:2]).abs().amax(-1)
+    unlike = torch.maximum(_ramp(-apart, DARKER), _ramp(apart, BRIGHTER))
+    shown = 1 - torch.maximum(unlike, _ramp(tint, TINTED))
+    face = torch.unique(head.triangles[torch.isin(head.part, head.part.new_tensor(NARROW_PARTS))])
+    nearest = torch.cdist(head.mean[face], head.mean[skin]).argmin(1)
+    whole = torch.ones_like(placed[..., 0])
+    whole[:, face] = shown[:, nearest]
+    return whole
+
+
+def _ramp(value: Tensor, ends: tuple[float, float]) -> Tensor:
+    low, high = ends
+    return ((value - low) / (high - low)).clamp(0, 1)
+
+
 def relight(
     pixels: Tensor, normals: Tensor, from_light: Tensor, to_light: Tensor,
     limits: Limits | None = None, *, from_normals: Tensor | None = None,
@@ -114,6 +162,32 @@ def factors(
     tint = after / before / luma
     luma = luma.pow(1 / GAMMA).clamp(bound.darkest, bound.brightest)
     return luma * tint.pow(1 / GAMMA).clamp(1 / bound.tint, bound.tint)
+
+
+def level_of(light: Tensor, normals: Tensor, share: Tensor) -> Tensor:
+    """The mean irradiance (N, 1, 3) of surfaces (N, P, 3), of which `share` (N, P) counts."""
+    weight = share[..., None] * (normals[..., 2:] < FACING)
+    return (_filled(light, normals) * weight).sum(1, keepdim=True) / weight.sum(
+        1, keepdim=True
+    ).clamp_min(1e-6)
+
+
+def bounded(level: Tensor) -> Tensor:
+    """Factors of R'G'B' for a ratio (N, 1, 3) of whole lights, within reason."""
+    luma = _luma(level)[..., None]
+    tint = (level / luma).pow(1 / GAMMA).clamp(1 / WHOLE_TINT, WHOLE_TINT)
+    return luma.pow(1 / GAMMA).clamp(1 / WHOLE, WHOLE) * tint
+
+
+def steadied(lights: Tensor, step: int, count: int) -> Tensor:
+    """The light of each of `count` frames, from that of every `step`-th (K, 9, 3): averaged over
+    time, for light changes slowly and what flickers is the measure; straight in between."""
+    steady = over_time(lights.flatten(1), STEADY_FRAMES / step)
+    place = torch.arange(count, device=lights.device) / step
+    low = place.long().clamp_max(len(lights) - 1)
+    share = (place - low).clamp_max(1)[:, None].to(lights)
+    high = (low + 1).clamp_max(len(lights) - 1)
+    return torch.lerp(steady[low], steady[high], share).view(count, 9, 3)
 
 
 def _filled(light: Tensor, normals: Tensor) -> Tensor:

@@ -28,6 +28,9 @@ PARTS = (
 )  # fmt: skip
 """What a triangle belongs to. The face ends before temples, ears and throat; outer_face goes on."""
 
+NARROW_PARTS = tuple(PARTS.index(name) for name in ("face", "lips", "eyelids"))
+"""Of the narrow face; what is behind lips and lids is not in it."""
+
 WEIGHTS = Path(__file__).parent / "weights" / "head.safetensors"
 SCHEMES = ("points68", "mesh468", "embedded79")
 EYEBALL_SECTORS = 20

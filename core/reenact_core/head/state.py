@@ -274,16 +274,17 @@ def smooth(states: HeadState, sigma: float) -> HeadState:
     if sigma <= 0 or len(states) < 3:
         return states
     pose = states.pose
-    left, _, right = torch.linalg.svd(_over_time(pose.rotation.flatten(1), sigma).view(-1, 3, 3))
+    left, _, right = torch.linalg.svd(over_time(pose.rotation.flatten(1), sigma).view(-1, 3, 3))
     smoothed = Pose(
         left @ right,
-        _over_time(pose.scale[:, None], sigma)[:, 0],
-        _over_time(pose.offset, sigma),
+        over_time(pose.scale[:, None], sigma)[:, 0],
+        over_time(pose.offset, sigma),
     )
     return replace(states, pose=smoothed)
 
 
-def _over_time(values: Tensor, sigma: float) -> Tensor:
+def over_time(values: Tensor, sigma: float) -> Tensor:
+    """Values (T, C) of consecutive moments averaged by a Gaussian, ends replicated."""
     reach = max(1, round(3 * sigma))
     offsets = torch.arange(-reach, reach + 1, dtype=values.dtype, device=values.device)
     kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)

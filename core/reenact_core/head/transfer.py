@@ -13,6 +13,7 @@ from torch import Tensor
 from reenact_core.head.model import HeadModel
 from reenact_core.head.pose import Pose
 from reenact_core.head.regions import Region, RegionStrengths
+from reenact_core.head.seat import Seat
 from reenact_core.head.state import HeadState, with_gaps
 
 GAZE_GAIN = 1.3
@@ -45,17 +46,19 @@ def new_head(
     start: HeadState,
     driving: HeadState,
     how: Carrying,
+    seat: Seat | None = None,
 ) -> HeadState:
     """The source's head as it shall be in N moments of a driver.
 
     Convention:
         source, start: N heads, S and the driver in d_0
         rest: N poses that the new head has where no motion is added
+        seat: where the new head takes the place of the driver's, as absolute poses do
     """
     expressions = _expressions(head, source, start, driving, how)
     gazing = how.strengths.of("gaze") * (1 if how.same else GAZE_GAIN)
     moved = replace(
-        source, pose=_pose(source, rest, start, driving, how), expression=expressions,
+        source, pose=_pose(source, rest, start, driving, how, seat), expression=expressions,
         gaze=_toward(source.gaze, start.gaze, driving.gaze, gazing, how),
     )  # fmt: skip
     if how.same:
@@ -97,13 +100,19 @@ def _gaps(source: HeadState, start: HeadState, driving: HeadState, how: Carrying
 
 
 def _pose(
-    source: HeadState, rest: Pose, start: HeadState, driving: HeadState, how: Carrying
+    source: HeadState,
+    rest: Pose,
+    start: HeadState,
+    driving: HeadState,
+    how: Carrying,
+    seat: Seat | None,
 ) -> Pose:
     share = how.strengths.of("pose")
+    after = driving.pose if seat is None else seat.pose(driving.pose)
     if how.absolute_pose and share == 1:
-        return driving.pose
+        return after
     if how.absolute_pose:
-        before, after = rest, driving.pose
+        before = rest
         turned = rotation_power(after.rotation @ before.rotation.mT, share) @ before.rotation
         scale = before.scale * (after.scale / before.scale) ** share
         return Pose(turned, scale, torch.lerp(before.offset, after.offset, share))

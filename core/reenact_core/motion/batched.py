@@ -4,16 +4,20 @@ y_i^G = G(d_0, d_i, S)   (1)
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from reenact_core.head.field import HeadView, mirrored, view_of
+from reenact_core.head.field import HeadView, at_pixels, mirrored, view_of
 from reenact_core.head.interior.drawn import drawn_inside
+from reenact_core.head.light import bounded, factors, level_of, shading, skin_shown
 from reenact_core.head.model import HeadModel
+from reenact_core.head.normals import vertex_normals
 from reenact_core.head.pose import Pose
-from reenact_core.head.sampling import sample
+from reenact_core.head.sampling import extended, sample
+from reenact_core.head.seat import Seat, as_skin, cover
 from reenact_core.head.state import HeadState, placed, smooth, states_of
 from reenact_core.head.transfer import new_head
 from reenact_core.models.carry_over import (
@@ -42,6 +46,8 @@ from reenact_core.motion.transfer import MotionSettings
 
 TOLD_APART = 3 / 255
 """Difference of errors by which it is told which of two pictures is nearer to a third."""
+EDGE_SOFT = 1.5
+"""Sigma in pixels (at 256) of a pasted face's edge on its outline."""
 MIRRORED_SOFT = 1.2
 """Sigma in pixels (at 256) over which the mirrored half comes in."""
 HEAD_UNIT, HEAD_MIDDLE = 0.1442, (0.0, 0.5455, 0.2096)
@@ -93,6 +99,34 @@ def prepare_source(
         return models.source(pixels[None], state)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """The shot that a new face is pasted into, in N frames.
+
+    Convention:
+        own: (1, 9, 3), the light of the source, see `head.light`; shot: (N, 9, 3), of the frames
+        cover: (1, V), see `seat.cover`
+    """
+
+    seat: Seat
+    """The source's head on the driver's, one row."""
+    own: Tensor
+    shot: Tensor
+    cover: Tensor
+
+    @classmethod
+    def of(cls, head: HeadModel, source: FaceSource, driver: HeadState, shot: Tensor) -> "Scene":
+        """Of a source and the head of a driver at any moment."""
+        view = source.view
+        own = shading(head, view.vertices, source.pixels)
+        skin = skin_shown(head, view.vertices, source.pixels, own)
+        taken = cover(head, view.facing, skin)
+        return cls(Seat.on(head, view.state, driver), own, shot, taken)
+
+    def __getitem__(self, frames: slice | Tensor) -> "Scene":
+        return replace(self, shot=self.shot[frames])
+
+
 @dataclass(slots=True)
 class Followed:
     """Where the following of a driving video stands, so that it can be gone on with from there.
@@ -118,6 +152,7 @@ def step_inputs(
     measure: Measure | None = None,
     resting: Pose | None = None,
     followed: Followed | None = None,
+    scene: Scene | None = None,
 ) -> Iterator[StepInput]:
     """The input of every step, one a driving frame, in the order given.
 
@@ -128,7 +163,8 @@ def step_inputs(
             of the footage which the new face goes into. None: as it is in S, in every frame.
         measure: optical flow; None: OpenCV's DIS
         followed: kept up to date chunk by chunk; with a count above 0 the run goes on from there:
-            `driving` begins after `last`, states and resting with those of d_0 and of `last`
+            `driving` begins after `last`, states, resting and scene with those of d_0 and of `last`
+        scene: of the driving frames, where the new face is pasted over the driving one
     """
     if measure is None:
         from reenact_core.models.optical_flow import dis_flow  # OpenCV: training does without
@@ -170,8 +206,9 @@ def step_inputs(
             rests = Resting(Pose.stack([rested, rest])[:count], rest)
             rows = source.repeat(count)
             batch = rows_of_input(
-                models, rows, faces, told, motion, settings, rests, same=is_same(alike)
-            )
+                models, rows, faces, told, motion, settings, rests, same=is_same(alike),
+                scene=None if scene is None else scene[done : done + count],
+            )  # fmt: skip
         done, earlier, rested = done + count, now[-1:], rest[-1:]
         yield from batch.unstack()
         if followed is not None:
@@ -196,7 +233,7 @@ def is_same(alike: Tensor) -> bool:
 
 def at_side(pictures: Tensor, side: int) -> Tensor:
     """Pictures (N, C, S, S), averaged down where they are larger."""
-    return pictures if pictures.shape[-1] == side else torch.nn.functional.avg_pool2d(pictures, 2)
+    return pictures if pictures.shape[-1] == side else functional.avg_pool2d(pictures, 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -251,6 +288,7 @@ def rows_of_input(
     resting: Resting | None = None,
     *,
     same: bool = False,
+    scene: Scene | None = None,
 ) -> StepInput:
     """Inputs row by row: N sources, N driving moments; with gradients where they are on.
 
@@ -260,9 +298,15 @@ def rows_of_input(
     head, size, own = models.head, source.pixels.shape[-1], source.view
     rests = resting or Resting(own.state.pose, own.state.pose)
     start, how = driving.start.state, settings.carrying(same)
-    new = view_of(head, new_head(head, own.state, rests.now, start, driving.now, how), size)
-    old = new_head(head, own.state, rests.before, start, driving.before, how)
-    moments = [own, view_of(head, old, None)]
+    seat = None if same or scene is None else scene.seat
+
+    def moved(rest: Pose, moment: HeadState, size: int | None) -> HeadView:
+        state = new_head(head, own.state, rest, start, moment, how, seat)
+        moulded = None if seat is None else seat.moulded(head, state.pose.rotation)
+        return view_of(head, state, size, moulded)
+
+    new, old = moved(rests.now, driving.now, size), moved(rests.before, driving.before, None)
+    moments = [own, old]
     places = chart(head, new, told.now, moments, mirrored(own, head))
     in_source, in_last, _ = places.earlier
     turn = turn_between(start.pose, own.state.pose)
@@ -270,7 +314,7 @@ def rows_of_input(
     whole = Transport(ground, in_source.told, told.direct, turn)
     direct = carry_over(motion.direct, motion.errors[:, :1], whole)
     refined = carry_over(motion.refined, motion.errors[:, 2:], whole)
-    turn = turn_between(driving.before.pose, old.pose)
+    turn = turn_between(driving.before.pose, old.state.pose)
     small = Transport(ground, in_last.told, told.subtle, turn)
     subtle = carry_over(motion.subtle, motion.errors[:, 1:2], small)
     errors = sample(motion.errors, places.driving)
@@ -279,12 +323,13 @@ def rows_of_input(
     unseen = hidden(places)
     inside = drawn(head, places, new, source)
     inside = where_better(inside, driving, places, errors[:, :1])
-    moved = models.move_globally(source, direct, maps, errors[:, :1], unseen)
+    whole_face = models.move_globally(source, direct, maps, errors[:, :1], unseen)
+    light, mask = finish(head, new, own, scene, same=same)
     return StepInput(
         source.pixels,
-        drawn_over(moved.face, inside, certainty(maps, errors[:, :1])),
-        moved.trust,
-        moved.field,
+        drawn_over(whole_face.face, inside, certainty(maps, errors[:, :1])),
+        whole_face.trust,
+        whole_face.field,
         refined,
         subtle,
         errors,
@@ -292,7 +337,35 @@ def rows_of_input(
         unseen,
         inside,
         points,
+        light,
+        mask,
     )
+
+
+def finish(
+    head: HeadModel, new: HeadView, own: HeadView, scene: Scene | None, *, same: bool
+) -> tuple[Tensor, Tensor]:
+    """Light and mask of new faces, see `StepInput`; `same`: see `rows_of_input`."""
+    assert new.raster is not None
+    size, as_it_is = new.raster.face.shape[-1], torch.ones_like(new.vertices)
+    if scene is None:
+        one = as_it_is[:, :1, :1, None]
+        return one.expand(-1, 3, size // 4, size // 4), one.expand(-1, 1, size, size)
+    by = as_it_is
+    if not same:
+        before, after = (vertex_normals(view.vertices, head.triangles) for view in (own, new))
+        own_light = scene.own.expand_as(scene.shot)
+        level = level_of(scene.shot, after, scene.cover) / level_of(own_light, before, scene.cover)
+        by = factors(own_light * level, before, scene.shot, after)
+        by = as_skin(head, by) * bounded(level)
+    taken = scene.cover[..., None].expand(len(by), -1, -1)
+    taken, light = at_pixels(new.raster, head, taken, by)
+    taken, light = taken.permute(0, 3, 1, 2), light.permute(0, 3, 1, 2)
+    # Soft towards the inside: what lies beside the face is the plate's.
+    mask = torch.minimum(taken, 2 * blurred(taken, EDGE_SOFT) - 1).clamp(0, 1)
+    covered = new.raster.covered[:, None].to(light.dtype)
+    small, known = (functional.avg_pool2d(one, 4) for one in (light, covered))
+    return extended(small / known.clamp_min(1e-3), known), mask
 
 
 def geometry(places: Chart, points: Tensor, alike: Tensor, side: int) -> Tensor:
@@ -304,7 +377,7 @@ def geometry(places: Chart, points: Tensor, alike: Tensor, side: int) -> Tensor:
     inside = places.inside.clamp(-2, 1)[:, None]
     head = places.head * HEAD_UNIT + places.head.new_tensor(HEAD_MIDDLE)
     maps = torch.cat([head.permute(0, 3, 1, 2), inside, _shown(places), alike], 1)
-    small = torch.nn.functional.interpolate(maps, (side, side), mode="area")
+    small = functional.interpolate(maps, (side, side), mode="area")
     regions = region_masks(points, side)
     return torch.cat([small[:, :-1], regions, small[:, -1:]], 1)
 

@@ -11,6 +11,7 @@ from typing import Any, Self, cast
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from reenact_core.head.sampling import sample
 from reenact_core.models.compact import Compact
@@ -55,6 +56,8 @@ class StepInput(Batched):
         inside: (B, 4, S, S) in [0, 1], R'G'B' of what is drawn because the source does not show
             it, and how far it covers the face
         points: (B, 79, 2) in [-1, 1], landmarks of the new face
+        light: (B, 3, s, s), what R'G'B' of the finished face is multiplied by
+        mask: (B, 1, S, S) in [0, 1], how much of a picture the face takes that it is pasted into
     """
 
     source: Tensor
@@ -68,6 +71,8 @@ class StepInput(Batched):
     hidden: Tensor
     inside: Tensor
     points: Tensor
+    light: Tensor
+    mask: Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,12 +103,21 @@ class Reenacted(Batched):
         field: (B, S, S, 2) in [-1, 1], where the source's pixels come from
         trust: (B, 1, S, S) in [0, 1], how far a pixel is the source moved by `field`, rather than
             painted or drawn
+        light, mask: as in `StepInput`; nothing is lit yet
     """
 
     pixels: Tensor
     points: Tensor
     field: Tensor
     trust: Tensor
+    light: Tensor
+    mask: Tensor
+
+    def lit(self, pixels: Tensor) -> Tensor:
+        """The finished face (B, 3, L, L) in its light; `pixels` of any size."""
+        size = pixels.shape[-2:]
+        light = functional.interpolate(self.light, size, mode="bilinear", align_corners=False)
+        return (pixels * light).clamp(0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +192,8 @@ def _finish(
 ) -> tuple[Reenacted, Carry]:
     points = (inputs.points + 1) * (face.shape[-1] / 2)
     drawn = cover_of(inputs.inside, certainty(inputs.geometry, error))
-    return Reenacted(face, points, field, trust * (1 - drawn)), Carry(face, field)
+    made = Reenacted(face, points, field, trust * (1 - drawn), inputs.light, inputs.mask)
+    return made, Carry(face, field)
 
 
 def refine(local: Moved, inputs: StepInput) -> Moved:

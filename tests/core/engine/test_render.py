@@ -34,7 +34,7 @@ from tests.core.engine.shots import (
     workshop_in,
 )
 from tests.core.media.profiles import WIDE, rgb_profile
-from tests.echo import EchoPerformer, new_face
+from tests.echo import EchoPerformer, MaskedPerformer, new_face
 from tests.synthetic import ClipFormat, DrawnFace, draw, one_face, write_clip, write_portrait
 
 WIDTH, HEIGHT = 192, 144
@@ -97,6 +97,24 @@ def test_a_new_face_changes_every_frame_but_not_the_corners(
     for (_, new), (_, old) in zip(frames_of(shot.output.path), frames_of(clip)[5:], strict=False):
         mine, theirs = (planes[0].reshape(HEIGHT, -1)[:, :20] for planes in (new, old))
         assert (mine == theirs).all()
+
+
+@pytest.mark.parametrize(("across", "fitted"), [(0, True), (90, False)])
+def test_a_recast_takes_what_its_mask_says_if_that_lies_on_the_face(
+    tmp_path: Path, clip: Path, portrait: Path, across: int, fitted: bool
+) -> None:
+    plan = plan_of(shot_of(clip, 5, 15, recast(portrait)))
+    changed = []
+    for number, performer in enumerate((MaskedPerformer(0.7, across), EchoPerformer(0.7))):
+        (shot,) = done_in(render(tmp_path / f"{number}", plan, performer))
+        pairs = zip(frames_of(shot.output.path), frames_of(clip)[5:], strict=False)
+        changed.append(np.stack([new[0] != old[0] for (_, new), (_, old) in pairs]))
+    masked, by_points = changed
+    assert masked.any(axis=1).all()
+    if fitted:
+        assert masked.sum() < 0.5 * by_points.sum()
+    else:
+        assert np.array_equal(masked, by_points)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from reenact_core.media.codecs import Codec
 from reenact_core.media.probe import probe
 from tests.core.engine.shots import frames_of, picture_hash, plan_of, recast, render, shot_of
 from tests.core.farm.jobs import OPTIONS, assembled, desk_in, do_units, make_job, placed_at
-from tests.echo import EchoPerformer, LargePerformer
+from tests.echo import EchoPerformer, LargePerformer, MaskedPerformer
 from tests.synthetic import ClipFormat, write_clip, write_portrait
 
 VISIBLE = EchoPerformer(gain=0.7)
@@ -97,6 +97,13 @@ def test_large_faces_are_left_to_whoever_pastes(
     assert picture_hash(other) == picture_hash(one)
     shapes = [role["face_shape"] for role in _roles(tmp_path / "job")]
     assert shapes == [[512, 512, 3]]
+
+
+def test_masks_are_left_to_whoever_pastes(tmp_path: Path, media: Path) -> None:
+    performer = MaskedPerformer(0.7)
+    one = whole(tmp_path / "whole", media, "ffv1", performer)
+    assert picture_hash(one) != picture_hash(whole(tmp_path / "points", media, "ffv1"))
+    assert picture_hash(cut(tmp_path, media, "ffv1", 10, performer=performer)) == picture_hash(one)
 
 
 def _roles(job: Path) -> list[dict[str, Any]]:

@@ -7,11 +7,15 @@ from torch import Tensor
 from reenact_core.head.light import (
     GAMMA,
     Limits,
+    bounded,
     factors,
     irradiance,
+    level_of,
     mirrored,
     relight,
     shading,
+    skin_shown,
+    steadied,
 )
 from reenact_core.head.model import PARTS, HeadModel, load_head_model
 from reenact_core.head.normals import vertex_normals
@@ -185,3 +189,52 @@ def test_a_batch_is_lit_as_each_alone(head: HeadModel) -> None:
     for k in range(2):
         alone = shading(head, at[k : k + 1], pixels[k : k + 1])
         assert torch.allclose(together[k : k + 1], alone, atol=1e-4)
+
+
+def test_hair_and_what_is_behind_an_outline_do_not_look_like_skin(head: HeadModel) -> None:
+    at, lit = placed(head), light(0.2, 0.0, -0.2)
+    pixels, _ = picture(head, at, lit, grain=0.01)
+    edge = 0.3
+    column = int((edge + 1) * SIZE / 2)
+    pixels[..., column:] = torch.tensor([0.0, 1, 0]).view(3, 1, 1)
+    brow = head.landmarks["points68"].places(at)[0, 19, 1]
+    row = int((float(brow) + 1) * SIZE / 2) - 10
+    pixels[:, :, :row] *= 0.3
+    shown = skin_shown(head, at, pixels, shading(head, at, pixels))[0]
+    face = torch.unique(head.triangles[head.part == PARTS.index("face")])
+    normals = vertex_normals(at, head.triangles)[0, face]
+    places, shown = at[0, face], shown[face]
+    front = (normals[:, 2] < -0.6) & (places[:, 0] < edge - 0.1)
+    assert shown[front & (places[:, 1] > brow + 0.1)].quantile(0.02) > 0.9
+    assert shown[front & (places[:, 1] < brow - 25 / SIZE)].max() < 0.1
+    assert shown[places[:, 0] > edge + 6 / SIZE].max() < 0.1
+
+
+def test_a_beard_counts_as_skin(head: HeadModel) -> None:
+    at = placed(head)
+    pixels, _ = picture(head, at, light(0.0, 0.0, -0.2))
+    lips = head.landmarks["points68"].places(at)[0, 51, 1]
+    pixels[:, :, int((float(lips) + 1) * SIZE / 2) - 4 :] *= 0.5
+    shown = skin_shown(head, at, pixels, shading(head, at, pixels))[0]
+    face = torch.unique(head.triangles[head.part == PARTS.index("face")])
+    front = vertex_normals(at, head.triangles)[0, face, 2] < -0.6
+    assert shown[face][front & (at[0, face, 1] > lips)].mean() > 0.9
+
+
+def test_an_even_plate_has_an_even_light_and_a_flickering_one_hardly_flickers() -> None:
+    even = light(0.2, 0.0, -0.1).expand(10, -1, -1)
+    assert torch.allclose(steadied(even, 4, 37), even[:1].expand(37, -1, -1), atol=1e-6)
+    flickering = even * torch.tensor([0.9, 1.1] * 5).view(-1, 1, 1)
+    steady = steadied(flickering, 1, 10)
+    before, after = (lights[:, 0, 0].diff().abs().max() for lights in (flickering, steady))
+    assert after < 0.05 * before
+    assert torch.allclose(steadied(even[:1], 4, 3), even[:3])
+
+
+def test_a_whole_light_is_a_ratio_within_reason(head: HeadModel) -> None:
+    normals = vertex_normals(placed(head), head.triangles)
+    count = torch.ones_like(normals[..., 0])
+    one, half = (level_of(light(0.1, 0.0, -0.1) * level, normals, count) for level in (1.0, 0.5))
+    assert torch.allclose(bounded(one / one), torch.ones(1, 1, 3))
+    assert torch.allclose(bounded(half / one), torch.full((1, 1, 3), 0.5 ** (1 / GAMMA)), atol=0.01)
+    assert bounded(one / (1e-4 * one)).max() < 3
