@@ -5,6 +5,7 @@ starts afresh, from d_0: the frame that looks most as the source does, of those 
 learned. There is no looking ahead, so that the crop is steadied by what was, not by what comes.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -33,6 +34,9 @@ from reenact_core.motion.batched import (
     Driving,
     Resting,
     Scene,
+    at_side,
+    is_same,
+    measured_side,
     prepare_source,
     read_heads,
     rows_of_input,
@@ -53,6 +57,8 @@ LIGHT_FOLLOWS = 0.1
 """Share of a frame's own light in the one that is used."""
 MOST_STARTS = 24
 """Frames that are kept to choose d_0 from."""
+REMEMBERED = 24
+"""Frames of a thread by which it is known how well its faces are read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +90,7 @@ class _Thread:
     alike: Tensor
     start: HeadView
     earlier: HeadState
+    """The frames before, the last one last."""
     scene: Scene
     carry: Carry | None = None
     match: Match | None = None
@@ -109,17 +116,24 @@ class FacePreview:
         self._source: FaceSource = prepare_source(
             models, self._tensor(source)[0], None, self._reader
         )
-        self._motion = replace(settings.motion, pose="absolute")
+        self._motion = replace(settings.motion, pose="absolute", smoothing=0)
         self._recurrence = Recurrence(models, settings.motion.scheme)
         self._thread: _Thread | None = None
         self._starts: list[tuple[Tensor, HeadState]] = []
 
-    def learn(self, picture: Picture) -> None:
-        """Keep a frame to start from: with several of a shot, expressions are right at once."""
-        seen = self._find(picture, None, None)
-        if seen is not None:
+    def learn(self, pictures: Iterable[Picture]) -> None:
+        """Keep frames to start from: several of a shot tell who it is, and expressions are right at
+        once."""
+        crops = [
+            self._cut(picture, seen)[0]
+            for picture in pictures
+            if (seen := self._find(picture, None, None)) is not None
+        ]
+        if crops:
             with torch.inference_mode(), out_of_memory_named(self._compute):
-                self._keep(*self._read(picture, seen)[:2])
+                states = read_heads(self._models, self._reader, [torch.cat(crops)], self._motion)
+            for number, crop in enumerate(crops):
+                self._keep(crop, states[number : number + 1])
 
     def show(
         self, picture: Picture, *, hint: Box | None = None, reset: bool = False
@@ -164,25 +178,32 @@ class FacePreview:
         return max(found, key=lambda seen: seen.box.area, default=None)
 
     def _next(self, picture: Picture, seen: Seen, last: _Thread | None) -> tuple[Picture, Shown]:
-        crop, now, plate, to_crop = self._read(picture, seen)
+        crop, plate, to_crop = self._cut(picture, seen)
+        now = read_heads(
+            self._models,
+            self._reader,
+            [crop],
+            self._motion,
+            person=self._starts[0][1] if self._starts else None,
+            before=None if last is None else last.earlier,
+        )
         if last is None:
             self._keep(crop, now)
         thread = self._started(picture.index, seen) if last is None else last
         face = self._moved(thread, crop, now)
+        if last is None:
+            thread.earlier = now  # d_0 may be any frame, not the one before
         thread.frame, thread.seen = picture.index, seen
         self._thread = thread
         placed = self._placed(thread, face, plate, to_crop)
         shown = Shown(1, last is not None, seen.box)
         return placed.paste_into(picture, self._settings), shown
 
-    def _read(self, picture: Picture, seen: Seen) -> tuple[Tensor, HeadState, Any, Affine]:
-        """Crop and state of a face, and the crop as it was cut, with its map."""
+    def _cut(self, picture: Picture, seen: Seen) -> tuple[Tensor, Any, Affine]:
+        """The crop of a face, the same as it was cut, and its map."""
         to_crop = align_still(seen.box, seen.landmarks, self._settings.crop)
         plate = cut(picture, to_crop.matrix[0], self._settings.crop.size)
-        crop = self._tensor(plate)
-        person = self._starts[0][1] if self._starts else None
-        state = read_heads(self._models, self._reader, [crop], self._motion, person=person)
-        return crop, state, plate, to_crop
+        return self._tensor(plate), plate, to_crop
 
     def _keep(self, crop: Tensor, state: HeadState) -> None:
         self._starts = [*self._starts[1 - MOST_STARTS :], (crop, state)]
@@ -192,17 +213,20 @@ class FacePreview:
         states = HeadState.cat([state for _, state in self._starts])
         crop, state = self._starts[nearest_frame(states, self._source.view.state)]
         alike = likeness(self._source.pixels, crop)
-        start = view_of(self._models.head, state, crop.shape[-1])
+        side = measured_side(alike)
+        prior = FlowPrior(at_side(crop, side), dis_flow, trusting=side < crop.shape[-1])
+        start = view_of(self._models.head, state, side)
         scene = Scene.of(self._models.head, self._source, state, self._light(crop, state))
-        thread = _Thread(frame, seen, FlowPrior(crop, dis_flow), alike, start, state, scene)
+        thread = _Thread(frame, seen, prior, alike, start, state, scene)
         self._moved(thread, crop, state)
         return thread
 
     def _moved(self, thread: _Thread, crop: Tensor, now: HeadState) -> Reenacted:
         """One step of the recurrence."""
-        driving = Driving(thread.start, thread.earlier, now, thread.alike, crop)
-        told = tell(self._models.head, driving, crop.shape[-1])
-        motion = thread.prior.advance(crop, told.direct)
+        driving = Driving(thread.start, thread.earlier[-1:], now, thread.alike, crop)
+        side = measured_side(thread.alike)
+        told = tell(self._models.head, driving, side)
+        motion = thread.prior.advance(at_side(crop, side), told.direct)
         rest = self._source.view.state.pose
         light = torch.lerp(thread.scene.shot, self._light(crop, now), LIGHT_FOLLOWS)
         thread.scene = replace(thread.scene, shot=light)
@@ -215,9 +239,10 @@ class FacePreview:
             self._motion,
             Resting(rest, rest),
             scene=thread.scene,
+            same=is_same(thread.alike),
         )
         face, thread.carry = self._recurrence.step(inputs, thread.carry or Carry.start(inputs))
-        thread.earlier = now
+        thread.earlier = HeadState.cat([thread.earlier, now])[-REMEMBERED:]
         return face
 
     def _light(self, crop: Tensor, state: HeadState) -> Tensor:

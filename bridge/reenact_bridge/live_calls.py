@@ -173,10 +173,12 @@ class LiveCalls:
         stop = max(1, min(int(stop), info.frame_count))
         first = min(int(first), stop - 1)
         count = min(LEARNED, stop - first)
-        for number in range(count):
-            frame = first + (2 * number + 1) * (stop - first) // (2 * count)
-            for picture in decode(info, FrameRange(frame, frame + 1, info.rate), ahead=1):
-                preview.learn(picture)
+        frames = [first + (2 * n + 1) * (stop - first) // (2 * count) for n in range(count)]
+        preview.learn(
+            picture
+            for frame in frames
+            for picture in decode(info, FrameRange(frame, frame + 1, info.rate), ahead=1)
+        )
 
     @contextmanager
     def _mapped(self, body: dict[str, Any]) -> Iterator[memoryview]:

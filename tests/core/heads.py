@@ -33,7 +33,7 @@ def state(
     still = HeadState(
         pose(yaw, pitch, scale), identity, expression, torch.zeros(1, 2),
         torch.zeros(1, len(head.landmarks[SCHEME]), 3), torch.ones(1, 2), torch.ones(1, 2),
-        torch.zeros(1), torch.zeros(1), torch.zeros(1), SCHEME,
+        torch.zeros(1), torch.zeros(1), torch.zeros(1), torch.zeros(1), SCHEME,
     )  # fmt: skip
     rest = replace(still, expression=torch.zeros_like(expression)).gaps(head)
     now = still.gaps(head)

@@ -72,19 +72,6 @@ class HeadFit:
     confidence: Tensor
     """(T,) in [0, 1]: 1 for frames that miss as little as most, 0 for garbage."""
 
-    def followed_by(self, later: "HeadFit") -> "HeadFit":
-        """The frames of both, of the later one's identity."""
-        return HeadFit(
-            later.identity,
-            torch.cat([self.expression, later.expression]),
-            torch.cat([self.rotation, later.rotation]),
-            torch.cat([self.scale, later.scale]),
-            torch.cat([self.offset, later.offset]),
-            torch.cat([self.gaze, later.gaze]),
-            torch.cat([self.residual, later.residual]),
-            torch.cat([self.confidence, later.confidence]),
-        )
-
     def placed(self, vertices: Tensor) -> Tensor:
         """Vertices (T, V, 3) of heads in head coordinates, in pixels and depth."""
         turned = vertices @ self.rotation.transpose(1, 2)
@@ -95,6 +82,18 @@ class HeadFit:
         return self.placed(head.vertices(self.identity[None], self.expression, self.gaze))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Before:
+    """What the frames just before say of those that are fitted."""
+
+    identity: Tensor
+    """(I,)"""
+    expression: Tensor
+    """(T, E) in [0, 1]: the last two are gone on from."""
+    residual: Tensor
+    """(T,) cm, by which frames usually miss."""
+
+
 def fit(
     head: HeadModel,
     table: Landmarks,
@@ -103,7 +102,7 @@ def fit(
     trust: Tensor | None = None,
     pupils: Tensor | None = None,
     identity: Tensor | None = None,
-    first: HeadFit | None = None,
+    before: Before | None = None,
     settings: FitSettings | None = None,
     chunk: int = 64,
 ) -> HeadFit:
@@ -113,7 +112,7 @@ def fit(
         trust: (T, K) in [0, 1], of each point in each frame
         pupils: (T, 2, 2) pixels, image-left eye first: where the eyes look
         identity: (I,) who it is, where that is known already
-        first: the frames just before, where they are known: they tell who it is unless `identity`
+        before: the frames just before, where they are known: they tell who it is unless `identity`
             does, where expressions come from, and how much frames usually miss
         chunk: frames that are worked on at once; it bounds the memory, not the result
     """
@@ -127,11 +126,11 @@ def fit(
     clean = torch.nan_to_num(points)
     face, rounds = _face(head, table), chosen.rounds
     acted = points.new_zeros(len(points), len(head.expression))
-    before, usual = acted[:0], points.new_zeros(0)
-    if first is not None:
-        rounds, before, usual = chosen.further_rounds, first.expression[-2:], first.residual
-        acted = before[-1:].expand_as(acted)
-        identity = first.identity if identity is None else identity
+    last, usual = acted[:0], points.new_zeros(0)
+    if before is not None:
+        rounds, last, usual = chosen.further_rounds, before.expression[-2:], before.residual
+        acted = last[-1:].expand_as(acted)
+        identity = before.identity if identity is None else identity
     who = points.new_zeros(len(head.identity)) if identity is None else identity
     pose = _first_pose(face.shape(who, acted), clean, weight)
     telling = _telling(pose, weight, chosen.identity_frames)
@@ -141,7 +140,7 @@ def fit(
         pose = _turned(shape, clean, weight * robust, pose, chosen, steps=1 if done else 3)
         robust, frame, _ = _reliance(shape, clean, weight, pose, usual, chosen)
         counted = weight * robust * frame[:, None]
-        acted = _acted(face, who, clean, counted, pose, acted, before, chosen, chunk)
+        acted = _acted(face, who, clean, counted, pose, acted, last, chosen, chunk)
         if identity is None:
             who = _who(
                 face, who, acted[telling], clean[telling], counted[telling], _some(pose, telling),

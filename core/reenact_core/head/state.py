@@ -11,7 +11,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from reenact_core.head.fit import JAW_OPEN, MOUTH_CLOSE, fit
+from reenact_core.head.fit import JAW_OPEN, MOUTH_CLOSE, Before, fit
 from reenact_core.head.gaps import gap_model, neighbours, on_points
 from reenact_core.head.model import HeadModel
 from reenact_core.head.pose import Pose
@@ -60,6 +60,8 @@ class HeadState:
     tilt: Tensor
     """(N,) radians clockwise by which the crop was turned when it was cut: roll that the pose in
     the crop does not show."""
+    residual: Tensor
+    """(N,) cm by which the model misses the landmarks, root mean square."""
     scheme: str
     """Of the landmarks."""
 
@@ -131,6 +133,7 @@ def states_of(
     pupils: Tensor | None = None,
     tilt: Tensor | None = None,
     person: HeadState | None = None,
+    before: HeadState | None = None,
 ) -> HeadState:
     """One person's head in T moments, from landmarks.
 
@@ -139,13 +142,18 @@ def states_of(
         trust: (T, rows), pupils: (T, 2, 2): as `head.fit.fit` takes them
         tilt: (T,), see `HeadState`
         person: an earlier head of the same person, for moments that come one by one
+        before: the moments just before, of the same person, where they are known: they are gone on
+            from, and stand for what is not read
     """
     table = head.landmarks[scheme]
     rows = table.points
     identity = None if person is None else person.identity[0]
     counted = None if trust is None else trust[:, rows]
     seen = points[:, rows]
-    found = fit(head, table, seen, trust=counted, pupils=pupils, identity=identity)
+    going_on = None
+    if before is not None:
+        going_on = Before(before.identity[-1], before.expression, before.residual)
+    found = fit(head, table, seen, trust=counted, pupils=pupils, identity=identity, before=going_on)
     pose = Pose(found.rotation, found.scale, found.offset[:, :2])
     shape = table.places(head.vertices(found.identity[None], found.expression))
     missed = _missed(shape, seen, pose)
@@ -174,9 +182,14 @@ def states_of(
         (gaps[:, 2] - shut_lips).clamp_min(0),
         shut_lips.expand(count),
         points.new_zeros(count) if tilt is None else tilt,
+        found.residual,
         scheme,
     )
-    return _believable(states, found.confidence)
+    if before is None:
+        return _believable(states, found.confidence)
+    joined = HeadState.cat([before[-1:], states])
+    sure = torch.cat([torch.ones_like(found.confidence[:1]), found.confidence])
+    return _believable(joined, sure)[1:]
 
 
 def _believable(states: HeadState, confidence: Tensor) -> HeadState:
@@ -218,6 +231,7 @@ def _straight(states: HeadState) -> HeadState:
         open_eyes=torch.full_like(states.open_eyes, OPEN_CM),
         lips=torch.zeros_like(states.lips),
         shut_lips=torch.zeros_like(states.shut_lips),
+        residual=torch.zeros_like(states.residual),
     )
 
 

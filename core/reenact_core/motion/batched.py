@@ -73,18 +73,19 @@ def read_heads(
     settings: MotionSettings,
     tilt: Tensor | None = None,
     person: HeadState | None = None,
+    before: HeadState | None = None,
 ) -> HeadState:
     """One person's head in consecutive crops, its pose smoothed over time.
 
     Convention:
         crops: chunks (n, 3, S, S) in [0, 1]
-        tilt, person: as `states_of` takes them
+        tilt, person, before: as `states_of` takes them
     """
     with torch.inference_mode():
         seen = FaceLandmarks.cat([reader.read(chunk) for chunk in crops])
         states = states_of(
             models.head, reader.scheme, seen.points, trust=seen.trust, pupils=seen.pupils,
-            tilt=tilt, person=person,
+            tilt=tilt, person=person, before=before,
         )  # fmt: skip
         return smooth(states, settings.smoothing)
 

@@ -43,6 +43,18 @@ def test_a_moment_that_comes_later_is_the_same_person() -> None:
     assert later.eyes[0, 1] < 0.2 < later.eyes[0, 0]
 
 
+def test_garbage_that_comes_later_takes_the_head_before() -> None:
+    several = landmarks(HeadState.cat([state(yaw, seed=2) for yaw in (-15.0, -5.0, 5.0)]))
+    first = states_of(HEAD, SCHEME, several[:2])
+    good, garbage = several[2:], torch.rand(several[2:].shape) * 2 - 1
+    read, held = (
+        states_of(HEAD, SCHEME, points, person=first, before=first) for points in (good, garbage)
+    )
+    assert torch.equal(held.pose.rotation, first.pose.rotation[1:])
+    assert torch.equal(held.expression, first.expression[1:])
+    assert (read.pose.rotation - first.pose.rotation[1:]).abs().max() > 0.05
+
+
 def test_lids_and_lips_are_as_far_apart_as_is_asked() -> None:
     wanted = torch.tensor([[0.3, 0.0, 0.8]])
     made = with_gaps(HEAD, state(seed=5, mouthSmile_R=0.4), wanted)
