@@ -27,6 +27,7 @@ from reenact_core.head.field import HeadView, view_of
 from reenact_core.head.light import shading
 from reenact_core.head.state import HeadState, placed
 from reenact_core.models.compact import Compact, FaceSource
+from reenact_core.models.face_points import POINT_COUNT
 from reenact_core.models.flow_prior import FlowPrior, likeness
 from reenact_core.models.optical_flow import dis_flow
 from reenact_core.models.readers.reader import Reader
@@ -45,7 +46,8 @@ from reenact_core.motion.batched import (
 from reenact_core.motion.recurrent import Carry, Recurrence, Reenacted
 from reenact_core.motion.transfer import nearest_frame
 from reenact_core.settings import Settings
-from reenact_core.tracking.detect import Detector
+from reenact_core.tracking.detect import Detector, FaceDetection, Pixels, box_from_points
+from reenact_core.tracking.points import five_of
 
 LONGEST_STEP_SECONDS = 0.5
 """A frame so far after the last one still continues it."""
@@ -68,6 +70,8 @@ class Seen:
     box: Box
     landmarks: Any
     """(N, 2) float64."""
+    found: Box
+    """`box` before it was steadied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,20 +166,44 @@ class FacePreview:
         return last if last is not None and 1 <= frame - last.frame <= reach else None
 
     def _find(self, picture: Picture, hint: Box | None, last: _Thread | None) -> Seen | None:
-        tracks = faces_in(picture, self._settings, self._detector)
-        found = [
-            Seen(box, track.landmarks[0])
-            for track in tracks
-            if (box := track.box_at(picture.index)) is not None
-        ]
+        if hint is None and last is not None:
+            followed = self._followed(picture, last.seen)
+            if followed is not None:
+                return followed
+        found = self._faces(picture, self._detector)
         near = hint or (last.seen.box if last is not None else None)
         if near is not None and found:
             best = max(found, key=lambda seen: seen.box.overlap(near))
             if best.box.overlap(near) > 0:
                 return best
         if hint is not None:
-            return Seen(hint, np.zeros((0, 2)))
+            return Seen(hint, np.zeros((0, 2)), hint)
         return max(found, key=lambda seen: seen.box.area, default=None)
+
+    def _faces(self, picture: Picture, detector: Detector) -> list[Seen]:
+        return [
+            Seen(box, track.landmarks[0], box)
+            for track in faces_in(picture, self._settings, detector)
+            if (box := track.box_at(picture.index)) is not None
+        ]
+
+    def _followed(self, picture: Picture, last: Seen) -> Seen | None:
+        """The face of the frame before where its points are read again: to search the whole picture
+        takes longer than all else."""
+        if len(last.landmarks) != POINT_COUNT:
+            return None
+
+        def there(pixels: Pixels) -> list[FaceDetection]:
+            scale, box = pixels.shape[1] / picture.width, last.box
+            edges = (box.left, box.top, box.right, box.bottom)
+            return [FaceDetection(Box(*(scale * edge for edge in edges)), 1.0)]
+
+        found = self._faces(picture, there)
+        if not found or len(found[0].landmarks) != POINT_COUNT:
+            return None
+        landmarks = found[0].landmarks
+        moved = _moved_along(last.found, _box_around(last.landmarks), _box_around(landmarks))
+        return Seen(moved, landmarks, moved)
 
     def _next(self, picture: Picture, seen: Seen, last: _Thread | None) -> tuple[Picture, Shown]:
         crop, plate, to_crop = self._cut(picture, seen)
@@ -282,4 +310,19 @@ def _steadied(last: Seen, seen: Seen) -> Seen:
         strict=True,
     )
     box = Box(*(before + STEADY * (after - before) for before, after in pairs))
-    return Seen(box, seen.landmarks)
+    return Seen(box, seen.landmarks, seen.found)
+
+
+def _box_around(landmarks: Any) -> Box:
+    return box_from_points(five_of(np.asarray(landmarks)))
+
+
+def _moved_along(box: Box, before: Box, after: Box) -> Box:
+    """A box that has moved and grown as another has."""
+    grown = after.width / before.width
+    return Box(
+        after.left + grown * (box.left - before.left),
+        after.top + grown * (box.top - before.top),
+        after.left + grown * (box.right - before.left),
+        after.top + grown * (box.bottom - before.top),
+    )

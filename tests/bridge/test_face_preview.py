@@ -1,6 +1,7 @@
 """Previews with networks that have learned nothing: what is remembered, and what is touched."""
 
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,15 @@ import pytest
 from reenact_bridge.face_preview import FacePreview
 from reenact_bridge.pixels import PixelFormat, put_changes, to_picture
 from reenact_core.devices import Compute
+from reenact_core.engine.portrait import faces_in
 from reenact_core.frames import Picture
+from reenact_core.media.decode import decode
+from reenact_core.media.probe import probe
 from reenact_core.models.compact import Compact
 from reenact_core.settings import Settings
+from reenact_core.timing import FrameRange
+from reenact_core.tracking.detect import FaceDetection, Pixels
+from reenact_core.tracking.embedded import EmbeddedDetector
 from reenact_core.tracking.faces import TrackSettings
 from tests.chance import chance_networks
 from tests.core.engine.shots import find_drawn_faces
@@ -90,3 +97,33 @@ def test_what_is_not_touched_keeps_its_bits(preview: FacePreview, kind: str) -> 
     put_changes(array, before, after)
     same = (array == held).all(axis=2)
     assert 0.3 < same.mean() < 1.0 and (array[..., 3] == held[..., 3]).all()
+
+
+def test_a_face_that_goes_on_is_followed_and_not_searched_for(
+    network: Compact, shared: Path
+) -> None:
+    info = probe(shared / "clips" / "drv_tps_talk.mp4")
+    frames = [0, 1, 2, 3, 60]
+    pictures = [
+        next(decode(info, FrameRange(frame, frame + 1, info.rate), ahead=1)) for frame in frames
+    ]
+    searched: list[int] = []
+    detector = EmbeddedDetector()
+
+    def counted(seen: Pixels) -> list[FaceDetection]:
+        searched.append(len(seen))
+        return detector(seen)
+
+    source = draw(256, 256, one_face(256, 256)(0)).astype(np.float32) / 255
+    preview = FacePreview(network, source, Settings(), counted, Compute(), RATE)
+    boxes, counts = [], []
+    for seen in pictures:
+        box = preview.show(seen)[1].box
+        assert box is not None
+        boxes.append(box)
+        counts.append(len(searched))
+    assert counts[0] > 0 and counts[:4] == [counts[0]] * 4
+    assert counts[4] > counts[3]  # a jump is searched
+    for seen, box in zip(pictures[1:4], boxes[1:4], strict=True):
+        found = faces_in(seen, Settings(), detector)[0].box_at(seen.index)
+        assert found is not None and box.overlap(found) > 0.75
