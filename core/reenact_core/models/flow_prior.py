@@ -109,9 +109,26 @@ class FlowPrior:
             )
         new = grey(current)
         subtle = self._measure(new, self._previous_grey)
+        return self._summed_up(current, new, subtle, self._direct(new, current, by_points))
+
+    def follow(self, frames: Tensor, by_points: Tensor | None = None) -> DrivingMotion:
+        """The motion of the next frames of one video, as by `advance` one after another: what does
+        not hang on the frame before is measured side by side.
+
+        Convention:
+            frames: (T, 3, S, S); by_points: (T, 2, S, S)
+        """
+        new = grey(frames)
+        subtle = self._measure(new, torch.cat([self._previous_grey, new[:-1]]))
+        parts = frames, new, subtle, self._direct(new, frames, by_points)
+        rows = zip(*(torch.split(part, 1) for part in parts), strict=True)
+        return DrivingMotion.cat([self._summed_up(*row) for row in rows])
+
+    def _summed_up(
+        self, current: Tensor, new: Tensor, subtle: Tensor, direct: Tensor
+    ) -> DrivingMotion:
         summed = compose(subtle, self._calibrated)
         refined = self._once_more(new, summed)
-        direct = self._direct(new, current, by_points)
         motions = [direct, summed, refined]
         errors = torch.cat([self._error(motion, current) for motion in motions], 1)
         self._calibrated = choose(motions, errors)
@@ -121,18 +138,19 @@ class FlowPrior:
     def _direct(self, new: Tensor, current: Tensor, by_points: Tensor | None) -> Tensor:
         """Measured at once: from nothing, from what keypoints tell, or that itself."""
         if by_points is None:
-            return self._measure(new, self._start_grey)
+            return self._measure(new, self._start_grey.expand_as(new))
         motions = [self._once_more(new, by_points), by_points]
         if not self._trusting:
-            motions.insert(0, self._measure(new, self._start_grey))
+            motions.insert(0, self._measure(new, self._start_grey.expand_as(new)))
         return choose(motions, torch.cat([self._error(one, current) for one in motions], 1))
 
     def _once_more(self, new: Tensor, motion: Tensor) -> Tensor:
         """A motion with the flow added that is left after it."""
-        return compose(self._measure(new, warp(self._start_grey, motion)), motion)
+        start = self._start_grey.expand_as(new)
+        return compose(self._measure(new, warp(start, motion)), motion)
 
     def _error(self, motion: Tensor, current: Tensor) -> Tensor:
-        missed = photometric_error(warp(self._start, motion), current)
+        missed = photometric_error(warp(self._start.expand_as(current), motion), current)
         return missed + FOLD_ERROR * blurred(folding(motion))
 
 

@@ -201,8 +201,7 @@ def step_inputs(
                 start.repeat(count), before, now, alike.expand(count, -1, -1, -1), chunk
             )
             told = tell(models.head, faces, side)
-            pairs = zip(torch.split(small, 1), torch.split(told.direct, 1), strict=True)
-            motion = DrivingMotion.cat([prior.advance(*pair) for pair in pairs])
+            motion = prior.follow(small, told.direct)
             rest = resting[done : done + count]
             rests = Resting(Pose.stack([rested, rest])[:count], rest)
             rows = source.repeat(count)

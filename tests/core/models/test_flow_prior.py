@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from reenact_core.models.flow_prior import (
+    DrivingMotion,
     FlowPrior,
     Measure,
     choose,
@@ -60,6 +61,30 @@ def test_videos_side_by_side_give_what_each_gives_alone() -> None:
     together = both.advance(torch.cat([texture(2), texture(4)]))
     alone = FlowPrior(texture(5), dis_flow).advance(texture(4))
     assert torch.allclose(together.refined[1], alone.refined[0], atol=1e-6)
+
+
+def test_frames_of_a_chunk_are_measured_side_by_side() -> None:
+    """In the loop, a frame waits for one measurement; all others are made together."""
+    frames = torch.cat([texture(2.0 * step) for step in range(1, 9)])
+    told = torch.zeros(8, 2, SIZE, SIZE)
+    told[:, 0] = -2 * PIXEL
+    together: list[int] = []
+
+    def counted(new: Tensor, old: Tensor) -> Tensor:
+        together.append(len(new))
+        return dis_flow(new, old)
+
+    for trusting, batches in ((True, 2), (False, 3)):
+        together.clear()
+        prior = FlowPrior(texture(0), counted, trusting=trusting)
+        motion = prior.follow(frames, told)
+        assert sorted(together) == [1] * 8 + [8] * batches
+        slow = FlowPrior(texture(0), dis_flow, trusting=trusting)
+        steps = [slow.advance(frames[k : k + 1], told[k : k + 1]) for k in range(8)]
+        one_by_one = DrivingMotion.cat(steps)
+        for name in ("subtle", "direct", "summed", "refined", "errors"):
+            torch.testing.assert_close(getattr(motion, name), getattr(one_by_one, name))
+        torch.testing.assert_close(prior.field, slow.field)
 
 
 def test_composition_adds_what_the_way_leads_over() -> None:
