@@ -14,8 +14,10 @@ from reenact_core.engine import diary as diaries
 from reenact_core.engine import network_performer
 from reenact_core.engine.diary import Diary
 from reenact_core.engine.network_performer import NetworkPerformer
-from reenact_core.engine.performer import Crops, Take
+from reenact_core.engine.performer import Crops, NewFace, Take
 from reenact_core.engine.spool import open_spool, to_samples
+from reenact_core.models.compact import Compact
+from reenact_core.models.readers.registry import open_reader
 from reenact_core.motion.lanes import LaneSettings
 from reenact_core.motion.transfer import MotionSettings
 from tests.chance import chance_networks
@@ -25,11 +27,26 @@ SIZE, COUNT = 128, 5
 
 
 @pytest.fixture(scope="module")
-def performer() -> NetworkPerformer:
-    return NetworkPerformer(chance_networks(), MotionSettings(), LaneSettings(2), Compute())
+def networks() -> Compact:
+    return chance_networks()
 
 
-@pytest.fixture(params=[False, True], ids=["small", "large"])
+@pytest.fixture(params=["embedded", "mesh"])
+def performer(networks: Compact, request: pytest.FixtureRequest) -> NetworkPerformer:
+    reader = None
+    if request.param == "mesh":
+        models: Path = request.getfixturevalue("shared") / "models"
+        reader = open_reader("mesh", Compute(), [models])
+        assert reader is not None
+    return NetworkPerformer(
+        networks, MotionSettings(), LaneSettings(2), Compute(), chosen_reader=reader
+    )
+
+
+KINDS = ("animate", "animate large", "redirect", "recast")
+
+
+@pytest.fixture(params=KINDS)
 def takes(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[Take]]:
     faces = one_face(SIZE, SIZE)
     with ExitStack() as stack:
@@ -38,14 +55,18 @@ def takes(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[Take]
             pixels = draw(SIZE, SIZE, faces(3 * number)).astype(np.float32) / 255
             spool.write(number, to_samples(pixels, np.uint8))
         crops = Crops(spool, np.arange(COUNT))
-        large = None
-        if request.param:
+        take = Take("a", crops[2], crops, "subtle", 1.0, None, "relative")
+        if request.param == "animate large":
             side = 2 * SIZE
             wide = stack.enter_context(open_spool(tmp_path / "large", (side, side, 3), np.uint8))
             wide.write(0, draw(side, side, one_face(side, side)(6)))
-            large = Crops(wide, np.array([0]))
-        take = Take("a", crops[2], crops, "subtle", 1.0, None, "relative")
-        yield [replace(take, large=large)]
+            take = replace(take, large=Crops(wide, np.array([0])))
+        if request.param == "redirect":
+            own = Crops(spool, np.arange(COUNT)[::-1].copy())
+            take = replace(take, own=own, source_at=1)
+        if request.param == "recast":
+            take = replace(take, transfer="absolute", pasted_over=True)
+        yield [take]
 
 
 def test_a_diary_leads_on_to_the_same_samples(
@@ -56,14 +77,16 @@ def test_a_diary_leads_on_to_the_same_samples(
 ) -> None:
     monkeypatch.setattr(network_performer, "CHUNK", 2)
     monkeypatch.setattr(diaries, "SECONDS", 0.0)
-    unbroken = {(name, index): face.pixels for name, index, face in performer.perform(takes)}
-    found: dict[tuple[str, int], np.ndarray[tuple[int, ...], np.dtype[np.float32]]] = {}
+    unbroken = {(name, index): face for name, index, face in performer.perform(takes)}
+    found: dict[tuple[str, int], NewFace] = {}
     for stop in (3, None):
         run = performer.go_on(takes, Diary.at(tmp_path / "diary.npz"))
-        found |= {(name, index): face.pixels for name, index, face in islice(run, stop)}
+        found |= {(name, index): face for name, index, face in islice(run, stop)}
     assert found.keys() == unbroken.keys()
-    for place, pixels in found.items():
-        np.testing.assert_array_equal(pixels, unbroken[place])
+    for place, face in found.items():
+        np.testing.assert_array_equal(face.pixels, unbroken[place].pixels)
+        np.testing.assert_array_equal(face.points, unbroken[place].points)
+        np.testing.assert_array_equal(face.mask, unbroken[place].mask)
 
 
 def test_a_damaged_diary_begins_anew(tmp_path: Path) -> None:
