@@ -148,7 +148,7 @@ def misread(state: HeadState, generator: Generator) -> HeadState:
         state,
         pose=pose,
         expression=acted.clamp(0, 1),
-        gaze=state.gaze + error(2, spread=2.0),
+        gaze=state.gaze + error(1, 2, spread=2.0),
         beside=state.beside + error(*state.beside.shape[1:], spread=0.14),
     )
 

@@ -29,6 +29,7 @@ from reenact_core.models.readers.reader import Reader
 from reenact_core.motion.batched import (
     Followed,
     Scene,
+    one_picture,
     prepare_source,
     read_faces,
     read_heads,
@@ -177,8 +178,12 @@ class NetworkPerformer:
         if resting is not None and take.source_at is not None:
             at = take.source_at
             known = resting[at : at + 1]
-        source = prepare_source(self.models, self._tensor(take.source), known, self.reader)
-        states = self._states(take.driving)
+        states, pixels = self._states(take.driving), self._tensor(take.source)
+        if known is None:
+            frames = (self._tensor(take.driving[i]) for i in range(len(take.driving)))
+            same = next((i for i, frame in enumerate(frames) if one_picture(pixels, frame)), None)
+            known = None if same is None else states[same : same + 1]
+        source = prepare_source(self.models, pixels, known, self.reader)
         rest = source.view.state.repeat(len(states)).pose if resting is None else resting.pose
         start = nearest_frame(states, source.view.state) if self.motion.best_start else 0
         orders = {">": range(start, len(take.driving))}

@@ -13,7 +13,7 @@ Convention:
     pose: point = scale * (rotation @ head) + offset (weak perspective)
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
@@ -36,9 +36,9 @@ class FitSettings:
     """How much a point's depth counts beside its place in the picture."""
     outlier_cm: float = 0.35
     """Points that miss by more pull no harder (Huber)."""
-    identity_prior: float = 0.5
-    expression_prior: float = 0.05
-    jaw_price: float = 100.0
+    identity_prior: float = 0.03
+    expression_prior: float = 0.1
+    jaw_price: float = 50.0
     """What opening the jaw costs beside other expressions: landmarks of lips cannot tell a jaw from
     lips that part before teeth."""
     smoothness: float = 0.3
@@ -49,6 +49,29 @@ class FitSettings:
     """So many frames at most tell who it is, taken evenly from all turns of the head."""
     further_rounds: int = 3
     """In the place of `rounds` where the frames before are known."""
+
+
+STILL_PRIOR, STILL_JAW_PRICE = 2.0, 3.0
+"""For a single frame of somebody unknown: a raised brow is as well a high one, and people mostly
+rest."""
+FEW_POINTS = 100
+"""Schemes of fewer points say less beside their noise."""
+
+
+def usual_settings(points: int, frames: int, known: bool) -> FitSettings:
+    """Settings for a scheme of so many points and so many frames of a person who is known or not.
+
+    Set on six pairs of stills and clips: `measure_pairs.py`, the half that is tuned on.
+    """
+    few = points < FEW_POINTS
+    found = (
+        FitSettings(identity_prior=0.1, expression_prior=0.5, jaw_price=10.0)
+        if few
+        else FitSettings()
+    )
+    if frames == 1 and not known:
+        found = replace(found, expression_prior=STILL_PRIOR, jaw_price=STILL_JAW_PRICE)
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,13 +135,15 @@ def fit(
         trust: (T, K) in [0, 1], of each point in each frame
         pupils: (T, 2, 2) pixels, image-left eye first: where the eyes look
         identity: (I,) who it is, where that is known already
+        settings: None: the `usual_settings`
         before: the frames just before, where they are known: they tell who it is unless `identity`
             does, where expressions come from, and how much frames usually miss
         chunk: frames that are worked on at once; it bounds the memory, not the result
     """
     if points.ndim != 3 or points.shape[1:] != (len(table), 3):
         raise ValueError(f"points must be (T, {len(table)}, 3), got {tuple(points.shape)}")
-    chosen = settings or FitSettings()
+    known = identity is not None or before is not None
+    chosen = settings or usual_settings(len(table), len(points), known)
     weight = table.trust.expand(points.shape[:2])
     if trust is not None:
         weight = weight * trust
@@ -152,7 +177,8 @@ def fit(
     rotation, scale, offset = pose
     gaze = points.new_zeros(len(points), 2)
     if pupils is not None:
-        gaze = _gaze(head, who, pupils, pose)
+        still = head.vertices(who[None], head.mean.new_zeros(1, len(head.expression)))
+        gaze = gaze_of(head, still, pupils, *pose).mean(1)
     return HeadFit(who, acted, rotation, scale, offset, gaze, residual, frame)
 
 
@@ -421,10 +447,16 @@ def _some(pose: _Pose, rows: slice | Tensor) -> _Pose:
     return pose[0][rows], pose[1][rows], pose[2][rows]
 
 
-def _gaze(head: HeadModel, identity: Tensor, pupils: Tensor, pose: _Pose) -> Tensor:
-    """Where the eyes look, from where the pupils stand on the eyeballs; both eyes' mean."""
-    rotation, scale, offset = pose
-    still = head.vertices(identity[None], head.mean.new_zeros(1, len(head.expression)))
+def gaze_of(
+    head: HeadModel, still: Tensor, pupils: Tensor, rotation: Tensor, scale: Tensor, offset: Tensor
+) -> Tensor:
+    """Where each eye looks, from where its pupil stands on its eyeball: (T, 2, 2) degrees to the
+    image's right and down, of the eyes in the head.
+
+    Convention:
+        still: (1, V, 3), the head with eyes straight ahead
+        pupils, rotation, scale, offset: as `fit` takes and gives them
+    """
     centres = head.eye_centres(still)[0]
     poles = torch.stack([still[0, ball[0]] for ball in head.eyeballs])
     radius = (poles - centres).norm(dim=-1)
@@ -432,5 +464,5 @@ def _gaze(head: HeadModel, identity: Tensor, pupils: Tensor, pose: _Pose) -> Ten
     across = (pupils - laid[..., :2]) / scale[:, None, None] / radius[:, None]
     across = across * (0.95 / across.norm(dim=-1, keepdim=True).clamp_min(0.95))
     toward = -(1 - across.square().sum(-1, keepdim=True)).sqrt()
-    x, y, z = (torch.cat([across, toward], -1) @ rotation).mean(1).unbind(-1)
+    x, y, z = (torch.cat([across, toward], -1) @ rotation).unbind(-1)
     return torch.rad2deg(torch.stack([torch.atan2(x, -z), torch.atan2(y, torch.hypot(x, z))], -1))

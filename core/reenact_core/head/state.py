@@ -11,7 +11,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from reenact_core.head.fit import JAW_OPEN, MOUTH_CLOSE, Before, fit
+from reenact_core.head.fit import JAW_OPEN, MOUTH_CLOSE, Before, fit, gaze_of
 from reenact_core.head.gaps import gap_model, neighbours, on_points
 from reenact_core.head.model import HeadModel
 from reenact_core.head.pose import Pose
@@ -46,7 +46,7 @@ class HeadState:
     expression: Tensor
     """(N, E) in [0, 1]."""
     gaze: Tensor
-    """(N, 2) degrees to the image's right and down, of the eyes in the head."""
+    """(N, 2, 2) degrees to the image's right and down, of either eye in the head, left first."""
     beside: Tensor
     """(N, K, 3) cm, head coordinates: how far this person's landmarks lie beside the model's."""
     eyes: Tensor
@@ -171,11 +171,17 @@ def states_of(
     share = found.confidence / found.confidence.sum().clamp_min(1e-6)
     beside = torch.einsum("t,tkc->kc", share, missed) if person is None else person.beside[0]
     count = len(points)
+    gaze = points.new_zeros(count, 2, 2)
+    if pupils is not None:
+        # On the eyeballs where they are drawn: with what this person's landmarks lie beside.
+        still = head.vertices(found.identity[None], torch.zeros_like(found.expression[:1]))
+        still = still + spread(head, scheme, beside[None])
+        gaze = gaze_of(head, still, pupils, found.rotation, found.scale, found.offset)
     states = HeadState(
         pose,
         found.identity.expand(count, -1),
         found.expression,
-        torch.nan_to_num(found.gaze),
+        torch.nan_to_num(gaze),
         beside.expand(count, -1, -1),
         eyes,
         open_eyes.expand(count, -1),

@@ -16,7 +16,7 @@ from reenact_core.head.regions import Region, RegionStrengths
 from reenact_core.head.seat import Seat
 from reenact_core.head.state import HeadState, with_gaps
 
-GAZE_GAIN = 1.3
+GAZE_GAIN = 1.4
 """By how much farther the new eyes turn than the driver's are read to: so far they are seen to."""
 _BEGINNINGS: tuple[tuple[str, Region], ...] = (
     ("jaw", "jaw"), ("brow", "brows"), ("eyeLook", "gaze"), ("pupil", "gaze"), ("eye", "eyes"),
@@ -59,7 +59,7 @@ def new_head(
     gazing = how.strengths.of("gaze") * (1 if how.same else GAZE_GAIN)
     moved = replace(
         source, pose=_pose(source, rest, start, driving, how, seat), expression=expressions,
-        gaze=_toward(source.gaze, start.gaze, driving.gaze, gazing, how),
+        gaze=_gaze(source, start, driving, gazing, how),
     )  # fmt: skip
     if how.same:
         return moved
@@ -77,6 +77,17 @@ def _expressions(
     return _toward(source.expression, start.expression, driving.expression, share, how).clamp(
         0, 1.2
     )
+
+
+def _gaze(
+    source: HeadState, start: HeadState, driving: HeadState, share: float, how: Carrying
+) -> Tensor:
+    """The driver's gaze: the mean of both eyes, beside which each keeps what it has in the source;
+    its own where the driver is the source."""
+    if how.same:
+        return _toward(source.gaze, start.gaze, driving.gaze, share, how)
+    mean, before, after = (s.gaze.mean(1, keepdim=True) for s in (source, start, driving))
+    return source.gaze + _toward(mean, before, after, share, how) - mean
 
 
 def _toward(

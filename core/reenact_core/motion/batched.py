@@ -52,12 +52,20 @@ MIRRORED_SOFT = 1.2
 """Sigma in pixels (at 256) over which the mirrored half comes in."""
 HEAD_UNIT, HEAD_MIDDLE = 0.1442, (0.0, 0.5455, 0.2096)
 """From centimetres to the coordinates in which the networks know a head: half its width is 1."""
+ROUNDING = 1 / 255
+"""Mean difference up to which two pictures are one."""
 STRANGE = 0.02
 """Share of a source that d_0 shows too, up to which it counts as another face."""
 SAME = 0.5
 """The same, from which on it counts as the same picture."""
 BESIDE_SHOWN = 0.5
 """How far a source counts as showing what is beside the head."""
+
+
+def one_picture(one: Tensor, other: Tensor) -> bool:
+    """Whether two pictures (..., S, S) are one but for rounding. A still that is a frame of the
+    driving clip has the head that was read there: read alone it would be another by a little."""
+    return float((one - other).abs().mean()) < ROUNDING
 
 
 def read_faces(models: Compact, crops: Tensor) -> FaceReading:

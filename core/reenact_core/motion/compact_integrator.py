@@ -16,7 +16,13 @@ from reenact_core.models.catalogue import DEFAULT
 from reenact_core.models.compact import Compact
 from reenact_core.models.keypoint_detector import Keypoints
 from reenact_core.models.load import load_models
-from reenact_core.motion.batched import prepare_source, read_faces, read_heads, step_inputs
+from reenact_core.motion.batched import (
+    one_picture,
+    prepare_source,
+    read_faces,
+    read_heads,
+    step_inputs,
+)
 from reenact_core.motion.transfer import MotionSettings
 
 RUN = 8
@@ -78,7 +84,8 @@ class CompactIntegrator(nn.Module):
         start = self._read(initial, settings, None)
         later = [self._read(frame, settings, start) for frame in torch.split(frames, 1)]
         states = HeadState.cat([start, *later])
-        prepared = prepare_source(self.networks, source[0])
+        own = start if one_picture(source, initial) else None
+        prepared = prepare_source(self.networks, source[0], own)
         steps = step_inputs(
             self.networks, prepared, [torch.cat([initial, frames])], states, settings
         )

@@ -42,8 +42,8 @@ DRAWN = ((0.06, 0.2), (0.03, 0.12))
 SEEN = ((0.2, 0.5), (0.03, 0.12))
 """From which gap on the source is believed to show it: a fit misses by some millimetres."""
 TURNED_CM = (0.1, 0.3)
-"""From no to all doubt in eyes that the source shows, by how far their pupils have moved: a fit
-misses the lids and the white tears."""
+"""From no to all doubt in the whites that the source shows, by how far the pupils have moved: a
+fit misses the lids and the white tears. The iris is believed where it is surely seen."""
 SEEN_BELOW, SAME_JAW_CM = (2.0, 3.0), 0.3
 """The same for what lies below the upper teeth. Where the jaw stays as the source has it, all that
 the source shows is believed."""
@@ -102,9 +102,15 @@ def _inside(head: HeadModel, raster: Raster, new: Tensor, shown: Tensor, look: L
     opening = _openings(head)[raster.face.clamp_min(0)] * raster.covered
     points, unit = head.landmarks["points68"].places(new), centimetres(head, new)
     apart = gaps(points, unit)
-    opened, believed = _open(apart), _believed(look, apart, looking(head, new, points, unit))
+    opened, believed = _open(apart), _at_openings(_believed(look, apart), opening)
     drawn = _at_openings(opened, opening)
-    hidden = drawn * (1 - shown * _at_openings(believed, opening))
+    turned = step((looking(head, new, points, unit) - look.looking).norm(dim=-1), *TURNED_CM)
+    if bool((turned > 0).any()):
+        at = torch.nonzero((opening == LEFT_EYE) | (opening == RIGHT_EYE), as_tuple=True)
+        side = (opening[at] == RIGHT_EYE).long()
+        own = _Pixels(head, raster, new, opening, at).of_own_iris(look)
+        believed[at] = believed[at] * torch.lerp(torch.ones_like(own), own, turned[at[0], side])
+    hidden = drawn * (1 - shown * believed)
     where = torch.nonzero(hidden, as_tuple=True)
     if len(where[0]) == 0:
         return out
@@ -173,16 +179,26 @@ class _Pixels:
         shade = light * (1 - TEETH_APART * dark * share[:, 0])
         return colour * shade[:, None], (share[:, 0] > 0.5).to(share)
 
+    def of_own_iris(self, look: Look) -> Tensor:
+        """How far pixels (P,) show what the source shows of its iris, which turns with the eye."""
+        picture = self.picture if len(look.eyeballs) > 1 else torch.zeros_like(self.picture)
+        seen = self.of(look.eyeballs[picture[:, None], self.corners][..., None])[:, 0]
+        return seen * (1 - step(self.from_pole(), IRIS_CM, IRIS_CM + LIMBUS_CM))
+
+    def from_pole(self) -> Tensor:
+        """How far pixels (P,) of eyeballs are from the middle of the pupil, cm."""
+        across = self.new.new_zeros(len(self.head.mean), 2)
+        for ball in self.head.eyeballs:
+            across[ball] = from_pole(self.head, ball)
+        return torch.as_tensor(self.of(across[self.corners]).norm(dim=-1))
+
     def in_eyes(self, look: Look, points: Tensor, unit: Tensor) -> Tensor:
         """The colours (P, 3) of eyeballs."""
         side = (self.opening == RIGHT_EYE).long()
         sclera, iris, glint = (
             _of(values, self.picture, side) for values in (look.sclera, look.iris, look.glint)
         )
-        across = self.new.new_zeros(len(self.head.mean), 2)
-        for ball in self.head.eyeballs:
-            across[ball] = from_pole(self.head, ball)
-        radius = self.of(across[self.corners]).norm(dim=-1, keepdim=True)
+        radius = self.from_pole()[:, None]
         colour = iris * (1 - RIM * step(radius, IRIS_CM - 0.25, IRIS_CM))
         colour = torch.lerp(0.15 * iris, colour, step(radius, PUPIL_CM - 0.05, PUPIL_CM + 0.05))
         limbus = step(radius, IRIS_CM - LIMBUS_CM / 2, IRIS_CM + LIMBUS_CM / 2)
@@ -207,12 +223,11 @@ def _open(apart: Tensor) -> Tensor:
     return torch.cat([mouth, eyes, mouth], 1)
 
 
-def _believed(look: Look, apart: Tensor, gaze: Tensor) -> Tensor:
+def _believed(look: Look, apart: Tensor) -> Tensor:
     """How far to believe that a source shows each opening, (N, 4), by its gaps and the new ones
-    (N, 3), and where its pupils stand and the new ones do (N, 2, 2)."""
+    (N, 3)."""
     source = look.gaps
     mouth, eyes = step(source[:, :1], *SEEN[0]), step(source[:, 1:], *SEEN[1])
-    eyes = eyes * (1 - step((gaze - look.looking).norm(dim=-1), *TURNED_CM))
     jaw = 1 - ((source - apart)[:, :1].abs() / SAME_JAW_CM).clamp_max(1)
     below = torch.maximum(step(source[:, :1], *SEEN_BELOW), jaw)
     parts = (torch.maximum(mouth, jaw), eyes, below)

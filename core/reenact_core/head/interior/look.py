@@ -16,10 +16,12 @@ from reenact_core.head.interior.openings import (
     LIDS,
     LIPS,
     centimetres,
+    distance,
     from_pole,
     gaps,
     looking,
     rows,
+    step,
     within,
 )
 from reenact_core.head.model import PARTS, HeadModel
@@ -42,6 +44,8 @@ SCLERA = 0.85
 """How bright the white of an eye is against the skin around, where nothing else is known."""
 PUPIL_CM, IRIS_CM = 0.19, 0.56
 """Radii of pupil and iris."""
+SURELY_CM = (0.02, 0.1)
+"""From how far between the lids on a place of an eyeball is surely seen, and from where not."""
 MARGIN_CM = 0.06
 """What lies nearer to lips or lids is not asked for its colour."""
 LIDS_LIT = 0.72
@@ -76,6 +80,8 @@ class Look:
     """(N, 3): how far lips, left and right lids are apart in the picture, cm."""
     looking: Tensor
     """(N, 2, 2): where the pupils stand between the corners of their eyes, cm across and down."""
+    eyeballs: Tensor
+    """(N, V) in [0, 1]: which vertices of eyeballs the picture surely shows; 0 for others."""
     sigma: Tensor
     """(N,): of the Gaussian that would make a sharp picture as soft as this one, pixels."""
 
@@ -119,7 +125,8 @@ def look_of(head: HeadModel, source: Tensor, placed: Tensor) -> Look:
     solid = head.landmarks["points68"].places(placed)
     return Look(
         paint[:, :5], paint[:, 5:7], paint[:, 7:], glint, lids,
-        gaps(solid, view.unit), looking(head, placed, solid, view.unit), view.softness(),
+        gaps(solid, view.unit), looking(head, placed, solid, view.unit), _eyeballs(view),
+        view.softness(),
     )  # fmt: skip
 
 
@@ -200,6 +207,18 @@ def _eye(
     brown = iris.new_tensor(BROWN) * light[:, None] * tint
     iris = torch.lerp(brown, iris, (count / ENOUGH).clamp(0, 1)[:, None])
     return sclera, iris, _glint(view, ball, lids, iris, light), known
+
+
+def _eyeballs(view: _View) -> Tensor:
+    """Which vertices of eyeballs the picture surely shows, (N, V) in [0, 1]."""
+    out = torch.zeros_like(view.placed[..., 0])
+    nothing = torch.zeros_like(view.unit)
+    for ball, lids in zip(view.head.eyeballs, LIDS, strict=True):
+        edge, places = rows(view.points, lids), view.placed[:, ball, :2]
+        inside = within(places, edge, nothing) & view.facing[:, ball]
+        apart = distance(places, torch.cat([edge, edge[:, :1]], 1)) / view.unit[:, None]
+        out[:, ball] = inside * step(apart, *SURELY_CM)
+    return out
 
 
 def _glint(view: _View, ball: Tensor, lids: tuple[int, ...], iris: Tensor, light: Tensor) -> Tensor:
