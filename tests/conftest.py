@@ -1,6 +1,7 @@
 """What all tests share. Threads are set before any library that has them is imported."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,10 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
     os.environ.setdefault(variable, "1")
 # Numbers of OpenCV's and torch's own pools follow OMP_NUM_THREADS only in part.
 os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
+
+# Started in the background of a shell, a process ignores the interrupts that tests send to theirs.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SLOW_SECONDS = 900
 
