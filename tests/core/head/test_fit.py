@@ -172,6 +172,23 @@ def test_further_frames_go_on_from_those_before(head: HeadModel) -> None:
         assert apart.mean() / scene.scale[k] < 0.1
 
 
+@pytest.mark.parametrize("scheme", ["mesh468", "embedded79", "points68"])
+def test_a_face_at_rest_seen_once_is_somebody_who_rests(head: HeadModel, scheme: str) -> None:
+    """What sets it apart from the mean is who it is; it is not taken for an expression."""
+    table = head.landmarks[scheme]
+    chance = torch.Generator().manual_seed(3)
+    people = torch.randn(6, len(head.identity), generator=chance) * 0.7
+    told = []
+    for who in people:
+        rest = head.vertices(who[None], torch.zeros(1, len(head.expression)))
+        found = fit(head, table, table.places(rest) * 12)
+        mean = head.mean[None]
+        who_moves = head.vertices(found.identity[None], torch.zeros_like(found.expression)) - mean
+        does = head.vertices(found.identity[None], found.expression) - mean - who_moves
+        told.append(does.norm() / who_moves.norm())
+    assert max(told) < 0.5
+
+
 def test_garbage_in_a_further_frame_is_known_by_the_frames_before(head: HeadModel) -> None:
     scene = Scene(head, 9)
     points = scene.noisy(0.005)

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from reenact_core.head.blur import averaged, span
 from reenact_core.head.interior.lids import shut_lids
-from reenact_core.head.interior.look import IRIS_CM, MOUTH, PUPIL_CM, Look, look_of
+from reenact_core.head.interior.look import IRIS_CM, MOUTH, PUPIL_CM, Look
 from reenact_core.head.interior.openings import (
     LIDS,
     LIPS,
@@ -69,23 +69,15 @@ CRACK = 5
 """Gaps in a row of teeth up to one pixel less are closed: the model's teeth lie apart."""
 
 
-def inside_of_mouth_and_eyes(
-    head: HeadModel, raster: Raster, new: Tensor, shown: Tensor, source: Tensor, placed: Tensor
-) -> Tensor:
+def drawn_inside(head: HeadModel, raster: Raster, new: Tensor, shown: Tensor, look: Look) -> Tensor:
     """The inside of mouth and eyes and how far it covers the face, (N, 4, S, S) in [0, 1].
 
     Convention:
         raster: of the new heads in the new pictures, S x S
         new: vertices of the new heads in the new pictures
         shown: (N, S, S) in [0, 1], how far the source shows what each pixel shows
-        source: (N, 3, S, S), or (1, 3, S, S) for all
-        placed: vertices of the fitted heads in the sources, as many
+        look: of the sources, N or 1 for all
     """
-    return drawn_inside(head, raster, new, shown, look_of(head, source, placed))
-
-
-def drawn_inside(head: HeadModel, raster: Raster, new: Tensor, shown: Tensor, look: Look) -> Tensor:
-    """The same by a look that is known already, that of all pictures or of each."""
     inside = _inside(head, raster, new, shown, look)
     lids = shut_lids(head, raster, new, look, SHARPEST)
     if lids is None:
@@ -219,7 +211,7 @@ class _Pixels:
 
 def _open(apart: Tensor) -> Tensor:
     """How much of each opening is drawn, (N, 4), by the gaps (N, 3) of lips and lids."""
-    mouth, eyes = step(apart[:, :1], *DRAWN[0]), step(apart[:, 1:], *DRAWN[1])
+    mouth, eyes = step(apart[:, 2:], *DRAWN[0]), step(apart[:, :2], *DRAWN[1])
     return torch.cat([mouth, eyes, mouth], 1)
 
 
@@ -227,9 +219,9 @@ def _believed(look: Look, apart: Tensor) -> Tensor:
     """How far to believe that a source shows each opening, (N, 4), by its gaps and the new ones
     (N, 3)."""
     source = look.gaps
-    mouth, eyes = step(source[:, :1], *SEEN[0]), step(source[:, 1:], *SEEN[1])
-    jaw = 1 - ((source - apart)[:, :1].abs() / SAME_JAW_CM).clamp_max(1)
-    below = torch.maximum(step(source[:, :1], *SEEN_BELOW), jaw)
+    mouth, eyes = step(source[:, 2:], *SEEN[0]), step(source[:, :2], *SEEN[1])
+    jaw = 1 - ((source - apart)[:, 2:].abs() / SAME_JAW_CM).clamp_max(1)
+    below = torch.maximum(step(source[:, 2:], *SEEN_BELOW), jaw)
     parts = (torch.maximum(mouth, jaw), eyes, below)
     return torch.cat([part.expand(len(apart), -1) for part in parts], 1)
 

@@ -39,8 +39,8 @@ def shut_lids(
     """
     size = raster.face.shape[-1]
     points, unit = head.landmarks["points68"].places(new), centimetres(head, new)
-    apart = gaps(points, unit)[:, 1:]
-    closing = step(look.gaps[:, 1:] - apart, *CLOSING_CM)
+    apart = gaps(points, unit)[:, :2]
+    closing = step(look.gaps[:, :2] - apart, *CLOSING_CM)
     if not bool((closing > 0).any()):
         return None
     slid = _shutting(head)

@@ -77,7 +77,7 @@ class Look:
     lids: Tensor
     """(N, 2, 3): the skin between lids and brows."""
     gaps: Tensor
-    """(N, 3): how far lips, left and right lids are apart in the picture, cm."""
+    """(N, 3): how far left and right lids and lips are apart in the picture, cm."""
     looking: Tensor
     """(N, 2, 2): where the pupils stand between the corners of their eyes, cm across and down."""
     eyeballs: Tensor

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from reenact_core.head.gaps import PAIRS
 from reenact_core.head.model import HeadModel
 
 LIPS = (60, 61, 62, 63, 64, 65, 66, 67)
@@ -20,12 +21,6 @@ LIDS = ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47))
 """The edges of the lids, from the image-left corner over the upper lid."""
 UPPER_LID = 4
 """So many of them are the upper lid's."""
-APART = (
-    ((61, 67), (62, 66), (63, 65)),
-    ((37, 41), (38, 40)),
-    ((43, 47), (44, 46)),
-)  # fmt: skip
-"""Points of lips and lids that lie upon each other when these are shut: mouth, then eyes."""
 NOSE = (27, 33)
 """Its root and its base: down the face."""
 
@@ -38,14 +33,14 @@ def centimetres(head: HeadModel, vertices: Tensor) -> Tensor:
 
 
 def gaps(points: Tensor, unit: Tensor) -> Tensor:
-    """How far lips, left and right lids are apart, cm, (N, 3); below 0 where they overlap.
+    """How far left and right lids and lips are apart, cm, (N, 3); below 0 where they overlap.
 
     Convention:
         points: (N, 68, 3); unit: (N,) `centimetres`
     """
     down = _down(points)[:, None]
     found = []
-    for pairs in APART:
+    for pairs in PAIRS["points68"]:
         upper, lower = (points[:, list(which)] for which in zip(*pairs, strict=True))
         found.append(((lower - upper) * down).sum(-1).amax(1) / unit)
     return torch.stack(found, 1)

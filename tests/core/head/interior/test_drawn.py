@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from reenact_core.head.interior.drawn import inside_of_mouth_and_eyes
+from reenact_core.head.interior.drawn import drawn_inside
 from reenact_core.head.interior.look import look_of
 from reenact_core.head.model import PARTS, HeadModel, load_head_model
 from reenact_core.head.rasterise import Raster, rasterise
@@ -47,13 +47,20 @@ def part(head: HeadModel, raster: Raster, *names: str) -> Tensor:
     return torch.isin(head.part[raster.face.clamp_min(0)], rows) & raster.covered
 
 
+def drawn_from(
+    head: HeadModel, raster: Raster, new: Tensor, shown: Tensor, source: Tensor, placed: Tensor
+) -> Tensor:
+    """What is drawn by the look of a source and the head in it."""
+    return drawn_inside(head, raster, new, shown, look_of(head, source, placed))
+
+
 def drawn(
     head: HeadModel, new: Tensor, source: Tensor, *, shown: float = 0.0
 ) -> tuple[Tensor, Raster]:
     raster = seen(head, new)
     share = torch.full((len(new), SIZE, SIZE), shown)
     placed = posed(head, eyeBlink=1.0).expand(len(source), -1, -1)
-    return inside_of_mouth_and_eyes(head, raster, new, share, source, placed), raster
+    return drawn_from(head, raster, new, share, source, placed), raster
 
 
 @pytest.mark.parametrize("pressed", [0.0, 1.0])
@@ -74,7 +81,7 @@ def test_what_the_source_shows_is_not_drawn(head: HeadModel) -> None:
     new = posed(head, jawOpen=0.6)
     raster = seen(head, new)
     shown = torch.ones(1, SIZE, SIZE)
-    inside = inside_of_mouth_and_eyes(head, raster, new, shown, flat(), new)
+    inside = drawn_from(head, raster, new, shown, flat(), new)
     assert inside[:, 3].max() == 0
 
 
@@ -83,7 +90,7 @@ def test_lone_pixels_that_count_as_shown_leave_no_specks(head: HeadModel) -> Non
     raster = seen(head, new)
     shown = torch.zeros(1, SIZE, SIZE)
     shown[:, ::8, ::8] = 1
-    inside = inside_of_mouth_and_eyes(head, raster, new, shown, flat(), new)
+    inside = drawn_from(head, raster, new, shown, flat(), new)
     assert inside[:, 3][part(head, raster, "tongue")].min() > 0.9
 
 
@@ -164,9 +171,7 @@ def test_turned_eyes_turn_their_irises(head: HeadModel) -> None:
     places = []
     for gaze in (-20.0, 20.0):
         new = posed(head, gaze, eyeWide=1.0)
-        inside = inside_of_mouth_and_eyes(
-            head, seen(head, new), new, torch.zeros(1, SIZE, SIZE), source, placed
-        )
+        inside = drawn_from(head, seen(head, new), new, torch.zeros(1, SIZE, SIZE), source, placed)
         left = inside[0, :, :, : SIZE // 2]
         dark = (left[:3].mean(0) < 0.2) & (left[3] > 0.9)
         places.append(torch.nonzero(dark)[:, 1].float().mean())
@@ -182,10 +187,21 @@ def test_eyes_are_the_sources_own_until_they_look_elsewhere(head: HeadModel) -> 
     turn[2, 0], turn[0, 2] = angle.sin(), -angle.sin()
     for new in (posed(head, 0.0, eyeWide=1.0) @ turn.T, posed(head, 20.0, eyeWide=1.0)):
         shown = torch.ones(1, SIZE, SIZE)
-        inside = inside_of_mouth_and_eyes(head, seen(head, new), new, shown, source, placed)
+        inside = drawn_from(head, seen(head, new), new, shown, source, placed)
         covers.append(inside[:, 3].max())
     assert covers[0] == 0
     assert covers[1] > 0.9
+
+
+def test_the_iris_of_an_eye_that_turns_is_the_sources_own(head: HeadModel) -> None:
+    """Its white is drawn, and of the iris what the source's lids hide."""
+    source, placed = with_eyes(head, (0.2, 0.4, 0.6))
+    new = posed(head, 20.0, eyeWide=1.0)
+    raster = seen(head, new)
+    inside = drawn_from(head, raster, new, torch.ones(1, SIZE, SIZE), source, placed)
+    cover = inside[:, 3]
+    assert cover[part(head, raster, "pupil")].median() < 0.1
+    assert cover[part(head, raster, "sclera")].median() > 0.9
 
 
 def test_an_eyeball_is_darker_below_the_upper_lid(head: HeadModel) -> None:
@@ -223,7 +239,7 @@ def test_a_lid_that_shuts_is_skin_with_a_dark_edge(head: HeadModel) -> None:
     source, placed = with_eyes(head, (0.1, 0.1, 0.1))
     new = posed(head, eyeBlink=1.0)
     raster = seen(head, new)
-    inside = inside_of_mouth_and_eyes(head, raster, new, torch.ones(1, SIZE, SIZE), source, placed)
+    inside = drawn_from(head, raster, new, torch.ones(1, SIZE, SIZE), source, placed)
     places = (head.landmarks["points68"].places(new)[0, [37, 38, 43, 44], :2] + 1) * SIZE / 2
     for column, row in places.long().tolist():
         lid, edge = inside[0, :, row - 5, column], inside[0, :, row, column]
@@ -235,9 +251,7 @@ def test_a_lid_that_shuts_is_skin_with_a_dark_edge(head: HeadModel) -> None:
 
 def test_lids_that_are_shut_in_the_source_stay_its_own(head: HeadModel) -> None:
     new = posed(head, eyeBlink=1.0)
-    inside = inside_of_mouth_and_eyes(
-        head, seen(head, new), new, torch.ones(1, SIZE, SIZE), flat(), new
-    )
+    inside = drawn_from(head, seen(head, new), new, torch.ones(1, SIZE, SIZE), flat(), new)
     assert inside[:, 3].max() == 0
 
 
@@ -248,5 +262,5 @@ def test_cuda_draws_what_the_cpu_draws(head: HeadModel) -> None:
     shown = torch.zeros(1, SIZE, SIZE).cuda()
     placed = posed(head, eyeBlink=1.0).cuda()
     raster = seen(there, new.cuda())
-    inside = inside_of_mouth_and_eyes(there, raster, new.cuda(), shown, source.cuda(), placed)
+    inside = drawn_from(there, raster, new.cuda(), shown, source.cuda(), placed)
     assert (inside.cpu() - here).abs().max() < 1e-3
