@@ -27,6 +27,8 @@ ROUNDS = 6
 """Of reweighted least squares."""
 FACING = -0.3
 """Depth of the normals of skin that is asked, at most: nearer the outline the background spills."""
+FEATURE_CM = 1.5
+"""Around eyes, nose and mouth dark places are no hair."""
 FRAMED_CM, UNUSUAL = 1.1, 0.35
 """Around brows, eyes, nostrils and mouth nothing is asked; how much a beard's place counts."""
 BENT, CURVED, FEW = 0.006, 0.03, 60.0
@@ -92,8 +94,8 @@ def shading(head: HeadModel, placed: Tensor, picture: Tensor) -> Tensor:
 
 def skin_shown(head: HeadModel, placed: Tensor, picture: Tensor, light: Tensor) -> Tensor:
     """How far pictures look like skin at the vertices of faces, (N, V) in [0, 1]: hair and what is
-    behind an outline do not. Brows, eyes, nostrils and mouth take what is next to them; beside
-    the face it is 1.
+    behind an outline do not. Eyes, nose and mouth do; brows take what is next to them; beside the
+    face it is 1.
 
     A beard counts as skin: below the nose the darkness of the middle is the usual one.
 
@@ -119,7 +121,9 @@ def skin_shown(head: HeadModel, placed: Tensor, picture: Tensor, light: Tensor) 
     face = torch.unique(head.triangles[torch.isin(head.part, head.part.new_tensor(NARROW_PARTS))])
     nearest = torch.cdist(head.mean[face], head.mean[skin]).argmin(1)
     whole = torch.ones_like(placed[..., 0])
-    whole[:, face] = shown[:, nearest]
+    features = head.landmarks["points68"].places(head.mean)[27:]
+    within = torch.cdist(head.mean[face], features).amin(1) < FEATURE_CM
+    whole[:, face] = torch.where(within, 1.0, shown[:, nearest])
     return whole
 
 

@@ -105,6 +105,7 @@ def cover(head: HeadModel, facing: Tensor, skin: Tensor) -> Tensor:
         skin: (N, V) in [0, 1], see `light.skin_shown`, in the source
     """
     narrow = _narrow(head)
+    facing = facing[:, narrow.skin] @ narrow.near.T  # or the edges of lids and lips were outlines
     seen, used = (_smoothstep((facing - low) / (high - low)) for low, high in (SEEN, GRAZING))
     # What is hair there is hair a little way around, too.
     shown = seen * (2 * skin[:, narrow.skin] @ narrow.near.T - 1).clamp(0, 1)

@@ -48,6 +48,9 @@ TOLD_APART = 3 / 255
 """Difference of errors by which it is told which of two pictures is nearer to a third."""
 EDGE_SOFT = 1.5
 """Sigma in pixels (at 256) of a pasted face's edge on its outline."""
+LIGHT_SOFT = 6.0
+"""Sigma in pixels (at 256) over which light is averaged: on the ridge of a nose it is no better
+known than the ridge is."""
 MIRRORED_SOFT = 1.2
 """Sigma in pixels (at 256) over which the mirrored half comes in."""
 HEAD_UNIT, HEAD_MIDDLE = 0.1442, (0.0, 0.5455, 0.2096)
@@ -373,7 +376,8 @@ def finish(
     mask = torch.minimum(taken, 2 * blurred(taken, EDGE_SOFT) - 1).clamp(0, 1)
     covered = new.raster.covered[:, None].to(light.dtype)
     small, known = (functional.avg_pool2d(one, 4) for one in (light, covered))
-    return extended(small / known.clamp_min(1e-3), known), mask
+    light = extended(small / known.clamp_min(1e-3), known)
+    return blurred(light, LIGHT_SOFT), mask
 
 
 def geometry(places: Chart, points: Tensor, alike: Tensor, side: int) -> Tensor:

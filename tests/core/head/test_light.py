@@ -194,7 +194,7 @@ def test_a_batch_is_lit_as_each_alone(head: HeadModel) -> None:
 def test_hair_and_what_is_behind_an_outline_do_not_look_like_skin(head: HeadModel) -> None:
     at, lit = placed(head), light(0.2, 0.0, -0.2)
     pixels, _ = picture(head, at, lit, grain=0.01)
-    edge = 0.3
+    edge = 0.44
     column = int((edge + 1) * SIZE / 2)
     pixels[..., column:] = torch.tensor([0.0, 1, 0]).view(3, 1, 1)
     brow = head.landmarks["points68"].places(at)[0, 19, 1]
