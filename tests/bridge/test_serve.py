@@ -67,10 +67,9 @@ def test_a_render_from_submit_to_result(server: Served, edit: Path, checkpoint: 
     with Raw(server.connection_file) as raw:
         plan = raw.ok("validate", {key: body[key] for key in ("timeline", "out", "options")})
         assert [shot["shot"] for shot in plan["shots"]] == ["sh0"]
-        began = time.monotonic()
         answer = raw.ok("submit", body)
-        assert time.monotonic() - began < 4.0  # on a busy machine; the render takes longer
         job = answer["job"]
+        assert _any_state(raw, job) != "done"  # answered before the work is done
         raw.events.subscribe(f"job.{job}.".encode())
         assert raw.ok("submit", body) == {**answer, "known": True, "state": _any_state(raw, job)}
         changed = {**body, "priority": 9}

@@ -10,8 +10,8 @@ The first 900 steps or so at 128 pixels are four times as fast and bring most of
 is at the size that is used. Without --pool, ensembles are made on the fly. The state is a folder
 of files of a few megabytes; each piece continues where the last one ended. --begin CHECKPOINT goes
 on from weights that were exported: give it with every piece, and fewer --steps at a lower --rate.
-On a CUDA machine with torch and numpy alone: --device cuda --flow torch. Seeds below 1,000,000 are
-for training.
+On a CUDA machine with torch, numpy and safetensors alone: --device cuda --flow torch. Seeds below
+1,000,000 are for training.
 """
 
 import argparse

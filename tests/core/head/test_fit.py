@@ -43,9 +43,9 @@ class Scene:
         laid = poles @ self.rotation.transpose(1, 2) * self.scale[:, None, None]
         self.pupils = (laid + self.offset[:, None])[..., :2]
 
-    def noisy(self, share: float) -> Tensor:
+    def noisy(self, share: float, seed: int = 8) -> Tensor:
         """Points with noise of a share of the face's width."""
-        chance = torch.Generator().manual_seed(8)
+        chance = torch.Generator().manual_seed(seed)
         width = 14 * self.scale[:, None, None]
         return self.points + torch.randn(self.points.shape, generator=chance) * width * share
 
@@ -200,18 +200,22 @@ def test_garbage_in_a_further_frame_is_known_by_the_frames_before(head: HeadMode
 
 
 def test_a_further_frame_goes_on_smoothly(head: HeadModel) -> None:
-    """Of a noisy further frame, expressions stay near where the last two led."""
+    """Of a noisy further frame, expressions stay near where the last two led.
+
+    By 0.57 of what they do without, as a mean over the noises; by 0.43 to 0.66 of one."""
     scene = Scene(head, 12)
-    points = scene.noisy(0.01)
-    found = fit(head, scene.table, points[:11], settings=FitSettings(rounds=3))
+    noises = [scene.noisy(0.01, seed) for seed in (8, 9, 10, 11)]
+    firsts = [fit(head, scene.table, one[:11], settings=FitSettings(rounds=3)) for one in noises]
 
     def acceleration(smoothness: float) -> float:
-        settings = FitSettings(smoothness=smoothness)
-        later = fit(head, scene.table, points[11:], before=said_by(found), settings=settings)
-        shapes = [acted(head, one)[-2:] for one in (found, later)]
-        return float(torch.cat(shapes).diff(n=2, dim=0).abs().mean())
+        settings, total = FitSettings(smoothness=smoothness), 0.0
+        for points, found in zip(noises, firsts, strict=True):
+            later = fit(head, scene.table, points[11:], before=said_by(found), settings=settings)
+            shapes = [acted(head, one)[-2:] for one in (found, later)]
+            total += float(torch.cat(shapes).diff(n=2, dim=0).abs().mean())
+        return total
 
-    assert acceleration(3.0) < 0.65 * acceleration(0.0)
+    assert acceleration(3.0) < 0.6 * acceleration(0.0)
 
 
 def test_smoothness_calms_expressions(head: HeadModel) -> None:

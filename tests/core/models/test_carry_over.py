@@ -66,7 +66,9 @@ def test_a_head_turned_from_the_front_shows_no_place_twice() -> None:
     steps = field[0, :, 1:, 0] - field[0, :, :-1, 0]
     middle = slice(SIZE // 2 - 12, SIZE // 2 - 4)  # across the forehead, above eyes and ears
     on_head = (inside[0, middle, 1:] > 0.1) & (inside[0, middle, :-1] > 0.1)
-    assert steps[middle][on_head].min() > -0.05  # not two pixels
+    # Where the source's shown half meets what it hides, one pixel of a row goes back by 0.043.
+    assert ((steps[middle] < -0.02) & on_head).sum(1).max() <= 1  # a pixel is 0.031
+    assert steps[middle][on_head].min() > -0.05
 
 
 def test_what_is_beside_a_turned_head_comes_from_beside_it() -> None:
