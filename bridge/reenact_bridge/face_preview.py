@@ -29,13 +29,13 @@ from reenact_core.head.state import HeadState, placed
 from reenact_core.models.compact import Compact, FaceSource
 from reenact_core.models.face_points import POINT_COUNT
 from reenact_core.models.flow_prior import FlowPrior, likeness
-from reenact_core.models.optical_flow import dis_flow
 from reenact_core.models.readers.reader import Reader
 from reenact_core.motion.batched import (
     Driving,
     Resting,
     Scene,
     at_side,
+    flow_prior,
     is_same,
     measured_side,
     prepare_source,
@@ -242,7 +242,7 @@ class FacePreview:
         crop, state = self._starts[nearest_frame(states, self._source.view.state)]
         alike = likeness(self._source.pixels, crop)
         side = measured_side(alike)
-        prior = FlowPrior(at_side(crop, side), dis_flow, trusting=side < crop.shape[-1])
+        prior = flow_prior(crop, side)
         start = view_of(self._models.head, state, side)
         scene = Scene.of(self._models.head, self._source, state, self._light(crop, state))
         thread = _Thread(frame, seen, prior, alike, start, state, scene)

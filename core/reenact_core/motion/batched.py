@@ -178,10 +178,6 @@ def step_inputs(
             `driving` begins after `last`, states, resting and scene with those of d_0 and of `last`
         scene: of the driving frames, where the new face is pasted over the driving one
     """
-    if measure is None:
-        from reenact_core.models.optical_flow import dis_flow  # OpenCV: training does without
-
-        measure = dis_flow
     done, prior, earlier = 0, None, states[:1]
     side, alike = source.pixels.shape[-1], source.pixels[:, :1]
     start: HeadView | None = None
@@ -190,11 +186,7 @@ def step_inputs(
     if followed is not None and followed.count:
         alike = likeness(source.pixels, followed.first)
         side = measured_side(alike)
-        last = None if followed.last is None else at_side(followed.last, side)
-        prior = FlowPrior(
-            at_side(followed.first, side), measure, last, followed.field,
-            trusting=side < alike.shape[-1],
-        )  # fmt: skip
+        prior = flow_prior(followed.first, side, measure, followed.last, followed.field)
         done, earlier, rested = 2, states[1:2], resting[1:2]
     for chunk in driving:
         count = len(chunk)
@@ -203,8 +195,7 @@ def step_inputs(
             if prior is None:
                 alike = likeness(source.pixels, chunk[:1])
                 side = measured_side(alike)
-                strange = side < alike.shape[-1]
-                prior = FlowPrior(at_side(chunk[:1], side), measure, trusting=strange)
+                prior = flow_prior(chunk[:1], side, measure)
             small = at_side(chunk, side)
             start = start or view_of(models.head, states[:1], side)
             before = HeadState.cat([earlier, now])[:count]
@@ -225,6 +216,27 @@ def step_inputs(
         if followed is not None:
             followed.last, followed.field = chunk[-1:], prior.field
             followed.count += count
+
+
+def flow_prior(
+    first: Tensor,
+    side: int,
+    measure: Measure | None = None,
+    last: Tensor | None = None,
+    field: Tensor | None = None,
+) -> FlowPrior:
+    """Follows pictures from the first one on, or goes on after the last one; see `step_inputs`.
+
+    Convention:
+        first, last: (1, 3, S, S); side: see `measured_side`; field: (1, 2, side, side)
+    """
+    strange = side < first.shape[-1]
+    if measure is None:
+        from reenact_core.models import optical_flow  # OpenCV: training does without
+
+        measure = optical_flow.quick_flow if strange else optical_flow.dis_flow
+    before = None if last is None else at_side(last, side)
+    return FlowPrior(at_side(first, side), measure, before, field, trusting=strange)
 
 
 def measured_side(alike: Tensor) -> int:

@@ -15,7 +15,7 @@ from reenact_core.models.flow_prior import (
     photometric_error,
     warp,
 )
-from reenact_core.models.optical_flow import dis_flow
+from reenact_core.models.optical_flow import dis_flow, quick_flow
 from reenact_training.flow import lucas_kanade
 
 SIZE = 96
@@ -36,7 +36,7 @@ def middle(values: Tensor) -> Tensor:
     return values[..., 24:-24, 24:-24]
 
 
-@pytest.mark.parametrize("measure", [dis_flow, lucas_kanade])
+@pytest.mark.parametrize("measure", [dis_flow, quick_flow, lucas_kanade])
 def test_a_still_picture_does_not_move(measure: Measure) -> None:
     motion = FlowPrior(texture(0), measure).advance(texture(0))
     for field in (motion.subtle, motion.direct, motion.summed, motion.refined):
@@ -44,7 +44,7 @@ def test_a_still_picture_does_not_move(measure: Measure) -> None:
     assert motion.errors.max() < 0.01
 
 
-@pytest.mark.parametrize("measure", [dis_flow, lucas_kanade])
+@pytest.mark.parametrize("measure", [dis_flow, quick_flow, lucas_kanade])
 def test_fields_lead_back_to_the_first_frame(measure: Measure) -> None:
     prior = FlowPrior(texture(0), measure)
     for step in range(1, 5):
