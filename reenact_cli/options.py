@@ -185,19 +185,19 @@ def tracker_option(command: Command) -> Command:
     )(command)
 
 
-def reader_option(about: str) -> Callable[[Command], Command]:
-    """`--reader`, and what it is for."""
+def reader_option(about: str, default: str) -> Callable[[Command], Command]:
+    """`--reader`, what it is for, and what it is where nobody says."""
     return click.option(
         "--reader",
         type=click.Choice(READERS),
-        help=f"{about}; auto: the best that is installed.  [default: embedded]",
+        help=f"{about}; auto: the best that is installed.  [default: {default}]",
     )
 
 
 def motion_options(command: Command) -> Command:
     """`--reader`, `--expression`, `--pose` and `--strength`: settings of `motion`."""
     options: list[Callable[[Command], Command]] = [
-        reader_option("Who reads the landmarks that motion is told by"),
+        reader_option("Who reads the landmarks that motion is told by", "auto"),
         click.option(
             "--expression",
             type=click.Choice(MANNERS),

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 )
 @overwrite_option
 @tracker_option
-@reader_option("Who reads the landmarks")
+@reader_option("Who reads the landmarks", "embedded")
 @settings_option
 @output_options
 def command(

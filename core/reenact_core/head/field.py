@@ -25,6 +25,8 @@ GRAZING = (0.05, 0.3)
 """Cosines of the angle of sight from which on a surface begins to be shown, and is shown well."""
 FAR = 1e4
 """Depth where no head is."""
+AS_WELL = 0.2
+"""By how much less a place may face the viewer than it does now and still be shown a little."""
 EYES_BACK_CM = 0.3
 """So much farther back eyeballs are drawn, so that lids that close over them hide them."""
 INSIDE_PARTS = tuple(
@@ -127,14 +129,18 @@ def on_part(raster: Raster, head: HeadModel, name: str) -> Tensor:
     return (found & raster.covered).float()
 
 
-def shown(view: HeadView, head: HeadModel, asked: Tensor, facing: Tensor, inner: Tensor) -> Tensor:
+def shown(view: HeadView, asked: Tensor, facing: Tensor, inner: Tensor, now: Tensor) -> Tensor:
     """How far pictures show places of their heads, (N, H, W) in [0, 1].
+
+    What is hardly seen now need not be seen better: so there is no line along outlines.
 
     Convention:
         asked: (N, H, W, 3), the places in the picture with their depth
         facing: (N, H, W) of the places; inner: (N, H, W), whether they lie behind lips or lids
+        now: (N, H, W), which way they face in the new picture
     """
-    ramp = towards_viewer(facing, inner)
+    as_well = smoothly((facing - now) / AS_WELL + 1)
+    ramp = torch.maximum(towards_viewer(facing, inner), as_well)
     if view.front is None:
         return ramp
     maps = view.front.expand(len(asked), -1, -1, -1)
@@ -146,8 +152,13 @@ def shown(view: HeadView, head: HeadModel, asked: Tensor, facing: Tensor, inner:
 def towards_viewer(facing: Tensor, inner: Tensor) -> Tensor:
     """How far places are shown by which way they face, (N, H, W) in [0, 1]; see `shown`."""
     low, high = GRAZING
-    ramp = ((facing - low) / (high - low)).clamp(0, 1)
-    return torch.maximum(ramp * ramp * (3 - 2 * ramp), inner)
+    return torch.maximum(smoothly((facing - low) / (high - low)), inner)
+
+
+def smoothly(share: Tensor) -> Tensor:
+    """0 up to 0, 1 from 1 on, smooth between them."""
+    share = share.clamp(0, 1)
+    return share * share * (3 - 2 * share)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -114,7 +114,8 @@ def chart(
     inner = within(on_head.raster, head)
     seen = [
         _Seen(
-            view, place[:, :2], shown(view, head, place[:, :3].mT[:, None], place[:, 3:], inner),
+            view, place[:, :2],
+            shown(view, place[:, :3].mT[:, None], place[:, 3:], inner, own[:, 3:]),
             hides=view is not driving and view.front is not None, is_twin=view is twin,
         )
         for view, place in zip(views, theirs, strict=True)
@@ -179,7 +180,8 @@ def _went_on(
         filled = extended(whole[:, :2], whole[:, 2:]).view(count, -1, size, size)
         rims = list(torch.split(filled, 2, 1))
         for n, rim in zip(hiding, torch.split(on_head.taken(filled), 2, 1), strict=True):
-            places[n] = torch.lerp(rim, places[n], seen[n].shows)
+            # The rim of the head says nothing of the neck, which is smooth: it stays where it is.
+            places[n] = torch.lerp(rim, places[n], torch.maximum(seen[n].shows, 1 - of_head))
     around = torch.cat([plane.seen(one.view.state.pose) for one in seen if not one.is_twin], 1)
     beside = torch.cat([p for p, one in zip(places, seen, strict=True) if not one.is_twin], 1)
     apart = on_head.laid(beside, 0.0) - around

@@ -18,7 +18,7 @@ CLOSING_CM = (0.1, 0.35)
 """From nothing to all of it, by how much less open an eye is than in the source."""
 SHUT_CM = (0.08, 0.3)
 """From which gap of the lids down the lashes are drawn."""
-SLID_CM = (0.04, 0.35)
+SLID_CM = (0.02, 0.2)
 """From none to all of its own texture given up, by how far a blink takes a place down."""
 MOST = 0.9
 """How far a lid is covered at most; the rest is its own texture."""

@@ -48,8 +48,10 @@ SURELY_CM = (0.02, 0.1)
 """From how far between the lids on a place of an eyeball is surely seen, and from where not."""
 MARGIN_CM = 0.06
 """What lies nearer to lips or lids is not asked for its colour."""
-LIDS_LIT = 0.72
-"""How bright lids are at least, against the skin around the eyes."""
+LIDS_LIT = 0.8
+"""How bright lids are at least, against the skin of the cheek."""
+LIDS_SKIN = (0.5, 0.7)
+"""From which brightness against the skin of the cheek on what lies above an eye is skin at all."""
 FACING = -0.3
 """Depth of the normals of what is surely seen, at most."""
 ENOUGH = 6.0
@@ -117,9 +119,10 @@ def look_of(head: HeadModel, source: Tensor, placed: Tensor) -> Look:
     mouth[:, :2] = torch.lerp(mouth[:, :2], teeth[:, None], seen[:, None, None])
     lids = torch.stack([view.typical(part, 0.5, 0.95)[0] for part in _above_eyes(head)], 1)
     cheeks = torch.stack(skins, 1)
-    # As dark as lashes and brows no skin is.
-    pale = LIDS_LIT * _luma(cheeks)[..., None]
-    lids = lids * (pale / _luma(lids)[..., None].clamp_min(1e-3)).clamp(1, 1.5)
+    # As dark as lashes, brows and the rims of glasses no skin is.
+    bright = (_luma(lids) / _luma(cheeks).clamp_min(1e-3))[..., None]
+    lids = lids * (LIDS_LIT / bright.clamp_min(1e-3)).clamp(1, 1.5)
+    lids = torch.lerp(LIDS_LIT * cheeks, lids, step(bright, *LIDS_SKIN))
     paint = torch.cat([mouth, sclera, iris], 1).clamp(0, 1).transpose(1, 2)[..., None]
     paint = within_colours(paint, source)[..., 0].transpose(1, 2)
     solid = head.landmarks["points68"].places(placed)

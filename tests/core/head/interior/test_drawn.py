@@ -166,6 +166,17 @@ def test_the_highlight_stays_where_the_source_has_it(head: HeadModel) -> None:
     assert glint[:, 2].min() > 0.9
 
 
+def test_lids_below_dark_rims_are_of_the_cheeks_colour(head: HeadModel) -> None:
+    """Makeup, brows and the rims of glasses are no skin."""
+    placed = posed(head, eyeWide=1.0)
+    source = flat()
+    eyes = head.landmarks["points68"].places(placed)[0, 36:48, 1]
+    top, bottom = ((eyes.amin() - 0.25 + 1) * SIZE / 2, (eyes.amax() + 1) * SIZE / 2)
+    source[:, :, int(top) : int(bottom)] = 0.05
+    lids = look_of(head, source, placed).lids
+    assert (lids / lids.new_tensor(SKIN) - 0.8).abs().max() < 0.1
+
+
 def test_turned_eyes_turn_their_irises(head: HeadModel) -> None:
     source, placed = with_eyes(head, (0.1, 0.1, 0.1))
     places = []
