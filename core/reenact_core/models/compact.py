@@ -10,6 +10,7 @@ from reenact_core.devices import Compute
 from reenact_core.errors import CheckpointError
 from reenact_core.head.field import HeadView, view_of
 from reenact_core.head.interior.look import Look, look_of
+from reenact_core.head.light import mirrored, shading
 from reenact_core.head.model import HeadModel, load_head_model
 from reenact_core.head.state import HeadState
 from reenact_core.models.close_ups import CloseUps, load_close_ups
@@ -35,18 +36,21 @@ class FaceSource:
         features: (N, C, S/4, S/4), the global integrator's encoding
         view: N heads, fitted to them
         look: the colours inside their mouths and eyes; of one, or of each
+        relit: (N, V, 3), see `light.mirrored`
     """
 
     pixels: Tensor
     features: Tensor
     view: HeadView
     look: Look
+    relit: Tensor
 
     def repeat(self, count: int) -> "FaceSource":
         """One source as `count` rows, without copying its pixels."""
         pixels = self.pixels.expand(count, -1, -1, -1)
         features = self.features.expand(count, -1, -1, -1)
-        return FaceSource(pixels, features, self.view.repeat(count), self.look)
+        relit = self.relit.expand(count, -1, -1)
+        return FaceSource(pixels, features, self.view.repeat(count), self.look, relit)
 
 
 class Compact(nn.Module):
@@ -118,7 +122,9 @@ class Compact(nn.Module):
             features = self.global_integrator.encoder(pixels)
         view = view_of(self.head, state, pixels.shape[-1])
         look = look_of(self.head, pixels, view.vertices)
-        return FaceSource(pixels, features.float(), view, look)
+        light = shading(self.head, view.vertices, pixels)
+        relit = mirrored(self.head, light, view.vertices)
+        return FaceSource(pixels, features.float(), view, look, relit)
 
 
 def give_readers(network: Compact) -> None:

@@ -419,13 +419,15 @@ def _shown(places: Chart) -> Tensor:
 def drawn(head: HeadModel, places: Chart, new: HeadView, source: FaceSource) -> Tensor:
     """What is drawn where the source does not show it, (B, 4, S, S): R'G'B' and how far it covers.
 
-    The other half of the face, mirrored; over it the inside of mouth and eyes.
+    The other half of the face, mirrored and lit as this one is; over it the inside of mouth and
+    eyes.
     """
     in_source, in_mirror = places.earlier[0], places.earlier[-1]
-    other = sample(source.pixels, in_mirror.told)
+    assert new.raster is not None
+    (relit,) = at_pixels(new.raster, head, source.relit)
+    other = (sample(source.pixels, in_mirror.told) * relit.movedim(-1, 1)).clamp(0, 1)
     cover = places.covered * (1 - places.inner) * (1 - in_source.shows) * in_mirror.shows
     cover = blurred(cover[:, None], MIRRORED_SOFT).clamp(0, 1)
-    assert new.raster is not None
     inside = drawn_inside(head, new.raster, new.vertices, in_source.shows, source.look)
     colour, over = inside[:, :3], inside[:, 3:]
     both = over + cover * (1 - over)

@@ -7,14 +7,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from reenact_core.head.field import at_pixels, view_of
+from reenact_core.head.field import at_pixels, mirrored, view_of
 from reenact_core.head.light import GAMMA, irradiance, shading
 from reenact_core.head.model import PARTS, load_head_model
 from reenact_core.head.normals import vertex_normals
 from reenact_core.head.state import HeadState, placed
+from reenact_core.models.carry_over import chart
 from reenact_core.models.compact import Compact
 from reenact_core.models.compact_settings import CompactSettings
-from reenact_core.motion.batched import Scene, finish, prepare_source, step_inputs
+from reenact_core.motion.batched import Scene, drawn, finish, prepare_source, step_inputs
 from reenact_core.motion.recurrent import Reenacted
 from reenact_core.motion.transfer import MotionSettings
 from reenact_training.flow import lucas_kanade
@@ -132,3 +133,37 @@ def test_without_a_plate_a_face_is_whole_and_as_it_is(network: Compact) -> None:
     by, mask = finish(HEAD, view, view, None, same=False)
     assert torch.equal(by, torch.ones(1, 3, SIZE // 4, SIZE // 4))
     assert torch.equal(mask, torch.ones(1, 1, SIZE, SIZE))
+
+
+def mirrored_half(network: Compact, lit: Tensor, *, relit: bool) -> tuple[Tensor, Tensor]:
+    """The half that a turned still hides, drawn for a head that looks ahead, and what it should be;
+    (P, 3) each."""
+    turned_away = state(40, seed=1)
+    source = prepare_source(network, photograph(turned_away, lit, GREY)[0], turned_away)
+    if not relit:
+        source = replace(source, relit=torch.ones_like(source.relit))
+    own, new = source.view, view_of(HEAD, state(seed=1), SIZE)
+    assert new.raster is not None
+    with torch.inference_mode():
+        layer = drawn(HEAD, chart(HEAD, new, None, [own], mirrored(own, HEAD)), new, source)
+        (normals,) = at_pixels(new.raster, HEAD, vertex_normals(own.vertices, HEAD.triangles))
+    skin = irradiance(lit, normals).clamp_min(0.01) * torch.tensor([0.55, 0.33, 0.25])
+    on_face = new.raster.covered & (HEAD.part[new.raster.face.clamp_min(0)] == PARTS.index("face"))
+    hidden = (layer[:, 3] > 0.9) & on_face
+    assert hidden.sum() > 100
+    return layer[:, :3].movedim(1, -1)[hidden], skin[hidden] ** (1 / GAMMA)
+
+
+def test_the_mirrored_half_is_lit_as_it_would_be_itself(network: Compact) -> None:
+    errors = []
+    for relit in (True, False):
+        found, true = mirrored_half(network, light(0.2), relit=relit)
+        errors.append(float((found - true).abs().mean()))
+    assert errors[0] < 0.5 * errors[1], errors
+
+
+def test_the_mirrored_half_stays_as_it_is_in_even_light(network: Compact) -> None:
+    even = light(0.0) * torch.eye(9)[0, :, None]
+    found, _ = mirrored_half(network, even, relit=True)
+    plain, _ = mirrored_half(network, even, relit=False)
+    assert float((found - plain).abs().max()) < 0.02
