@@ -140,8 +140,8 @@ class CoveredPixels:
         """Whole pictures (N, C, H, W) of what these pixels have (N, C, P), and of what is around
         them."""
         shape = (*values.shape[:2], *self.size)
-        whole = values.new_full(shape, around) if isinstance(around, float) else around
-        beside = around if isinstance(around, float) else self.taken(around)
+        whole = around if isinstance(around, Tensor) else values.new_full(shape, around)
+        beside = self.taken(around) if isinstance(around, Tensor) else around
         values = torch.where(self.raster.covered, values, beside)  # in a picture without any
         index = self.index[:, None].expand_as(values)
         return whole.flatten(2).scatter(2, index, values).view(shape)
