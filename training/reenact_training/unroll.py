@@ -205,6 +205,7 @@ def moments(
         source.features.repeat(count, 1, 1, 1),
         source.view[rows],
         source.look[rows],
+        source.light[rows],
         source.relit[rows],
     )
     made = rows_of_input(models, every, driving, told, motion, settings)

@@ -180,8 +180,8 @@ class NetworkPerformer:
             known = resting[at : at + 1]
         states, pixels = self._states(take.driving), self._tensor(take.source)
         if known is None:
-            frames = (self._tensor(take.driving[i]) for i in range(len(take.driving)))
-            same = next((i for i, frame in enumerate(frames) if one_picture(pixels, frame)), None)
+            frames = (take.driving[i] for i in range(len(take.driving)))
+            same = next((i for i, one in enumerate(frames) if one_picture(take.source, one)), None)
             known = None if same is None else states[same : same + 1]
         source = prepare_source(self.models, pixels, known, self.reader)
         rest = source.view.state.repeat(len(states)).pose if resting is None else resting.pose

@@ -12,9 +12,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from reenact_core.head.model import PARTS, HeadModel
-from reenact_core.head.normals import vertex_normals
+from reenact_core.head.model import PARTS, HeadModel, vertex_normals
 from reenact_core.head.pose import Pose
+from reenact_core.head.ramps import smoothstep
 from reenact_core.head.rasterise import Raster, interpolate, rasterise
 from reenact_core.head.sampling import pixel_grid, sample
 from reenact_core.head.state import HeadState, placed
@@ -139,7 +139,7 @@ def shown(view: HeadView, asked: Tensor, facing: Tensor, inner: Tensor, now: Ten
         facing: (N, H, W) of the places; inner: (N, H, W), whether they lie behind lips or lids
         now: (N, H, W), which way they face in the new picture
     """
-    as_well = smoothly((facing - now) / AS_WELL + 1)
+    as_well = smoothstep(facing - now, -AS_WELL, 0)
     ramp = torch.maximum(towards_viewer(facing, inner), as_well)
     if view.front is None:
         return ramp
@@ -151,14 +151,7 @@ def shown(view: HeadView, asked: Tensor, facing: Tensor, inner: Tensor, now: Ten
 
 def towards_viewer(facing: Tensor, inner: Tensor) -> Tensor:
     """How far places are shown by which way they face, (N, H, W) in [0, 1]; see `shown`."""
-    low, high = GRAZING
-    return torch.maximum(smoothly((facing - low) / (high - low)), inner)
-
-
-def smoothly(share: Tensor) -> Tensor:
-    """0 up to 0, 1 from 1 on, smooth between them."""
-    share = share.clamp(0, 1)
-    return share * share * (3 - 2 * share)
+    return torch.maximum(smoothstep(facing, *GRAZING), inner)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

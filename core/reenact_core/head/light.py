@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reenact_core.head.model import NARROW_PARTS, PARTS, HeadModel
-from reenact_core.head.normals import vertex_normals
+from reenact_core.head.model import NARROW_PARTS, PARTS, HeadModel, vertex_normals
+from reenact_core.head.ramps import ramp
 from reenact_core.head.state import over_time
 
 GAMMA = 2.2
@@ -44,8 +44,6 @@ DARKER, BRIGHTER, TINTED = (0.55, 1.1), (0.5, 1.0), (0.35, 0.7)
 unlike skin to begin with, and wholly."""
 ZONE = (-2.0, 0.5)
 """By how much a whole part of a face may differ from the light that was found."""
-SMOOTH = 64
-"""So many places a side tell how light changes over a face."""
 WHOLE, WHOLE_TINT = 2.5, 1.5
 """By how much a whole face may become brighter or darker, and a colour of it besides."""
 STEADY_FRAMES = 12.0
@@ -116,8 +114,8 @@ def skin_shown(head: HeadModel, placed: Tensor, picture: Tensor, light: Tensor) 
         apart = apart - zone * _middle(apart, asked)[:, None].clamp(*ZONE)
     tint = (colour / usual).log()
     tint = (tint[..., ::2] - tint[..., 1:2]).abs().amax(-1)
-    unlike = torch.maximum(_ramp(-apart, DARKER), _ramp(apart, BRIGHTER))
-    shown = 1 - torch.maximum(unlike, _ramp(tint, TINTED))
+    unlike = torch.maximum(ramp(-apart, *DARKER), ramp(apart, *BRIGHTER))
+    shown = 1 - torch.maximum(unlike, ramp(tint, *TINTED))
     face = torch.unique(head.triangles[torch.isin(head.part, head.part.new_tensor(NARROW_PARTS))])
     nearest = torch.cdist(head.mean[face], head.mean[skin]).argmin(1)
     whole = torch.ones_like(placed[..., 0])
@@ -125,30 +123,6 @@ def skin_shown(head: HeadModel, placed: Tensor, picture: Tensor, light: Tensor) 
     within = torch.cdist(head.mean[face], features).amin(1) < FEATURE_CM
     whole[:, face] = torch.where(within, 1.0, shown[:, nearest])
     return whole
-
-
-def _ramp(value: Tensor, ends: tuple[float, float]) -> Tensor:
-    low, high = ends
-    return ((value - low) / (high - low)).clamp(0, 1)
-
-
-def relight(
-    pixels: Tensor, normals: Tensor, from_light: Tensor, to_light: Tensor,
-    limits: Limits | None = None, *, from_normals: Tensor | None = None,
-) -> Tensor:  # fmt: skip
-    """Pixels that were lit in one way, lit in another; (N, 3, H, W) in [0, 1].
-
-    Convention:
-        normals: (N, h, w, 3), of what the pixels show, as it stands now; of any size, light is
-            smooth
-        from_normals: as it stood in the picture that the pixels come from, where it has turned
-    """
-    after = _smaller(normals)
-    before = after if from_normals is None else _smaller(from_normals)
-    by = factors(from_light, before, to_light, after, limits).permute(0, 3, 1, 2)
-    if by.shape[2:] != pixels.shape[2:]:
-        by = functional.interpolate(by, size=pixels.shape[2:], mode="bilinear")
-    return (pixels * by).clamp(0, 1)
 
 
 def factors(
@@ -213,15 +187,6 @@ def mirrored(
     """
     normals = vertex_normals(placed, head.triangles)
     return factors(light, normals[:, head.mirror], light, normals, limits)
-
-
-def _smaller(normals: Tensor) -> Tensor:
-    """Normals averaged to at most `SMOOTH` a side."""
-    times = -(-normals.shape[1] // SMOOTH)
-    if times == 1:
-        return normals
-    mean = functional.avg_pool2d(normals.permute(0, 3, 1, 2), times, ceil_mode=True)
-    return functional.normalize(mean.permute(0, 2, 3, 1), dim=-1)
 
 
 def _basis(normals: Tensor) -> Tensor:

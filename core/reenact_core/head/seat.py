@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from reenact_core.head.field import GRAZING
-from reenact_core.head.model import NARROW_PARTS, PARTS, HeadModel
-from reenact_core.head.normals import vertex_normals
+from reenact_core.head.model import NARROW_PARTS, PARTS, HeadModel, vertex_normals
 from reenact_core.head.pose import Pose
+from reenact_core.head.ramps import smoothstep
 from reenact_core.head.state import HeadState, spread
 
 OWN_CM = 3.0
@@ -84,9 +84,8 @@ class Seat:
         """
         narrow = _narrow(head)
         facing = -(narrow.normals @ rotation[:, 2].T).T
-        low, high = OUTLINE
-        beside = _smoothstep((high - facing) / (high - low))
-        share = torch.maximum(beside, 1 - _smoothstep(narrow.inside / OWN_CM))
+        beside = 1 - smoothstep(facing, *OUTLINE)
+        share = torch.maximum(beside, 1 - smoothstep(narrow.inside, 0, OWN_CM))
         return (share[..., None] * self.apart)[:, narrow.anchor]
 
 
@@ -106,7 +105,7 @@ def cover(head: HeadModel, facing: Tensor, skin: Tensor) -> Tensor:
     """
     narrow = _narrow(head)
     facing = facing[:, narrow.skin] @ narrow.near.T  # or the edges of lids and lips were outlines
-    seen, used = (_smoothstep((facing - low) / (high - low)) for low, high in (SEEN, GRAZING))
+    seen, used = (smoothstep(facing, *edges) for edges in (SEEN, GRAZING))
     # What is hair there is hair a little way around, too.
     shown = seen * (2 * skin[:, narrow.skin] @ narrow.near.T - 1).clamp(0, 1)
     shown = torch.maximum(shown, (1 - used) * shown[:, head.mirror])[:, narrow.skin]
@@ -178,14 +177,9 @@ def _narrow(head: HeadModel) -> _Narrow:
         return _Narrow(
             skin,
             inside,
-            _smoothstep((inside - ENDS_CM) / torch.where(low, SHARP_CM, SOFT_CM)),
+            smoothstep(inside, ENDS_CM, ENDS_CM + torch.where(low, SHARP_CM, SOFT_CM)),
             anchor,
             normals,
             close.softmax(1),
             outwards.float(),
         )
-
-
-def _smoothstep(value: Tensor) -> Tensor:
-    clipped = value.clamp(0, 1)
-    return clipped * clipped * (3 - 2 * clipped)

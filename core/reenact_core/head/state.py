@@ -139,7 +139,7 @@ def states_of(
 
     Args:
         points: (T, rows of the scheme, 3) in [-1, 1], z away from the viewer in the same unit
-        trust: (T, rows), pupils: (T, 2, 2): as `head.fit.fit` takes them
+        trust: (T, rows), of the points; pupils: (T, 2, 2); as `head.fit.fit` takes them
         tilt: (T,), see `HeadState`
         person: an earlier head of the same person, for moments that come one by one
         before: the moments just before, of the same person, where they are known: they are gone on
@@ -153,7 +153,7 @@ def states_of(
     going_on = None
     if before is not None:
         going_on = Before(before.identity[-1], before.expression, before.residual)
-    found = fit(head, table, seen, trust=counted, pupils=pupils, identity=identity, before=going_on)
+    found = fit(head, table, seen, trust=counted, identity=identity, before=going_on)
     pose = Pose(found.rotation, found.scale, found.offset[:, :2])
     shape = table.places(head.vertices(found.identity[None], found.expression))
     missed = _missed(shape, seen, pose)

@@ -25,6 +25,7 @@ from reenact_core.head.field import (
 )
 from reenact_core.head.model import HeadModel
 from reenact_core.head.pose import Pose
+from reenact_core.head.ramps import smoothstep
 from reenact_core.head.rasterise import CoveredPixels
 from reenact_core.head.sampling import extended, pixel_grid, sample
 from reenact_core.models.flow_prior import blurred, folding, settled
@@ -304,5 +305,4 @@ def turn_between(one: Pose, other: Pose) -> Tensor:
 def confinement(inside: Tensor, whole: float, none: float) -> Tensor:
     """How much of a motion a pixel takes part in: 1 up to a distance, 0 from another on."""
     distance = (1 - inside).clamp(min=0).sqrt()
-    ramp = ((none - distance) / (none - whole)).clamp(0, 1)
-    return ramp * ramp * (3 - 2 * ramp)
+    return smoothstep(distance, none, whole)

@@ -36,21 +36,22 @@ class FaceSource:
         features: (N, C, S/4, S/4), the global integrator's encoding
         view: N heads, fitted to them
         look: the colours inside their mouths and eyes; of one, or of each
-        relit: (N, V, 3), see `light.mirrored`
+        light: (N, 9, 3), on them, see `light.shading`; relit: (N, V, 3), see `light.mirrored`
     """
 
     pixels: Tensor
     features: Tensor
     view: HeadView
     look: Look
+    light: Tensor
     relit: Tensor
 
     def repeat(self, count: int) -> "FaceSource":
         """One source as `count` rows, without copying its pixels."""
         pixels = self.pixels.expand(count, -1, -1, -1)
         features = self.features.expand(count, -1, -1, -1)
-        relit = self.relit.expand(count, -1, -1)
-        return FaceSource(pixels, features, self.view.repeat(count), self.look, relit)
+        light, relit = (one.expand(count, -1, -1) for one in (self.light, self.relit))
+        return FaceSource(pixels, features, self.view.repeat(count), self.look, light, relit)
 
 
 class Compact(nn.Module):
@@ -124,7 +125,7 @@ class Compact(nn.Module):
         look = look_of(self.head, pixels, view.vertices)
         light = shading(self.head, view.vertices, pixels)
         relit = mirrored(self.head, light, view.vertices)
-        return FaceSource(pixels, features.float(), view, look, relit)
+        return FaceSource(pixels, features.float(), view, look, light, relit)
 
 
 def give_readers(network: Compact) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reenact_core.head.colourfulness import within_colours
+from reenact_core.head.interior.colourfulness import within_colours
 from reenact_core.head.sampling import pixel_grid, sample
 from reenact_core.models.compact_layers import Conv, UNet, quiet_conv
 from reenact_core.models.compact_settings import CompactSettings

@@ -5,6 +5,7 @@ y_i^G = G(d_0, d_i, S)   (1)
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,9 +13,8 @@ from torch.nn import functional
 
 from reenact_core.head.field import HeadView, at_pixels, mirrored, view_of
 from reenact_core.head.interior.drawn import drawn_inside
-from reenact_core.head.light import bounded, factors, level_of, shading, skin_shown
-from reenact_core.head.model import HeadModel
-from reenact_core.head.normals import vertex_normals
+from reenact_core.head.light import bounded, factors, level_of, skin_shown
+from reenact_core.head.model import HeadModel, vertex_normals
 from reenact_core.head.pose import Pose
 from reenact_core.head.sampling import extended, sample
 from reenact_core.head.seat import Seat, as_skin, cover
@@ -65,10 +65,13 @@ BESIDE_SHOWN = 0.5
 """How far a source counts as showing what is beside the head."""
 
 
-def one_picture(one: Tensor, other: Tensor) -> bool:
-    """Whether two pictures (..., S, S) are one but for rounding. A still that is a frame of the
-    driving clip has the head that was read there: read alone it would be another by a little."""
-    return float((one - other).abs().mean()) < ROUNDING
+def one_picture(one: Any, other: Any) -> bool:
+    """Whether two pictures, tensors or arrays of one form in [0, 1], are one but for rounding.
+
+    A still that is a frame of the driving clip has the head that was read there: read alone it
+    would be another by a little.
+    """
+    return float(abs(one - other).mean()) < ROUNDING
 
 
 def read_faces(models: Compact, crops: Tensor) -> FaceReading:
@@ -130,10 +133,9 @@ class Scene:
     def of(cls, head: HeadModel, source: FaceSource, driver: HeadState, shot: Tensor) -> "Scene":
         """Of a source and the head of a driver at any moment."""
         view = source.view
-        own = shading(head, view.vertices, source.pixels)
-        skin = skin_shown(head, view.vertices, source.pixels, own)
+        skin = skin_shown(head, view.vertices, source.pixels, source.light)
         taken = cover(head, view.facing, skin)
-        return cls(Seat.on(head, view.state, driver), own, shot, taken)
+        return cls(Seat.on(head, view.state, driver), source.light, shot, taken)
 
     def __getitem__(self, frames: slice | Tensor) -> "Scene":
         return replace(self, shot=self.shot[frames])

@@ -135,6 +135,7 @@ def test_the_checkpoints_own_g_as_another_gives_what_it_gives(
     for place, face in ours.items():
         assert np.abs(face.pixels - other[place].pixels).mean() < 2e-3
         assert np.array_equal(face.points, other[place].points)
+    assert np.abs(ours["a", 3].pixels - crops[3]).mean() < 1e-3  # S itself is a driving frame
 
 
 @pytest.mark.parametrize("scheme", ["subtle", "local"])

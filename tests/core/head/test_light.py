@@ -12,18 +12,24 @@ from reenact_core.head.light import (
     irradiance,
     level_of,
     mirrored,
-    relight,
     shading,
     skin_shown,
     steadied,
 )
-from reenact_core.head.model import PARTS, HeadModel, load_head_model
-from reenact_core.head.normals import vertex_normals
+from reenact_core.head.model import PARTS, HeadModel, load_head_model, vertex_normals
 from reenact_core.head.rasterise import interpolate, rasterise
 
 SIZE, SCALE = 128, 1 / 14
 SKIN = (0.55, 0.33, 0.25)
 """Albedo, linear."""
+
+
+def relight(
+    pixels: Tensor, normals: Tensor, before: Tensor, after: Tensor, limits: Limits | None = None
+) -> Tensor:
+    """Pixels (N, 3, H, W), of surfaces (N, H, W, 3), in another light."""
+    by = factors(before, normals, after, normals, limits).permute(0, 3, 1, 2)
+    return (pixels * by).clamp(0, 1)
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from reenact_core.head.field import view_of
-from reenact_core.head.model import PARTS, load_head_model
-from reenact_core.head.normals import vertex_normals
+from reenact_core.head.model import PARTS, load_head_model, vertex_normals
 from reenact_core.head.seat import Seat, cover
 from reenact_core.head.state import HeadState, placed
 from tests.core.heads import pose, state

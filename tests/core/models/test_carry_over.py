@@ -8,7 +8,7 @@ from reenact_core.head.field import HeadView, view_of
 from reenact_core.head.model import load_head_model
 from reenact_core.head.pose import Pose
 from reenact_core.head.sampling import pixel_grid
-from reenact_core.head.state import HeadState
+from reenact_core.head.state import HeadState, placed
 from reenact_core.models.carry_over import (
     FLOW_CONFINED,
     TOLD_CONFINED,
@@ -58,6 +58,18 @@ def test_a_source_that_is_the_first_driving_frame_gets_the_flow_itself() -> None
     on_head = confinement(places.inside, *FLOW_CONFINED) == 1
     # The pixel itself is looked up by the head's own triangles: a hundredth of a pixel apart.
     assert (field[on_head] - expected[on_head]).abs().max() < 2e-3
+
+
+def test_without_flow_a_turned_head_shows_the_same_places_of_the_source() -> None:
+    source, now = view(state(5)), state(25, 5)
+    places = charted(now, None, state(5))
+    field, shows = places.earlier[0].told[0], places.earlier[0].shows[0]
+    laid = placed(places.head.flatten(1, 2), source.state.pose)
+    expected = laid[0, :, :2].view_as(field)
+    whole = confinement(places.inside, *TOLD_CONFINED)[0] == 1
+    seen = (places.covered[0] == 1) & (places.inner[0] == 0) & (shows > 0.99) & whole
+    assert seen.sum() > 200
+    assert (field - expected)[seen].abs().max() < 2e-3  # a pixel is 0.031
 
 
 def test_a_head_turned_from_the_front_shows_no_place_twice() -> None:

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from reenact_core.head.field import at_pixels, mirrored, view_of
 from reenact_core.head.light import GAMMA, irradiance, shading
-from reenact_core.head.model import PARTS, load_head_model
-from reenact_core.head.normals import vertex_normals
+from reenact_core.head.model import PARTS, load_head_model, vertex_normals
 from reenact_core.head.state import HeadState, placed
 from reenact_core.models.carry_over import chart
 from reenact_core.models.compact import Compact

@@ -27,11 +27,10 @@ from reenact_core.head.interior.openings import (
     gaps,
     looking,
     rows,
-    step,
 )
 from reenact_core.head.interior.teeth import enamel
-from reenact_core.head.model import PARTS, HeadModel
-from reenact_core.head.normals import vertex_normals
+from reenact_core.head.model import PARTS, HeadModel, vertex_normals
+from reenact_core.head.ramps import smoothstep
 from reenact_core.head.rasterise import Raster
 
 EYES = ("sclera", "iris", "pupil")
@@ -96,7 +95,7 @@ def _inside(head: HeadModel, raster: Raster, new: Tensor, shown: Tensor, look: L
     apart = gaps(points, unit)
     opened, believed = _open(apart), _at_openings(_believed(look, apart), opening)
     drawn = _at_openings(opened, opening)
-    turned = step((looking(head, new, points, unit) - look.looking).norm(dim=-1), *TURNED_CM)
+    turned = smoothstep((looking(head, new, points, unit) - look.looking).norm(dim=-1), *TURNED_CM)
     if bool((turned > 0).any()):
         at = torch.nonzero((opening == LEFT_EYE) | (opening == RIGHT_EYE), as_tuple=True)
         side = (opening[at] == RIGHT_EYE).long()
@@ -128,7 +127,7 @@ def _inside(head: HeadModel, raster: Raster, new: Tensor, shown: Tensor, look: L
     out[:, :3, rows_, columns] = (soft[:, :3] / soft[:, 3:].clamp_min(1e-4)).clamp(0, 1)
     share = (2 * seen / all_.clamp_min(1e-4) - 0.5).clamp(0, 1)
     # To its last pixel and half of the next: what lies below there is no lip's and no lid's colour.
-    out[:, 3, rows_, columns] = step(whole, 0.1, 0.55) * share * _spread(drawn)
+    out[:, 3, rows_, columns] = smoothstep(whole, 0.1, 0.55) * share * _spread(drawn)
     return out
 
 
@@ -175,7 +174,7 @@ class _Pixels:
         """How far pixels (P,) show what the source shows of its iris, which turns with the eye."""
         picture = self.picture if len(look.eyeballs) > 1 else torch.zeros_like(self.picture)
         seen = self.of(look.eyeballs[picture[:, None], self.corners][..., None])[:, 0]
-        return seen * (1 - step(self.from_pole(), IRIS_CM, IRIS_CM + LIMBUS_CM))
+        return seen * (1 - smoothstep(self.from_pole(), IRIS_CM, IRIS_CM + LIMBUS_CM))
 
     def from_pole(self) -> Tensor:
         """How far pixels (P,) of eyeballs are from the middle of the pupil, cm."""
@@ -191,9 +190,11 @@ class _Pixels:
             _of(values, self.picture, side) for values in (look.sclera, look.iris, look.glint)
         )
         radius = self.from_pole()[:, None]
-        colour = iris * (1 - RIM * step(radius, IRIS_CM - 0.25, IRIS_CM))
-        colour = torch.lerp(0.15 * iris, colour, step(radius, PUPIL_CM - 0.05, PUPIL_CM + 0.05))
-        limbus = step(radius, IRIS_CM - LIMBUS_CM / 2, IRIS_CM + LIMBUS_CM / 2)
+        colour = iris * (1 - RIM * smoothstep(radius, IRIS_CM - 0.25, IRIS_CM))
+        colour = torch.lerp(
+            0.15 * iris, colour, smoothstep(radius, PUPIL_CM - 0.05, PUPIL_CM + 0.05)
+        )
+        limbus = smoothstep(radius, IRIS_CM - LIMBUS_CM / 2, IRIS_CM + LIMBUS_CM / 2)
         colour = torch.lerp(colour, sclera, limbus)
         cm = unit[self.picture]
         lids = torch.tensor(LIDS, device=side.device)[side]
@@ -211,7 +212,7 @@ class _Pixels:
 
 def _open(apart: Tensor) -> Tensor:
     """How much of each opening is drawn, (N, 4), by the gaps (N, 3) of lips and lids."""
-    mouth, eyes = step(apart[:, 2:], *DRAWN[0]), step(apart[:, :2], *DRAWN[1])
+    mouth, eyes = smoothstep(apart[:, 2:], *DRAWN[0]), smoothstep(apart[:, :2], *DRAWN[1])
     return torch.cat([mouth, eyes, mouth], 1)
 
 
@@ -219,9 +220,9 @@ def _believed(look: Look, apart: Tensor) -> Tensor:
     """How far to believe that a source shows each opening, (N, 4), by its gaps and the new ones
     (N, 3)."""
     source = look.gaps
-    mouth, eyes = step(source[:, 2:], *SEEN[0]), step(source[:, :2], *SEEN[1])
+    mouth, eyes = smoothstep(source[:, 2:], *SEEN[0]), smoothstep(source[:, :2], *SEEN[1])
     jaw = 1 - ((source - apart)[:, 2:].abs() / SAME_JAW_CM).clamp_max(1)
-    below = torch.maximum(step(source[:, 2:], *SEEN_BELOW), jaw)
+    below = torch.maximum(smoothstep(source[:, 2:], *SEEN_BELOW), jaw)
     parts = (torch.maximum(mouth, jaw), eyes, below)
     return torch.cat([part.expand(len(apart), -1) for part in parts], 1)
 

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from reenact_core.head.blur import averaged, span
 from reenact_core.head.interior.look import Look
-from reenact_core.head.interior.openings import LIDS, UPPER_LID, centimetres, distance, gaps, step
+from reenact_core.head.interior.openings import LIDS, UPPER_LID, centimetres, distance, gaps
 from reenact_core.head.model import BLINKS, PARTS, HeadModel
+from reenact_core.head.ramps import smoothstep
 from reenact_core.head.rasterise import Raster
 
 CLOSING_CM = (0.1, 0.35)
@@ -40,7 +41,7 @@ def shut_lids(
     size = raster.face.shape[-1]
     points, unit = head.landmarks["points68"].places(new), centimetres(head, new)
     apart = gaps(points, unit)[:, :2]
-    closing = step(look.gaps[:, :2] - apart, *CLOSING_CM)
+    closing = smoothstep(look.gaps[:, :2] - apart, *CLOSING_CM)
     if not bool((closing > 0).any()):
         return None
     slid = _shutting(head)
@@ -57,7 +58,7 @@ def shut_lids(
     lid = torch.tensor([lids[:UPPER_LID] for lids in LIDS], device=side.device)[side]
     line = points[picture[:, None], lid, :2]
     away = distance(place[:, None], line)[:, 0] / unit[picture]
-    shut = 1 - step(apart, *SHUT_CM)[picture, side]
+    shut = 1 - smoothstep(apart, *SHUT_CM)[picture, side]
     dark = LASHES * shut * torch.exp(-((away / LASHES_CM) ** 2))
     skin = look.lids[picture if len(look.lids) > 1 else torch.zeros_like(picture), side]
     cover = torch.maximum(MOST * share, shut * torch.exp(-((away / EDGE_CM) ** 4)))
@@ -81,4 +82,4 @@ def _shutting(head: HeadModel) -> Tensor:
     down = torch.zeros_like(head.mean[:, 1])
     for name in BLINKS:
         down = torch.maximum(down, head.expression[head.expression_names.index(name), :, 1])
-    return step(down, *SLID_CM)
+    return smoothstep(down, *SLID_CM)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reenact_core.head.colourfulness import within_colours
+from reenact_core.head.interior.colourfulness import within_colours
 from reenact_core.head.interior.openings import (
     LIDS,
     LIPS,
@@ -21,11 +21,10 @@ from reenact_core.head.interior.openings import (
     gaps,
     looking,
     rows,
-    step,
     within,
 )
-from reenact_core.head.model import PARTS, HeadModel
-from reenact_core.head.normals import vertex_normals
+from reenact_core.head.model import PARTS, HeadModel, vertex_normals
+from reenact_core.head.ramps import smoothstep
 
 MOUTH = ("teeth_upper", "teeth_lower", "gums", "tongue", "mouth_socket")
 ALBEDO = (
@@ -122,7 +121,7 @@ def look_of(head: HeadModel, source: Tensor, placed: Tensor) -> Look:
     # As dark as lashes, brows and the rims of glasses no skin is.
     bright = (_luma(lids) / _luma(cheeks).clamp_min(1e-3))[..., None]
     lids = lids * (LIDS_LIT / bright.clamp_min(1e-3)).clamp(1, 1.5)
-    lids = torch.lerp(LIDS_LIT * cheeks, lids, step(bright, *LIDS_SKIN))
+    lids = torch.lerp(LIDS_LIT * cheeks, lids, smoothstep(bright, *LIDS_SKIN))
     paint = torch.cat([mouth, sclera, iris], 1).clamp(0, 1).transpose(1, 2)[..., None]
     paint = within_colours(paint, source)[..., 0].transpose(1, 2)
     solid = head.landmarks["points68"].places(placed)
@@ -220,7 +219,7 @@ def _eyeballs(view: _View) -> Tensor:
         edge, places = rows(view.points, lids), view.placed[:, ball, :2]
         inside = within(places, edge, nothing) & view.facing[:, ball]
         apart = distance(places, torch.cat([edge, edge[:, :1]], 1)) / view.unit[:, None]
-        out[:, ball] = inside * step(apart, *SURELY_CM)
+        out[:, ball] = inside * smoothstep(apart, *SURELY_CM)
     return out
 
 

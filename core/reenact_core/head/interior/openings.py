@@ -63,12 +63,6 @@ def _down(points: Tensor) -> Tensor:
     return functional.normalize(points[:, NOSE[1]] - points[:, NOSE[0]], dim=-1)
 
 
-def step(value: Tensor, low: float, high: float) -> Tensor:
-    """0 up to one value, 1 from another on, smooth between them."""
-    share = ((value - low) / (high - low)).clamp(0, 1)
-    return share * share * (3 - 2 * share)
-
-
 def within(places: Tensor, polygon: Tensor, margin: Tensor) -> Tensor:
     """Which places (N, P, 2) lie in a polygon (N, K, 2) and not near its edges, (N, P) bool.
 

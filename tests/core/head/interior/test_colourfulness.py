@@ -2,7 +2,7 @@
 
 import torch
 
-from reenact_core.head.colourfulness import within_colours
+from reenact_core.head.interior.colourfulness import within_colours
 
 
 def test_paint_in_a_black_and_white_picture_is_grey() -> None:
