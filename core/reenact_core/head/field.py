@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from reenact_core.head.model import PARTS, HeadModel, vertex_normals
 from reenact_core.head.pose import Pose
@@ -156,8 +157,7 @@ def towards_viewer(facing: Tensor, inner: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Beside:
-    """The plane through the middle of heads across the line of sight: what is beside a head moves
-    as it does.
+    """The plane through the middle of heads across the line of sight.
 
     Convention:
         x: (N, S), y: (N, S): columns and rows of the pictures that show the heads, cm from their
@@ -181,10 +181,84 @@ class Beside:
         """Head coordinates (N, 3, S, S), cm, of the plane at every pixel."""
         return _linear(self.x, self.y, self.rotation[:, :2].mT)
 
-    def seen(self, pose: Pose) -> Tensor:
-        """Where the plane lies in other pictures, (N, 2, S, S)."""
-        turn = (pose.rotation @ self.rotation.mT)[:, :2, :2] * pose.scale[:, None, None]
-        return _linear(self.x, self.y, turn) + pose.offset[:, :, None, None]
+
+DIRECTIONS = 64
+"""In which outlines are known: 5.6° apart."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outline:
+    """The outlines of heads without necks, from their middles in directions that roll with them.
+
+    What is beside a head keeps its distance from the outline: a head that turns goes before what
+    is behind it, and hair stays as thick.
+
+    Convention:
+        middle: (N, 2) in [-1, 1]
+        turn: (N, 2, 2), from the directions to the picture's; times pixels of it for one cm
+        distance: (N, DIRECTIONS) cm, in even steps of angle from the head's own x axis on
+    """
+
+    middle: Tensor
+    turn: Tensor
+    distance: Tensor
+
+    @classmethod
+    def of(cls, view: HeadView, head: HeadModel) -> "Outline":
+        """The outlines of N heads."""
+        pose = view.state.pose
+        turn = rolled(pose)
+        seen = view.vertices[:, _skull(head), :2]
+        upright = (seen @ turn) / pose.scale[:, None, None] ** 2  # cm
+        middle = (upright.amin(1, keepdim=True) + upright.amax(1, keepdim=True)) / 2
+        x, y = (upright - middle).unbind(-1)
+        direction = (_direction(x, y) + 0.5).long() % DIRECTIONS
+        far = x.new_zeros(len(x), DIRECTIONS)
+        far = far.scatter_reduce(1, direction, torch.hypot(x, y), "amax")
+        far = functional.conv1d(
+            functional.pad(far[:, None], (1, 1), mode="circular"), far.new_tensor([[ROUNDED]])
+        )[:, 0]
+        return cls((middle @ turn.mT)[:, 0], turn, far)
+
+    def seen(self, others: "list[Outline]", size: int) -> list[Tensor]:
+        """Where what is beside these heads lies in other pictures of them, (N, 2, S, S) each."""
+        line = pixel_grid(size, self.middle)[0, :, 0]
+        x, y = (line - self.middle[..., None]).unbind(1)
+        x, y = _linear(x, y, torch.linalg.inv(self.turn)).unbind(1)
+        direction, distance = _direction(x, y), torch.hypot(x, y)
+        below = direction.floor()
+        share, below = (direction - below).flatten(1), below.long().flatten(1) % DIRECTIONS
+        above = (below + 1) % DIRECTIONS
+
+        def towards(outline: Outline) -> Tensor:
+            one, other = (outline.distance.gather(1, at) for at in (below, above))
+            return torch.lerp(one, other, share).view_as(distance)
+
+        own, places = towards(self), []
+        for other in others:
+            longer = (distance + towards(other) - own).clamp(min=0) / distance.clamp(min=1e-3)
+            place = torch.stack([x * longer, y * longer], 1)
+            place = torch.einsum("nij,njhw->nihw", other.turn, place)
+            places.append(place + other.middle[:, :, None, None])
+        return places
+
+
+ROUNDED = (0.25, 0.5, 0.25)
+"""By which an outline is averaged over directions."""
+
+
+def _direction(x: Tensor, y: Tensor) -> Tensor:
+    """Angles in steps, [0, DIRECTIONS]."""
+    return torch.remainder(torch.atan2(y, x) * (DIRECTIONS / (2 * torch.pi)), DIRECTIONS)
+
+
+def rolled(pose: Pose) -> Tensor:
+    """The scaled rotation in the picture that is a head's roll, (N, 2, 2)."""
+    turn = pose.rotation
+    roll = torch.atan2(turn[:, 1, 0] - turn[:, 0, 1], turn[:, 0, 0] + turn[:, 1, 1])
+    cos, sin = roll.cos(), roll.sin()
+    matrix = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
+    return matrix * pose.scale[:, None, None]
 
 
 def _linear(x: Tensor, y: Tensor, by: Tensor) -> Tensor:

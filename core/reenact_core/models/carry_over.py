@@ -16,9 +16,11 @@ from torch.nn import functional
 from reenact_core.head.field import (
     Beside,
     HeadView,
+    Outline,
     at_pixels,
     inside_outline,
     on_part,
+    rolled,
     shown,
     towards_viewer,
     within,
@@ -122,7 +124,10 @@ def chart(
         for view, place in zip(views, theirs, strict=True)
     ]  # fmt: skip
     plane, of_head = Beside.of(now, size), 1 - on_part(on_head.raster, head, "neck")
-    went_on = _went_on(on_head, of_head, plane, covered, seen)
+    beside = Outline.of(now, head).seen(
+        [Outline.of(one.view, head) for one in seen if not one.is_twin], size
+    )
+    went_on = _went_on(on_head, of_head, beside, covered, seen)
     known, at_driver = torch.ones_like(covered), grid.expand(len(covered), -1, -1, -1)
     if driving is not None:
         at_driver, towards = went_on.pop(0), towards_viewer(own[:, 3:], inner)
@@ -161,35 +166,40 @@ class _Seen:
 def _went_on(
     on_head: CoveredPixels,
     of_head: Tensor,
-    plane: Beside,
+    beside: list[Tensor],
     covered: Tensor,
     seen: list[_Seen],
 ) -> list[Tensor]:
-    """The places (B, 2, S, S) of all pixels in each view: what a view hides comes from the rim of
-    what it shows, and what is beside the head moves as its middle plane does.
+    """The places (B, 2, S, S) of all pixels in each view: what is beside the head goes on from the
+    neck, and what a view hides lies between what it shows and what is beside the head.
 
     Convention:
         of_head: (B, 1, P) in {0, 1}, which of its pixels are not the neck's
+        beside: (B, 2, S, S) of each view but the twin, see `Outline`
     """
-    places = [one.place for one in seen]
-    count, size = len(covered), covered.shape[-1]
-    hiding = [n for n, one in enumerate(seen) if one.hides]
-    rims: list[Tensor] = []
-    if hiding:
-        held = [part for n in hiding for part in (places[n], seen[n].shows * of_head)]
-        whole = on_head.laid(torch.cat(held, 1), 0.0).view(-1, 3, size, size)
-        filled = extended(whole[:, :2], whole[:, 2:]).view(count, -1, size, size)
-        rims = list(torch.split(filled, 2, 1))
-        for n, rim in zip(hiding, torch.split(on_head.taken(filled), 2, 1), strict=True):
-            # The rim of the head says nothing of the neck, which is smooth: it stays where it is.
-            places[n] = torch.lerp(rim, places[n], torch.maximum(seen[n].shows, 1 - of_head))
-    around = torch.cat([plane.seen(one.view.state.pose) for one in seen if not one.is_twin], 1)
-    beside = torch.cat([p for p, one in zip(places, seen, strict=True) if not one.is_twin], 1)
-    apart = on_head.laid(beside, 0.0) - around
-    out = list(torch.split(around + extended(apart, covered[:, None]), 2, 1))
+    count = len(covered)
+    around = torch.cat(beside, 1)
+    apart = torch.cat([one.place for one in seen if not one.is_twin], 1) - on_head.taken(around)
+    apart = on_head.laid(apart * (1 - of_head), 0.0)
+    around = around + extended(apart, covered[:, None])
+    outside = list(torch.split(around, 2, 1))
     if seen[-1].is_twin:
-        out.append(on_head.laid(places[-1], rims[-1]))
-    return out
+        outside.append(torch.zeros_like(outside[0]))
+    hiding = [n for n, one in enumerate(seen) if one.hides]
+    places = [one.place for one in seen]
+    if hiding:
+        held, known = [], []
+        for n in hiding:
+            known.append(on_head.laid(seen[n].shows * of_head, 0.0 if seen[n].is_twin else 1.0))
+            held.append(on_head.laid(places[n], outside[n]))
+        filled = extended(torch.cat(held), torch.cat(known))
+        for n, rim in zip(hiding, torch.split(filled, count), strict=True):
+            # The rim of the head says nothing of the neck, which is smooth: it stays where it is.
+            kept = torch.maximum(seen[n].shows, 1 - of_head)
+            places[n] = torch.lerp(on_head.taken(rim), places[n], kept)
+            if seen[n].is_twin:
+                outside[n] = rim
+    return [on_head.laid(place, out) for place, out in zip(places, outside, strict=True)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -296,10 +306,7 @@ def unfolded(told: Tensor, left: Tensor, alike: Tensor) -> Tensor:
 def turn_between(one: Pose, other: Pose) -> Tensor:
     """The scaled rotation in the picture from one pose to another, (B, 2, 2)."""
     turn = other.rotation @ one.rotation.mT
-    roll = torch.atan2(turn[:, 1, 0] - turn[:, 0, 1], turn[:, 0, 0] + turn[:, 1, 1])
-    cos, sin = roll.cos(), roll.sin()
-    matrix = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
-    return matrix * (other.scale / one.scale)[:, None, None]
+    return rolled(Pose(turn, other.scale / one.scale, other.offset))
 
 
 def confinement(inside: Tensor, whole: float, none: float) -> Tensor:
