@@ -38,6 +38,8 @@ INSIDE_PARTS = tuple(
     )
 )  # fmt: skip
 """What is seen between lips and lids alone."""
+SKULL = ("face", "outer_face", "scalp")
+"""Parts of a head without its neck, its ears, and what is inside."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -208,7 +210,7 @@ class Outline:
         """The outlines of N heads."""
         pose = view.state.pose
         turn = rolled(pose)
-        seen = view.vertices[:, _skull(head), :2]
+        seen = view.vertices[:, _vertices_of(head, (*SKULL, "ears")), :2]
         upright = (seen @ turn) / pose.scale[:, None, None] ** 2  # cm
         middle = (upright.amin(1, keepdim=True) + upright.amax(1, keepdim=True)) / 2
         x, y = (upright - middle).unbind(-1)
@@ -270,7 +272,7 @@ def _linear(x: Tensor, y: Tensor, by: Tensor) -> Tensor:
 def inside_outline(view: HeadView, head: HeadModel, size: int) -> Tensor:
     """How far inside the outline of heads pixels are, (N, S, S): 1 in the middle, 0 on the ellipse
     around the head, negative beside it: one minus the squared distance in its units."""
-    outline = view.vertices[:, _skull(head), :2]
+    outline = view.vertices[:, _vertices_of(head, SKULL), :2]
     middle = outline.mean(1, keepdim=True)
     apart = outline - middle
     spread = apart.mT @ apart / apart.shape[1]
@@ -281,10 +283,9 @@ def inside_outline(view: HeadView, head: HeadModel, size: int) -> Tensor:
     return torch.as_tensor(1 - distance)
 
 
-@lru_cache(maxsize=4)
-def _skull(head: HeadModel) -> Tensor:
-    """Vertices of the head without its neck and what is inside."""
-    parts = [PARTS.index(name) for name in ("face", "outer_face", "scalp")]
-    wanted = torch.isin(head.part, head.part.new_tensor(parts))
+@lru_cache(maxsize=8)
+def _vertices_of(head: HeadModel, parts: tuple[str, ...]) -> Tensor:
+    """Vertices of some parts."""
+    wanted = torch.isin(head.part, head.part.new_tensor([PARTS.index(name) for name in parts]))
     with torch.inference_mode(False):
         return torch.as_tensor(torch.unique(head.triangles[wanted]))

@@ -1,17 +1,26 @@
 """Which place of a picture shows what another shows of a head."""
 
+from dataclasses import replace
+
+import pytest
 import torch
+from torch import Tensor
+from torch.nn import functional
 
 from reenact_core.head.field import (
+    HeadView,
+    Outline,
     at_pixels,
     inside_outline,
     mirrored,
+    on_part,
     shown,
     view_of,
     within,
 )
 from reenact_core.head.model import load_head_model
-from reenact_core.head.sampling import pixel_grid
+from reenact_core.head.pose import Pose
+from reenact_core.head.sampling import pixel_grid, sample
 from tests.core.heads import state
 
 HEAD, SIZE = load_head_model(), 96
@@ -71,3 +80,37 @@ def test_inside_is_one_in_the_middle_and_falls_beyond_the_outline() -> None:
     face = torch.isin(HEAD.part[view.raster.face.clamp_min(0)], torch.tensor([0, 1]))
     assert inside[face & view.raster.covered].min() > -0.01
     assert inside[0, 0, 0] < -0.3
+
+
+def skull(view: HeadView) -> Tensor:
+    """Where a head without its neck is seen, (N, 1, S, S)."""
+    assert view.raster is not None
+    return (view.raster.covered * (1 - on_part(view.raster, HEAD, "neck")))[:, None]
+
+
+@pytest.mark.parametrize(("yaw", "pitch"), [(35, 0), (-35, 10), (10, -20)])
+def test_a_head_that_turns_does_not_show_beside_itself(yaw: float, pitch: float) -> None:
+    source, new = view_of(HEAD, state(), SIZE), view_of(HEAD, state(yaw, pitch), SIZE)
+    (there,) = Outline.of(new, HEAD).seen([Outline.of(source, HEAD)], SIZE)
+    assert new.raster is not None
+    near = functional.max_pool2d(skull(new), 5, 1, 2) * ~new.raster.covered[:, None]
+    beside = sample(1 - skull(source), there.movedim(1, -1))
+    around = sample(functional.max_pool2d(skull(source), 9, 1, 4), there.movedim(1, -1))
+    assert near.sum() > 100
+    assert beside[near > 0].mean() > 0.88
+    assert around[near > 0].mean() > 0.95  # and right beside the source's head
+
+
+def test_what_is_beside_a_head_rolls_and_grows_with_it() -> None:
+    source = view_of(HEAD, state(), SIZE)
+    turn = torch.deg2rad(torch.tensor(20.0))
+    rolling = torch.tensor([[turn.cos(), -turn.sin(), 0], [turn.sin(), turn.cos(), 0], [0, 0, 1]])
+    pose = source.state.pose
+    offset = torch.tensor([[0.1, -0.05]])
+    moved = Pose(rolling @ pose.rotation, pose.scale * 0.8, offset)
+    new = view_of(HEAD, replace(source.state, pose=moved), SIZE)
+    (there,) = Outline.of(new, HEAD).seen([Outline.of(source, HEAD)], SIZE)
+    back = rolling[:2, :2].T / 0.8
+    expected = (pixel_grid(SIZE, there) - offset) @ back.T + pose.offset
+    outside = skull(new)[0, 0] == 0
+    assert (there[0].movedim(0, -1) - expected)[outside].norm(dim=-1).quantile(0.9) < 2 * 2 / SIZE
