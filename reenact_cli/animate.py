@@ -29,6 +29,7 @@ from reenact_cli.show import print_result, shown
 from reenact_core.devices import Precision
 from reenact_core.errors import OutputError
 from reenact_core.timeline.plan import Manner, RenderedShot, Scheme
+from reenact_core.wording import amount
 
 if TYPE_CHECKING:
     from reenact_core.media.codecs import Codec
@@ -155,4 +156,4 @@ def _table(rendered: RenderedShot) -> dict[str, Any]:
 
 def _lines(table: dict[str, Any]) -> Iterator[str]:
     yield from (f"note: {note}" for note in table["notes"])
-    yield f"wrote {table['file']}: {table['frames']} frames"
+    yield f"wrote {table['file']}: {amount(table['frames'], 'frame')}"

@@ -17,6 +17,7 @@ from reenact_cli.options import (
 )
 from reenact_cli.show import counted, print_result, ticking
 from reenact_core.devices import Precision
+from reenact_core.wording import amount
 
 if TYPE_CHECKING:
     from reenact_core.models.integrators.table import Integrator
@@ -158,7 +159,8 @@ def _named(integrator: str | None, size: int) -> "tuple[str, Integrator]":
 
 def _pair_lines(facts: dict[str, Any], table: dict[str, Any]) -> Iterator[str]:
     yield _machine_line(facts)
-    yield f"{table['id']}, {facts['frames']} frames of {facts['size']} x {facts['size']} pixels"
+    frames = amount(facts["frames"], "frame")
+    yield f"{table['id']}, {frames} of {facts['size']} x {facts['size']} pixels"
     for name in ("straightforward", "ours"):
         yield f"  {name:16} {table[f'{name}_seconds_per_frame']:.4f} s a frame (median)"
     yield f"  ratio            {table['ratio']:.3f}; of processor time {table['cpu_ratio']:.3f}"

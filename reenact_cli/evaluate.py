@@ -24,6 +24,7 @@ from reenact_cli.show import print_result, ticking
 from reenact_core.devices import Precision
 from reenact_core.errors import MediaError
 from reenact_core.timeline.plan import Scheme
+from reenact_core.wording import amount
 
 if TYPE_CHECKING:
     from reenact_core.devices import Compute
@@ -244,7 +245,7 @@ def _lines(done: "Evaluated") -> Iterator[str]:
     metrics = done.metrics
     yield from (f"note: {note}" for note in metrics["notes"])
     yield from (f"left out: {one['clip']}: {one['why']}" for one in metrics["skipped"])
-    yield f"{metrics['clips']} clips, {metrics['frames']} frames"
+    yield f"{amount(metrics['clips'], 'clip')}, {amount(metrics['frames'], 'frame')}"
     for scheme, figures in metrics["schemes"].items():
         shown = [f"{key} {value:.3f}" for key, value in figures.items() if value is not None]
         if shown:

@@ -23,6 +23,7 @@ from reenact_cli.options import (
 )
 from reenact_cli.render import Job, asking_options
 from reenact_cli.show import print_json, print_result, say, shown
+from reenact_core.wording import amount
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -573,6 +574,6 @@ def _unit_lines(table: dict[str, Any]) -> "Iterator[str]":
 
 def _plan_lines(table: dict[str, Any]) -> "Iterator[str]":
     counts = ", ".join(f"{stop - start} {kind}" for kind, (start, stop) in table["units"].items())
-    yield f"{table['plan']}: {table['shots']} shots, units: {counts}"
+    yield f"{table['plan']}: {amount(table['shots'], 'shot')}, units: {counts}"
     yield from (f"refused: {item['reason']}" for item in table["refused"])
     yield from (f"note: {note}" for note in table["notes"])

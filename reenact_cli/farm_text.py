@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reenact_cli.plan_text import columns
+from reenact_core.wording import amount
 
 if TYPE_CHECKING:
     from reenact_core.farm.plan import FarmPlan
@@ -101,18 +102,18 @@ def status_lines(table: dict[str, Any]) -> Iterator[str]:
     if rows:
         yield from columns([("shot", *STATES), *rows])
     if len(shots) > MOST_SHOTS:
-        yield f"  and {len(shots) - MOST_SHOTS} shots more; --json lists all"
+        yield f"  and {amount(len(shots) - MOST_SHOTS, 'shot')} more; --json lists all"
     for one in table["running"]:
         yield f"running {one['unit']} on {one['worker']}"
         yield from _log_line(one)
     for one in table["failed"]:
-        tries = "1 attempt" if one["attempts"] == 1 else f"{one['attempts']} attempts"
+        tries = amount(one["attempts"], "attempt")
         again = "; will be tried again" if one["will_retry"] else ""
         yield f"failed  {one['unit']} ({one['code']}, {tries}{again}): {one['message']}"
         yield from _log_line(one)
     for one in table["killed"]:
         if one["state"] != "done":
-            yield f"killed  {one['unit']}: {one['killed']} of {one['attempts']} attempts"
+            yield f"killed  {one['unit']}: {one['killed']} of {amount(one['attempts'], 'attempt')}"
             yield from _log_line(one)
     yield from (f"refused {item['reason']}" for item in table["refused"])
 
@@ -154,7 +155,7 @@ def simulated_table(
 
 def simulated_lines(table: dict[str, Any]) -> Iterator[str]:
     """The same for people."""
-    yield f"{table['units']} units; {table['recorded']} are done, and tell how long units take"
+    yield f"{amount(table['units'], 'unit')}; done, telling what units cost: {table['recorded']}"
     rows = [
         (
             str(row["workers"]),

@@ -6,6 +6,7 @@ from typing import Any
 
 from reenact_core.timeline.describe import shot_table
 from reenact_core.timeline.plan import Plan
+from reenact_core.wording import amount
 
 _HEAD = ("shot", "frames", "shown", "media", "mode", "with", "face", "scheme")
 
@@ -22,8 +23,7 @@ def plan_table(plan: Plan) -> dict[str, Any]:
 
 def plan_lines(table: dict[str, Any]) -> Iterator[str]:
     """The same for people: a line for every face, then what is refused and what is to know."""
-    count = len(table["shots"])
-    yield f"{table['timeline']}: {count} {'shot' if count == 1 else 'shots'} to render"
+    yield f"{table['timeline']}: {amount(len(table['shots']), 'shot')} to render"
     rows = [row for shot in table["shots"] for row in _rows(shot)]
     if rows:
         yield from columns([_HEAD, *rows])

@@ -16,6 +16,7 @@ from reenact_cli.options import (
     tracker_option,
 )
 from reenact_cli.show import print_result, say, ticking
+from reenact_core.wording import amount
 
 if TYPE_CHECKING:
     from reenact_training.prepare import Prepared
@@ -123,7 +124,8 @@ def _table(out: Path, done: "list[Prepared]") -> dict[str, Any]:
 
 
 def _lines(result: dict[str, Any]) -> Iterator[str]:
-    told = f"{result['clips']} clips, {result['frames']} frames, of {result['footage']} files"
-    yield f"wrote {result['folder']}: {told}"
+    clips, frames = amount(result["clips"], "clip"), amount(result["frames"], "frame")
+    files = amount(result["footage"], "file")
+    yield f"wrote {result['folder']}: {clips}, {frames}, of {files}"
     if result["failed"]:
-        yield f"{len(result['failed'])} files could not be read"
+        yield f"{amount(len(result['failed']), 'file')} could not be read"

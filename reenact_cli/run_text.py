@@ -8,6 +8,7 @@ from reenact_core.engine.events import ShotFailed
 from reenact_core.engine.timeline_run import RunResult
 from reenact_core.errors import TimelineError
 from reenact_core.timeline.plan import RenderedShot
+from reenact_core.wording import amount
 
 SOME_FAILED = 3
 
@@ -30,9 +31,9 @@ def result_lines(table: dict[str, Any]) -> Iterator[str]:
         if shot["status"] == "failed":
             yield f"failed   {shot['shot']}: {shot['error']['message']}"
             continue
-        faces = f"{shot['faces']} face" + ("" if shot["faces"] == 1 else "s")
+        frames, faces = amount(shot["frames"], "frame"), amount(shot["faces"], "face")
         file = Path(shot["file"]).name
-        yield f"rendered {shot['shot']}: {shot['frames']} frames, {faces}, {file}"
+        yield f"rendered {shot['shot']}: {frames}, {faces}, {file}"
         yield from (f"         {note}" for note in shot["notes"])
     yield from (f"refused  {item['reason']}" for item in table["refused"])
     yield from (f"note     {note}" for note in table["notes"])

@@ -6,6 +6,7 @@ import click
 
 from reenact_cli.options import FILE, Output, output_options, overwrite_option
 from reenact_cli.show import print_result, ticking
+from reenact_core.wording import amount
 
 
 @click.command("synth")
@@ -68,4 +69,5 @@ def command(
             overwrite=overwrite,
         )
     table = {"folder": str(out), **manifest}
-    print_result(table, [f"wrote {out}: {clips} clips of {frames} frames"], as_json=output.as_json)
+    said = f"wrote {out}: {amount(clips, 'clip')} of {amount(frames, 'frame')}"
+    print_result(table, [said], as_json=output.as_json)

@@ -18,6 +18,8 @@ from reenact_cli.options import (
     tracker_option,
 )
 from reenact_cli.show import counted, print_result
+from reenact_core.timing import said
+from reenact_core.wording import amount
 
 if TYPE_CHECKING:
     from reenact_core.files import Admit
@@ -163,9 +165,9 @@ def track_table(track: "FaceTrack") -> dict[str, Any]:
 def _lines(result: dict[str, Any]) -> Iterator[str]:
     tracks = result["tracks"]
     if not tracks:
-        yield f"{result['video']}: no face was found in {result['frames']} frames"
+        yield f"{result['video']}: no face was found in {amount(result['frames'], 'frame')}"
     for track in tracks:
-        span = f"frames {track['start']}-{track['stop'] - 1}"
+        span = said([range(track["start"], track["stop"])])
         yield f"face {track['id']}: {span}, seen in {track['seen']}, sure {track['confidence']:.2f}"
     for key in ("tracks_file", "overlay"):
         if result[key]:

@@ -14,6 +14,7 @@ import click
 from reenact_cli.networks import models_folder
 from reenact_cli.options import FILE, Output, output_options
 from reenact_cli.show import ProgressStyle, print_result, say, ticking
+from reenact_core.wording import amount
 
 if TYPE_CHECKING:
     from reenact_training.session import Session
@@ -67,7 +68,7 @@ def command(config: Path, resume: bool, dry_run: bool, output: Output) -> int:
 def _tell_left_out(session: "Session", output: Output) -> None:
     left_out = session.data.left_out
     if left_out.clips and output.progress != "none":
-        say(f"{len(left_out.clips)} of {left_out.total} clips are left out:")
+        say(f"left out, {len(left_out.clips)} of {amount(left_out.total, 'clip')}:")
         for name, why in left_out.clips.items():
             say(f"  {name}: {why}")
 

@@ -18,6 +18,7 @@ from typing import Any
 from reenact_bridge.errors import ProtocolError
 from reenact_bridge.records import FINAL, Job, State, Submission
 from reenact_core.errors import OutputError
+from reenact_core.wording import amount
 
 FILE = "jobs.sqlite"
 BUSY_MS = 5000
@@ -320,7 +321,7 @@ class Store:
         if count >= most:
             raise ProtocolError(
                 "E_BUSY",
-                f"{count} of your jobs have not ended; at most {most} may wait",
+                f"{amount(count, 'job')} of yours must end first; at most {most} may wait",
                 retry_after_ms=BUSY_MS,
                 limit="jobs",
                 max=most,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from reenact_core.errors import DeviceError, OutOfMemoryError
+from reenact_core.wording import amount
 
 if TYPE_CHECKING:
     import torch
@@ -58,7 +59,7 @@ def choose_compute(device: str = "auto", precision: Precision = "auto") -> Compu
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if int(number or 0) >= count:
             raise DeviceError(
-                f"{device} is not there: {count} CUDA device(s) found; use --device cpu"
+                f"{device} is not there: {amount(count, 'CUDA device')} found; use --device cpu"
             )
     if kind == "cpu" and precision == "fp16":
         raise DeviceError("fp16 does not run on the CPU; use --precision fp32 or bf16")

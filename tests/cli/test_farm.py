@@ -66,7 +66,7 @@ def test_a_job_is_planned_done_watched_and_assembled(
     assert plan["units"] == kinds
     assert printed(capsys, 0, "farm", "status", job)["units"]["ready"] == 1
     missing = printed(capsys, 75, "farm", "assemble", job)
-    assert "pieces are missing" in missing["error"]["message"]
+    assert "missing piece" in missing["error"]["message"]
     try_ids = printed(capsys, 75, "farm", "run-unit", job, "sh010.move")
     assert "needs sh010.track" in try_ids["units"][0]["error"]["message"]
     assert printed(capsys, 0, "farm", "run-unit", job, "0-3")["status"] == 0

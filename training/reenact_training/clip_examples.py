@@ -12,6 +12,7 @@ from reenact_core.head.field import inside_outline, view_of
 from reenact_core.head.model import load_head_model
 from reenact_core.head.state import HeadState
 from reenact_core.models.carry_over import confinement
+from reenact_core.wording import amount
 from reenact_training.clip_faces import ClipFaces, ClipReader
 from reenact_training.clips import ClipFile, Unusable
 from reenact_training.row_chance import generator_of
@@ -46,8 +47,8 @@ class LeftOut:
         if len(self.clips) > self.share * self.total:
             shown = "; ".join(f"{name}: {why}" for name, why in list(self.clips.items())[:3])
             raise MediaError(
-                f"{len(self.clips)} of {self.total} clips cannot be used, more than the share of "
-                f"{self.share:g} that `clips.unreadable` allows: {shown}"
+                f"{len(self.clips)} of {amount(self.total, 'clip')} cannot be used, more than the "
+                f"share of {self.share:g} that `clips.unreadable` allows: {shown}"
             )
 
 

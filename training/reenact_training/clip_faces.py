@@ -23,6 +23,7 @@ from reenact_core.media.probe import probe
 from reenact_core.models.face_points import INPUT_SIZE
 from reenact_core.models.readers.reader import FaceLandmarks, Reader
 from reenact_core.timing import FrameRange
+from reenact_core.wording import amount
 from reenact_training.clips import ClipFile, frame_files
 from reenact_training.ensembles import states_of_points
 from reenact_training.synth_folder import SynthClip
@@ -87,7 +88,9 @@ class ClipReader:
         side = max(self._size, INPUT_SIZE)
         frames = torch.from_numpy(np.stack(list(_pictures(clip, side)))).permute(0, 3, 1, 2)
         if len(frames) != clip.frames:
-            raise MediaError(f"{clip.path}: {len(frames)} of {clip.frames} frames can be decoded")
+            raise MediaError(
+                f"{clip.path}: {len(frames)} of {amount(clip.frames, 'frame')} could be decoded"
+            )
         states = read_states(self._reader, frames, clip.path)
         return ClipFaces(_resized(frames, self._size), states, None)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from reenact_core.errors import MediaError
 from reenact_core.media.probe import probe
+from reenact_core.wording import amount
 from reenact_training.synth_folder import SynthClip, read_synth
 
 VIDEOS = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mxf"})
@@ -154,9 +155,7 @@ def _looked_at(clip: ClipFile, size: int, frames: int) -> ClipFile:
     if min(width, height) < size:
         raise MediaError(f"{width} x {height} is smaller than the {size} asked for")
     if count < frames:
-        raise MediaError(
-            f"has {count} frame{'s' * (count != 1)}, fewer than the {frames} asked for"
-        )
+        raise MediaError(f"has {amount(count, 'frame')}, fewer than the {frames} asked for")
     return replace(clip, frames=count)
 
 

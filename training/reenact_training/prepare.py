@@ -31,6 +31,7 @@ from reenact_core.timing import FrameRange
 from reenact_core.tracking.detect import Detector
 from reenact_core.tracking.faces import TrackSettings, find_faces
 from reenact_core.tracking.track import FaceTrack
+from reenact_core.wording import amount
 from reenact_training.clips import MANIFEST, VIDEOS
 
 VERSION = 1
@@ -277,7 +278,7 @@ def _why_none(tracks: Sequence[FaceTrack], clips: Sequence[Any]) -> str | None:
         return None
     if not tracks:
         return "no face was found"
-    return f"of {len(tracks)} faces each is too small, too short or cut off by the frame"
+    return f"{amount(len(tracks), 'face')}, too small, too short or cut off by the frame"
 
 
 def _files(footage: Sequence[Path]) -> list[Path]:

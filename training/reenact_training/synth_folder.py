@@ -25,6 +25,7 @@ from reenact_core.errors import MediaError, OutputError
 from reenact_core.files import write_json, written_whole
 from reenact_core.media.opening import created, opened
 from reenact_core.models.face_points import EXPRESSIONS
+from reenact_core.wording import amount
 from reenact_training.synthetic.heads import sample_identity
 from reenact_training.synthetic.motion import sample_motion
 from reenact_training.synthetic.render import HeadClip, render
@@ -87,7 +88,7 @@ class SynthClip:
             ) from error
         if len(pictures) != self.frames:
             raise MediaError(
-                f"{self.video}: {len(pictures)} of {self.frames} frames; run synth again"
+                f"{self.video}: {len(pictures)} of {amount(self.frames, 'frame')}; run synth again"
             )
         return np.stack(pictures).astype(np.uint8, copy=False)
 

@@ -20,6 +20,7 @@ from reenact_core.engine.workshop import Workshop
 from reenact_core.timeline.plan import Cast, Shot
 from reenact_core.timing import FrameRange, runs_of, said
 from reenact_core.tracking.track import FaceTrack
+from reenact_core.wording import amount
 
 POINT_COUNT = 79
 LEAST_FRAMES = 3
@@ -236,7 +237,7 @@ def _notes(
         yield f"Face {track.face_id} is seen too briefly in {where} and stays as it is there."
     if performance.small:
         where = frames(performance.small)
-        least = f"{settings.least_pixels:g} pixels"
+        least = amount(settings.least_pixels, "pixel")
         yield f"Face {track.face_id} is narrower than {least} in {where} and stays as it is there."
     told = {index for part in (*performance.dropped, *performance.undriven) for index in part}
     withheld = [index for part in performance.withheld for index in part if index not in told]

@@ -12,7 +12,7 @@ from reenact_core.errors import FaceError
 from reenact_core.media.decode import decode
 from reenact_core.media.probe import Look, MediaInfo, filled
 from reenact_core.timeline.plan import Shot, Source
-from reenact_core.timing import FrameRange
+from reenact_core.timing import FrameRange, said
 from reenact_core.tracking.detect import FaceDetection, Pixels
 from reenact_core.tracking.faces import find_faces
 from reenact_core.tracking.track import FaceTrack
@@ -85,9 +85,10 @@ def tracks_of(footage: Footage, workshop: Workshop) -> Generator[int, None, tupl
             write_tracks(kept, TracksFile(footage.source.path, footage.frames.rate, found))
             tracks = read_tracks(kept).tracks  # as rounded as a run that goes on will find them
     if not tracks:
+        where = said([range(footage.frames.start, footage.frames.stop)])
         raise FaceError(
-            f"{footage.name}: no face was found in frames {footage.frames.start}-"
-            f"{footage.frames.stop - 1}; see `reenact track`, or leave this clip out"
+            f"{footage.name}: no face was found in {where}; a face must "
+            "be in the picture, upright and not tiny (`reenact track` shows what is found)"
         )
     return tracks
 

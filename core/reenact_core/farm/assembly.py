@@ -50,6 +50,7 @@ from reenact_core.timeline.plan import Plan, RenderedShot, Shot
 from reenact_core.timeline.read import Edit
 from reenact_core.timeline.references import Relink
 from reenact_core.timing import FrameRange
+from reenact_core.wording import amount
 
 Pieces = list[tuple[Unit, FrameRange]]
 
@@ -116,7 +117,7 @@ def assemble(
         result = conclude(edit, plan, out, outcomes, made, relink, overwrite=overwrite)
         if not waiting:
             _record(desk, started, time.monotonic() - began)
-        log.end("done", f"done: {len(result.rendered)} of {len(plan.shots)} shots")
+        log.end("done", f"done: {len(result.rendered)} of {amount(len(plan.shots), 'shot')}")
     return result
 
 
@@ -205,8 +206,8 @@ def _undone(missing: list[str], failed: Failed | None) -> str:
 def _refuse(waiting: dict[str, list[str]], desk: Desk) -> NoReturn:
     missing = [unit for ids in waiting.values() for unit in ids]
     raise TemporaryError(
-        f"{desk.folder.path}: {len(missing)} pieces are missing: {_listed(missing)}; run their "
-        "units, then assemble again"
+        f"{desk.folder.path}: {amount(len(missing), 'missing piece')}: {_listed(missing)}; run "
+        "their units, then assemble again"
     )
 
 

@@ -21,6 +21,7 @@ from reenact_core.farm.records import (
     read_failed,
     write_record,
 )
+from reenact_core.wording import amount
 
 DEADLY = 100
 """Blame at which a unit is given up, unless it went on between the deaths of its workers."""
@@ -117,7 +118,7 @@ class Deaths:
             time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()),
             died + (0 if before is None else before.attempts),
             death.code,
-            f"{died} workers died while they did this unit, the last one by {death.told}",
+            f"{amount(died, 'worker')} died while doing this unit, the last one by {death.told}",
             death.exit,
             temporary=death.exit != CRASH,
         )

@@ -282,7 +282,11 @@ def _check_killed(unit: Unit, desk: Desk) -> None:
     killed = sum(1 for _ in takewhile(lambda one: one.outcome in (None, "killed"), before))
     if killed <= desk.plan.limits.retries:
         return
-    sentence = f"{killed} attempts at this unit were killed, one after the other"
+    sentence = (
+        f"{killed} attempts at this unit were killed, one after the other"
+        if killed > 1
+        else "the attempt at this unit was killed"
+    )
     with attempted(desk.folder, unit, desk.worker, device_of(unit, desk)) as log:
         log.end("failed", f"not tried: {sentence}")
     raise KilledError(sentence)

@@ -19,6 +19,7 @@ from reenact_core.media.mux import PictureFiles, Writer
 from reenact_core.media.opening import opened
 from reenact_core.media.probe import MediaInfo, first_frame, side_data, video_stream
 from reenact_core.timing import FrameRange
+from reenact_core.wording import amount
 
 Choice = tuple[EncodeSettings, tuple[str, ...]]
 
@@ -149,7 +150,7 @@ def _words(info: MediaInfo, settings: EncodeSettings, rate: Fraction, error: Exc
     reason = getattr(error, "strerror", None) or str(error)
     if _is_cut(width, height, packing_of(settings.pixel_format).layout):
         reason = "its chroma planes are half as large, which an odd size does not allow"
-    about = f"{width}x{height} as {settings.pixel_format} at {rate} frames a second"
+    about = f"{width}x{height} as {settings.pixel_format} at {amount(rate, 'frame')} a second"
     if info.pixel_aspect != 1:
         about += f" with a pixel aspect of {info.pixel_aspect}"
     return f"{about} ({reason})"

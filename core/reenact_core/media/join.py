@@ -22,6 +22,7 @@ from reenact_core.media.probe import MediaInfo
 from reenact_core.media.sound import open_sound, range_seconds
 from reenact_core.media.subtitles import open_subtitles
 from reenact_core.timing import FrameRange
+from reenact_core.wording import amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +157,8 @@ def _order(piece: Piece) -> list[int]:
         times = [packet.pts for packet in _read(source, piece) if packet.size]
     if len(times) != len(piece.frames) or None in times:
         raise MediaError(
-            f"{piece.path}: holds {len(times)} frames where {len(piece.frames)} should be; "
-            "delete it and run its unit again"
+            f"{piece.path}: holds {amount(len(times), 'frame')} where {len(piece.frames)} should "
+            "be; delete it and run its unit again"
         )
     ranks = np.empty(len(times), np.int64)
     ranks[np.argsort(np.array(times, np.int64), kind="stable")] = np.arange(len(times))

@@ -29,9 +29,9 @@ class DiscreteLatent(nn.Module):
             raise ValueError(f"{channels} channels do not fall into {settings.groups} groups")
         self.groups = settings.groups
         self.logits = nn.Conv2d(channels, settings.groups * settings.codes, 1)
-        self.codes = nn.Parameter(
-            torch.randn(settings.groups, settings.codes, channels // settings.groups)
-        )
+        # As torch.randn draws, which on the meta device, where files are opened, imports sympy.
+        shape = (settings.groups, settings.codes, channels // settings.groups)
+        self.codes = nn.Parameter(torch.normal(0.0, 1.0, shape))
 
     def forward(
         self,

@@ -10,6 +10,7 @@ from reenact_core.timeline.clip_media import ClipMedia
 from reenact_core.timeline.spans import Span, exact_rate, to_frames
 from reenact_core.timeline.walk import Place
 from reenact_core.timing import FrameRange
+from reenact_core.wording import amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,8 @@ def _shifts(
     written = place.clip.source_range
     said = exact_rate(written.start_time.rate) if written is not None else media.clock
     if said != media.clock and round(said) == round(media.clock):
-        note = f"its source range says {float(said):g} frames a second; taken as frame numbers"
+        rate = amount(float(said), "frame")
+        note = f"its source range says {rate} a second; taken as frame numbers"
         yield own.start * said / media.clock - own.start, (note,)
     if media.first_number is not None and media.declared is None:
         yield -Fraction(media.first_number, media.number_step) / media.clock, ()

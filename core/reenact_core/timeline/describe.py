@@ -15,6 +15,7 @@ from reenact_core.timeline.references import original, result_of
 from reenact_core.timeline.request import Request
 from reenact_core.timeline.spans import Span
 from reenact_core.timeline.walk import Place, walk
+from reenact_core.wording import amount
 
 
 def describe(
@@ -56,7 +57,8 @@ def _lines(described: dict[str, Any]) -> Iterator[str]:
     yield f'timeline "{described["name"]}", {described["seconds"]:.2f} s'
     for track in described["tracks"]:
         state = "" if track["enabled"] else ", disabled"
-        yield f"  track {track['name']} ({track['kind']}{state}), {len(track['clips'])} clips"
+        clips = amount(len(track["clips"]), "clip")
+        yield f"  track {track['name']} ({track['kind']}{state}), {clips}"
         for clip in track["clips"]:
             asked = f", asks: {clip['asks']}" if clip["asks"] else ""
             state = "" if clip["enabled"] else ", disabled"

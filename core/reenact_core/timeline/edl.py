@@ -18,6 +18,7 @@ import opentimelineio as otio
 from reenact_core.errors import TimelineError
 from reenact_core.timeline.plain_text import decoded
 from reenact_core.timeline.relink import EDL
+from reenact_core.wording import amount
 
 COUNTED = (Fraction(24), Fraction(25), Fraction(30), Fraction(50), Fraction(60))
 """Rates that are guessed, the lowest first."""
@@ -88,8 +89,8 @@ def read_edl(path: Path, asked: Fraction | None, media_rates: MediaRates) -> Edl
     for reading in _readings(path, ready, asked, media):
         if round(reading.rate) <= ready.highest:
             wrong = wrong or TimelineError(
-                f"{path}: cannot be read at {shown(reading.rate)} frames a second, it has a frame "
-                f"{ready.highest} in a timecode; give the rate of the edit by --rate"
+                f"{path}: cannot be read at {amount(shown(reading.rate), 'frame')} a second, it "
+                f"has a frame {ready.highest} in a timecode; give the rate of the edit by --rate"
             )
             continue
         try:
@@ -120,7 +121,7 @@ def _readings(
         by = "FCM says drop frame" if text.said else "its timecodes are drop frame"
         rate = next((rate for rate in common if rate in DROPPING), _lowest(text))
         against = f", though its media have {theirs}" if common and rate not in common else ""
-        yield _Reading(rate, f"{by}: read at {shown(rate)} frames a second{against}")
+        yield _Reading(rate, f"{by}: read at {amount(shown(rate), 'frame')} a second{against}")
         return
     for rate in common:
         others = f" (they have {theirs}; this is the commonest)" if len(common) > 1 else ""
@@ -147,7 +148,8 @@ def _asked(text: _Text, asked: Fraction, common: list[Fraction], theirs: str) ->
             against.append(f"{by} drop frame, which {shown(rate)} does not have")
     if common and rate not in common:
         against.append(f"its media have {theirs}")
-    why = f"read at {shown(rate)} frames a second as asked, though {', and '.join(against)}"
+    frames = amount(shown(rate), "frame")
+    why = f"read at {frames} a second as asked, though {', and '.join(against)}"
     return _Reading(rate, why if against else "")
 
 

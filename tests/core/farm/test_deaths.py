@@ -38,7 +38,7 @@ def test_a_unit_that_kills_is_given_up_and_its_claim_is_free(folder: JobFolder) 
         die(deaths, folder, plan.units[1])
     failed = read_failed(folder, plan.units[1])
     assert failed is not None and not failed.temporary
-    assert "10 workers died while they did this unit, the last one by SIGSEGV" in failed.message
+    assert "10 workers died while doing this unit, the last one by SIGSEGV" in failed.message
 
 
 def test_kills_from_outside_say_little_of_a_unit(folder: JobFolder) -> None:
@@ -50,7 +50,7 @@ def test_kills_from_outside_say_little_of_a_unit(folder: JobFolder) -> None:
     die(deaths, folder, plan.units[1], KILL)
     failed = read_failed(folder, plan.units[1])
     assert failed is not None and failed.temporary and failed.exit == TEMPORARY
-    assert "100 workers died while they did this unit, the last one by SIGKILL" in failed.message
+    assert "100 workers died while doing this unit, the last one by SIGKILL" in failed.message
 
 
 def test_a_unit_that_wants_more_memory_than_there_is_may_be_done_elsewhere(

@@ -235,7 +235,7 @@ def test_what_an_engine_tries_again_is_given_up_after_the_last_try(
     (lost,) = assembled(desk_in(job), partial=True).failed
     assert str(lost.error) == "no"
     forget_passing(JobFolder(job))  # as `submit` does
-    with pytest.raises(TemporaryError, match="pieces are missing"):
+    with pytest.raises(TemporaryError, match="missing piece"):
         assembled(desk_in(job))
     assert do_units(desk_in(job))[0] == 0
     assert assembled(desk_in(job)).complete
@@ -347,7 +347,7 @@ def test_a_job_that_is_started_again_forgets_what_may_pass(job: Path) -> None:
 def test_missing_pieces_are_named(job: Path) -> None:
     plan = read_plan(job)
     do_units(desk_in(job), list(plan.units[:3]))
-    with pytest.raises(TemporaryError, match=r"1 pieces are missing: s0\.render\.000003-000005"):
+    with pytest.raises(TemporaryError, match=r"1 missing piece: s0\.render\.000003-000005"):
         assembled(desk_in(job))
 
 

@@ -5,6 +5,8 @@ import io
 import json
 import pickle
 import struct
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -388,3 +390,11 @@ def test_a_misspelt_integrator_gives_the_nearest_name() -> None:
 def test_fomm_without_weights_says_what_it_needs() -> None:
     with pytest.raises(CheckpointError, match="fomm needs a weights file"):
         load_integrator("fomm")
+
+
+def test_opening_a_checkpoint_imports_no_symbolic_algebra() -> None:
+    """It would take as long again as torch itself."""
+    asked = "from reenact_core.models.load import load_models; load_models()"
+    asked += "; import sys; print('sympy' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
+    assert told.stdout.strip() == "False"

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from reenact_core.errors import MediaError, ReenactError
+from reenact_core.wording import amount
 from reenact_training.evaluate.example import Example, KnownTruth, to_and_fro
 from reenact_training.evaluate.pictures import VIDEOS, frame_count, frame_files, frame_size
 from reenact_training.evaluate.pictures import read_clip as read_pictures
@@ -112,8 +113,8 @@ def check_skipped(folder: Path, skipped: tuple[Skipped, ...], total: int, allowe
     if len(skipped) > allowed * total:
         first = skipped[0]
         raise MediaError(
-            f"{folder}: {len(skipped)} of {total} clips cannot be used, more than the allowed "
-            f"{allowed:.0%}; the first is {first.name}: {first.why}"
+            f"{folder}: {len(skipped)} of {amount(total, 'clip')} cannot be used, more than the "
+            f"allowed {allowed:.0%}; the first is {first.name}: {first.why}"
         )
 
 

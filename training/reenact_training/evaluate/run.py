@@ -11,6 +11,7 @@ from reenact_core.files import sha256, write_json, written_whole
 from reenact_core.models.load import Models
 from reenact_core.report.sheet import write_sheet
 from reenact_core.tracking.detect import Detector
+from reenact_core.wording import amount
 from reenact_training.evaluate.estimators import Panel
 from reenact_training.evaluate.example import Example
 from reenact_training.evaluate.footage import (
@@ -236,7 +237,7 @@ def _result_notes(request: Request, names: Sequence[str]) -> Iterator[str]:
                 f"{names[0]}.mp4, or a folder {names[0]} of frames"
             )
         if missing:
-            yield f"{result.name} has no result for {len(missing)} of {len(names)} clips."
+            yield f"{result.name} has no result for {len(missing)} of {amount(len(names), 'clip')}."
 
 
 def _facts(request: Request, models: Models, size: int) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from reenact_core.wording import amount
+
 ARROWS = {
     "csim": "CSIM ↑",
     "ssim": "SSIM ↑",
@@ -53,7 +55,8 @@ def _heading(metrics: Table) -> str:
     task = "Self-reenactment" if metrics["task"] == "self" else "Cross-identity reenactment"
     name = str(metrics["dataset"]).rstrip("/").rpartition("/")[2]
     lines = [f"# {task} on `{name}`", ""]
-    lines += [f"{metrics['clips']} clips, {metrics['frames']} measured frames. Means over clips; "]
+    clips, frames = amount(metrics["clips"], "clip"), amount(metrics["frames"], "measured frame")
+    lines += [f"{clips}, {frames}. Means over clips; "]
     lines[-1] += "in brackets what 95 of 100 draws of clips (bootstrap) lie between."
     return "\n".join(lines)
 
@@ -139,7 +142,10 @@ def _cell(value: float | None, figure: str, interval: Sequence[float] | None = N
 def _distance_table(metrics: Table, key: str, title: str, figures: Sequence[str]) -> str:
     bins = metrics[key]
     figures = [one for one in figures if metrics["estimators"][one]["estimator"] is not None]
-    head = [title, *(f"{one['from']}–{one['to']}°, {one['frames']} frames" for one in bins)]
+    head = [
+        title,
+        *(f"{one['from']}–{one['to']}°, {amount(one['frames'], 'frame')}" for one in bins),
+    ]
     body = []
     for group, name in _rows(metrics):
         for figure in figures:
