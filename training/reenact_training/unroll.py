@@ -207,6 +207,7 @@ def moments(
         source.look[rows],
         source.light[rows],
         source.relit[rows],
+        source.mirrors[rows],
     )
     made = rows_of_input(models, every, driving, told, motion, settings)
     parts = zip(*(torch.split(tensor, batch) for tensor in made.tensors()), strict=True)

@@ -22,8 +22,9 @@ from reenact_core.head.state import HeadState, placed
 
 HIDDEN_CM = 0.7
 """A place that lies so far behind what a picture shows there is hidden by 1/e² and more."""
-GRAZING = (0.05, 0.3)
-"""Cosines of the angle of sight from which on a surface begins to be shown, and is shown well."""
+GRAZING = (0.2, 0.5)
+"""Cosines of the angle of sight from which on a surface begins to be shown, and is shown well: near
+an outline fits are a few pixels wrong, and show what is behind."""
 FAR = 1e4
 """Depth where no head is."""
 AS_WELL = 0.2
@@ -59,8 +60,8 @@ class HeadView:
     raster: Raster | None
     """None where what hides what does not matter."""
     front: Tensor | None = None
-    """(N, 2, S, S) where there is a raster: depth of what is in front, and whether that is seen
-    between lips or lids alone."""
+    """(N, 3, S, S) where there is a raster: depth of what is in front, whether that is seen
+    between lips or lids alone, and how surely it is no head, see `matte.behind`."""
 
     def __getitem__(self, rows: Tensor) -> "HeadView":
         return self._of(self.state[rows], lambda tensor: tensor[rows])
@@ -100,7 +101,7 @@ def view_of(
     pixels = torch.cat([(vertices[..., :2] + 1) * (size / 2), vertices[..., 2:]], -1)
     raster = rasterise(pixels, head.triangles, (size, size), sides="front")
     depth = torch.where(raster.covered, raster.depth, FAR)
-    front = torch.stack([depth, within(raster, head)], 1)
+    front = torch.stack([depth, within(raster, head), torch.zeros_like(depth)], 1)
     return HeadView(state, shape, vertices, facing, raster, front)
 
 
@@ -135,7 +136,8 @@ def on_part(raster: Raster, head: HeadModel, name: str) -> Tensor:
 def shown(view: HeadView, asked: Tensor, facing: Tensor, inner: Tensor, now: Tensor) -> Tensor:
     """How far pictures show places of their heads, (N, H, W) in [0, 1].
 
-    What is hardly seen now need not be seen better: so there is no line along outlines.
+    What is hardly seen now need not be seen better: so there is no line along outlines. What is no
+    head there by its colour is not shown, but where it stays where it was.
 
     Convention:
         asked: (N, H, W, 3), the places in the picture with their depth
@@ -147,7 +149,8 @@ def shown(view: HeadView, asked: Tensor, facing: Tensor, inner: Tensor, now: Ten
     if view.front is None:
         return ramp
     maps = view.front.expand(len(asked), -1, -1, -1)
-    front, behind_lips = sample(maps, asked[..., :2]).unbind(1)
+    front, behind_lips, no_head = sample(maps, asked[..., :2]).unbind(1)
+    ramp = ramp * (1 - no_head * (1 - as_well))
     behind = (asked[..., 2] - front) / (view.state.pose.scale[:, None, None] * HIDDEN_CM)
     return ramp * torch.exp(-2 * behind.clamp(min=0) ** 2) * (1 - inner * (1 - behind_lips))
 
@@ -224,25 +227,38 @@ class Outline:
 
     def seen(self, others: "list[Outline]", size: int) -> list[Tensor]:
         """Where what is beside these heads lies in other pictures of them, (N, 2, S, S) each."""
-        line = pixel_grid(size, self.middle)[0, :, 0]
-        x, y = (line - self.middle[..., None]).unbind(1)
-        x, y = _linear(x, y, torch.linalg.inv(self.turn)).unbind(1)
-        direction, distance = _direction(x, y), torch.hypot(x, y)
-        below = direction.floor()
-        share, below = (direction - below).flatten(1), below.long().flatten(1) % DIRECTIONS
-        above = (below + 1) % DIRECTIONS
-
-        def towards(outline: Outline) -> Tensor:
-            one, other = (outline.distance.gather(1, at) for at in (below, above))
-            return torch.lerp(one, other, share).view_as(distance)
-
-        own, places = towards(self), []
+        from_middle, distance, direction = self._from_middle(size)
+        own, places = self._towards(direction), []
         for other in others:
-            longer = (distance + towards(other) - own).clamp(min=0) / distance.clamp(min=1e-3)
-            place = torch.stack([x * longer, y * longer], 1)
+            farther = (distance + other._towards(direction) - own).clamp(min=0)
+            place = from_middle * (farther / distance.clamp(min=1e-3))[:, None]
             place = torch.einsum("nij,njhw->nihw", other.turn, place)
             places.append(place + other.middle[:, :, None, None])
         return places
+
+    def around(self, size: int) -> tuple[Tensor, Tensor]:
+        """Of every pixel: its distance from the middle as a share of the outline's there, and how
+        far below the middle it lies as a share of its distance, (N, S, S) each."""
+        from_middle, distance, direction = self._from_middle(size)
+        below = from_middle[:, 1] / distance.clamp(min=1e-3)
+        return distance / self._towards(direction).clamp(min=1e-3), below
+
+    def _from_middle(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Pixels of the pictures (N, 2, S, S) cm, as the heads roll, how far away they are, and in
+        which direction, (N, S, S) each."""
+        line = pixel_grid(size, self.middle)[0, :, 0]
+        x, y = (line - self.middle[..., None]).unbind(1)
+        from_middle = _linear(x, y, torch.linalg.inv(self.turn))
+        return from_middle, from_middle.norm(dim=1), _direction(*from_middle.unbind(1))
+
+    def _towards(self, direction: Tensor) -> Tensor:
+        """The distance of the outline in directions, (N, S, S) cm."""
+        steps = direction.flatten(1)
+        below = steps.floor()
+        one, other = (
+            self.distance.gather(1, (below.long() + step) % DIRECTIONS) for step in (0, 1)
+        )
+        return torch.lerp(one, other, steps - below).view_as(direction)
 
 
 ROUNDED = (0.25, 0.5, 0.25)

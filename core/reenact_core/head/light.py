@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from reenact_core.head.model import NARROW_PARTS, PARTS, HeadModel, vertex_normals
-from reenact_core.head.ramps import ramp
+from reenact_core.head.ramps import ramp, smoothstep
 from reenact_core.head.state import over_time
 
 GAMMA = 2.2
@@ -48,6 +48,13 @@ WHOLE, WHOLE_TINT = 2.5, 1.5
 """By how much a whole face may become brighter or darker, and a colour of it besides."""
 STEADY_FRAMES = 12.0
 """Sigma in frames over which light is averaged."""
+HITHER = (0.2, 0.4)
+"""By how much more a place's mirror twin must face the viewer to stand in for it a little, and
+wholly: a face seen from the front hides its sides on both halves."""
+BORDER_CM = 1.5
+"""Hair hangs so far over the border of the narrow face."""
+RINGS = 2
+"""Of triangles around what is no skin that are none either."""
 LUMA = (0.299, 0.587, 0.114)
 
 
@@ -101,21 +108,14 @@ def skin_shown(head: HeadModel, placed: Tensor, picture: Tensor, light: Tensor) 
     """
     skin, share = _skin(head)
     normals = vertex_normals(placed, head.triangles)[:, skin]
-    found = functional.grid_sample(
-        functional.avg_pool2d(picture, 3, 1, 1), placed[:, skin, None, :2],
-        padding_mode="border", align_corners=False,
-    )  # fmt: skip
-    colour = found[..., 0].transpose(1, 2).clamp(0, 1) ** GAMMA + DARK
+    colour = _colours(picture, placed[:, skin])
     usual = _filled(light, normals)
     apart = (_luma(colour) / _luma(usual)).log()
     front, lower = normals[..., 2] < 2 * FACING, share < 1
     for zone in (lower, ~lower):
         asked = (front & zone).to(apart)
         apart = apart - zone * _middle(apart, asked)[:, None].clamp(*ZONE)
-    tint = (colour / usual).log()
-    tint = (tint[..., ::2] - tint[..., 1:2]).abs().amax(-1)
-    unlike = torch.maximum(ramp(-apart, *DARKER), ramp(apart, *BRIGHTER))
-    shown = 1 - torch.maximum(unlike, ramp(tint, *TINTED))
+    shown = _like(colour, usual, apart)
     face = torch.unique(head.triangles[torch.isin(head.part, head.part.new_tensor(NARROW_PARTS))])
     nearest = torch.cdist(head.mean[face], head.mean[skin]).argmin(1)
     whole = torch.ones_like(placed[..., 0])
@@ -123,6 +123,63 @@ def skin_shown(head: HeadModel, placed: Tensor, picture: Tensor, light: Tensor) 
     within = torch.cdist(head.mean[face], features).amin(1) < FEATURE_CM
     whole[:, face] = torch.where(within, 1.0, shown[:, nearest])
     return whole
+
+
+def mirrored_well(head: HeadModel, placed: Tensor, picture: Tensor, light: Tensor) -> Tensor:
+    """How far the colour of every vertex's mirror twin stands in for the vertex's own,
+    (N, V, 1) in [0, 1]: skin does, and what grows on the scalp, where the picture shows that half
+    far better; hair and walls before it do not.
+
+    Convention: as `shading`, whose `light` this is
+    """
+    normals = vertex_normals(placed, head.triangles)
+    colour = _colours(picture, placed)
+    usual = _filled(light, normals)
+    skin = _like(colour, usual, (_luma(colour) / _luma(usual)).log())
+    narrow, scalp = (
+        torch.unique(head.triangles[torch.isin(head.part, head.part.new_tensor(parts))])
+        for parts in (NARROW_PARTS, (PARTS.index("scalp"),))
+    )
+    skin[:, narrow] = skin_shown(head, placed, picture, light)[:, narrow]
+    skin[:, _inner(head)] = 1
+    skin[:, scalp] = 1
+    for _ in range(RINGS):  # what is hair there is hair a little way around, too
+        least = skin[:, head.triangles].amin(2)[..., None].expand(-1, -1, 3).flatten(1)
+        corners = head.triangles.flatten().expand(len(skin), -1)
+        skin = skin.scatter_reduce(1, corners, least, "amin")
+    hither = normals[..., 2] - normals[:, head.mirror, 2]
+    return (skin[:, head.mirror] * smoothstep(hither, *HITHER))[..., None]
+
+
+def _inner(head: HeadModel) -> Tensor:
+    """Vertices of the narrow face that lie well within it, (P,)."""
+    parts = head.part.new_tensor(NARROW_PARTS)
+    narrow = torch.unique(head.triangles[torch.isin(head.part, parts)])
+    outer = head.part.new_tensor([PARTS.index(n) for n in ("outer_face", "scalp", "neck", "ears")])
+    beside = torch.unique(head.triangles[torch.isin(head.part, outer)])
+    far = torch.cdist(head.mean[narrow], head.mean[beside]).amin(1) > BORDER_CM
+    return narrow[far]
+
+
+def _colours(picture: Tensor, placed: Tensor) -> Tensor:
+    """Linear colours (N, P, 3) at places (N, P, 3), averaged over a few pixels."""
+    found = functional.grid_sample(
+        functional.avg_pool2d(picture, 3, 1, 1), placed[:, :, None, :2],
+        padding_mode="border", align_corners=False,
+    )  # fmt: skip
+    return torch.as_tensor(found[..., 0].transpose(1, 2).clamp(0, 1) ** GAMMA + DARK
+
+
+def _like(colour: Tensor, usual: Tensor, apart: Tensor) -> Tensor:
+    """How far linear colours (N, P, 3) are those of skin where it is usually of others.
+
+    Convention:
+        apart: (N, P), by how much their luma differs, natural logarithms
+    """
+    tint = (colour / usual).log()
+    tint = (tint[..., ::2] - tint[..., 1:2]).abs().amax(-1)
+    unlike = torch.maximum(ramp(-apart, *DARKER), ramp(apart, *BRIGHTER))
+    return 1 - torch.maximum(unlike, ramp(tint, *TINTED))
 
 
 def factors(
@@ -175,9 +232,12 @@ def _filled(light: Tensor, normals: Tensor) -> Tensor:
     return torch.hypot(found.clamp_min(0), FILL * mean) + DARK
 
 
-def mirrored(
-    head: HeadModel, light: Tensor, placed: Tensor, limits: Limits | None = None
-) -> Tensor:
+MIRRORED = Limits(darkest=0.3, brightest=1.3)
+"""A half in deep shade is far darker than its mirror image; a half that seems brighter was hardly
+seen."""
+
+
+def mirrored(head: HeadModel, light: Tensor, placed: Tensor, limits: Limits = MIRRORED) -> Tensor:
     """What the colour of every vertex's mirror twin has to be multiplied by to be lit as the vertex
     itself is, (N, V, 3).
 

@@ -39,9 +39,8 @@ ENDS_CM, SOFT_CM, SHARP_CM = 0.2, 1.8, 0.9
 mouth, and at jaw and chin, where the other's beard would be seen."""
 MOUTH, CHIN = slice(48, 60), 8
 """The outer lips, and the chin, in the 68 points."""
-SEEN = (0.2, 0.5)
-"""Cosines of the angle of sight under which a source shows too little of a place to be used, and
-enough of it: near an outline, fits are a few pixels wrong, and show what is behind."""
+MIRRORED = (0.05, 0.3)
+"""Cosines up to which the other half of a face stands in, and from which on it does not."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +104,7 @@ def cover(head: HeadModel, facing: Tensor, skin: Tensor) -> Tensor:
     """
     narrow = _narrow(head)
     facing = facing[:, narrow.skin] @ narrow.near.T  # or the edges of lids and lips were outlines
-    seen, used = (smoothstep(facing, *edges) for edges in (SEEN, GRAZING))
+    seen, used = (smoothstep(facing, *edges) for edges in (GRAZING, MIRRORED))
     # What is hair there is hair a little way around, too.
     shown = seen * (2 * skin[:, narrow.skin] @ narrow.near.T - 1).clamp(0, 1)
     shown = torch.maximum(shown, (1 - used) * shown[:, head.mirror])[:, narrow.skin]

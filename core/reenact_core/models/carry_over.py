@@ -118,7 +118,11 @@ def chart(
     seen = [
         _Seen(
             view, place[:, :2],
-            shown(view, place[:, :3].mT[:, None], place[:, 3:], inner, own[:, 3:]),
+            # A mirrored half is asked for what it shows well, whatever faces hither now.
+            shown(
+                view, place[:, :3].mT[:, None], place[:, 3:], inner,
+                torch.ones_like(own[:, 3:]) if view is twin else own[:, 3:],
+            ),
             hides=view is not driving and view.front is not None, is_twin=view is twin,
         )
         for view, place in zip(views, theirs, strict=True)

@@ -10,7 +10,8 @@ from reenact_core.devices import Compute
 from reenact_core.errors import CheckpointError
 from reenact_core.head.field import HeadView, view_of
 from reenact_core.head.interior.look import Look, look_of
-from reenact_core.head.light import mirrored, shading
+from reenact_core.head.light import mirrored, mirrored_well, shading
+from reenact_core.head.matte import told_apart
 from reenact_core.head.model import HeadModel, load_head_model
 from reenact_core.head.state import HeadState
 from reenact_core.models.close_ups import CloseUps, load_close_ups
@@ -36,7 +37,8 @@ class FaceSource:
         features: (N, C, S/4, S/4), the global integrator's encoding
         view: N heads, fitted to them
         look: the colours inside their mouths and eyes; of one, or of each
-        light: (N, 9, 3), on them, see `light.shading`; relit: (N, V, 3), see `light.mirrored`
+        light: (N, 9, 3), on them, see `light.shading`
+        relit: (N, V, 3), see `light.mirrored`; mirrors: (N, V, 1), see `light.mirrored_well`
     """
 
     pixels: Tensor
@@ -45,13 +47,15 @@ class FaceSource:
     look: Look
     light: Tensor
     relit: Tensor
+    mirrors: Tensor
 
     def repeat(self, count: int) -> "FaceSource":
         """One source as `count` rows, without copying its pixels."""
         pixels = self.pixels.expand(count, -1, -1, -1)
         features = self.features.expand(count, -1, -1, -1)
-        light, relit = (one.expand(count, -1, -1) for one in (self.light, self.relit))
-        return FaceSource(pixels, features, self.view.repeat(count), self.look, light, relit)
+        view, look = self.view.repeat(count), self.look
+        lit = (one.expand(count, -1, -1) for one in (self.light, self.relit, self.mirrors))
+        return FaceSource(pixels, features, view, look, *lit)
 
 
 class Compact(nn.Module):
@@ -121,11 +125,12 @@ class Compact(nn.Module):
         """What depends on the sources (N, 3, S, S) alone."""
         with self.compute.reduced():
             features = self.global_integrator.encoder(pixels)
-        view = view_of(self.head, state, pixels.shape[-1])
+        view = told_apart(view_of(self.head, state, pixels.shape[-1]), self.head, pixels)
         look = look_of(self.head, pixels, view.vertices)
         light = shading(self.head, view.vertices, pixels)
         relit = mirrored(self.head, light, view.vertices)
-        return FaceSource(pixels, features.float(), view, look, light, relit)
+        mirrors = mirrored_well(self.head, view.vertices, pixels, light)
+        return FaceSource(pixels, features.float(), view, look, light, relit, mirrors)
 
 
 def give_readers(network: Compact) -> None:

@@ -14,8 +14,10 @@ from torch.nn import functional
 from reenact_core.head.field import HeadView, at_pixels, mirrored, view_of
 from reenact_core.head.interior.drawn import drawn_inside
 from reenact_core.head.light import bounded, factors, level_of, skin_shown
+from reenact_core.head.matte import told_apart
 from reenact_core.head.model import HeadModel, vertex_normals
 from reenact_core.head.pose import Pose
+from reenact_core.head.ramps import smoothstep
 from reenact_core.head.sampling import extended, sample
 from reenact_core.head.seat import Seat, as_skin, cover
 from reenact_core.head.state import HeadState, placed, smooth, states_of
@@ -53,6 +55,8 @@ LIGHT_SOFT = 6.0
 known than the ridge is."""
 MIRRORED_SOFT = 1.2
 """Sigma in pixels (at 256) over which the mirrored half comes in."""
+MIRRORED_BETTER = (0.25, 0.75)
+"""By how much more of a place the mirrored half must show to be taken a little, and wholly."""
 HEAD_UNIT, HEAD_MIDDLE = 0.1442, (0.0, 0.5455, 0.2096)
 """From centimetres to the coordinates in which the networks know a head: half its width is 1."""
 ROUNDING = 1 / 255
@@ -199,7 +203,10 @@ def step_inputs(
                 side = measured_side(alike)
                 prior = flow_prior(chunk[:1], side, measure)
             small = at_side(chunk, side)
-            start = start or view_of(models.head, states[:1], side)
+            if start is None:
+                first = small[:1] if followed is None or not followed.count else followed.first
+                start = view_of(models.head, states[:1], side)
+                start = told_apart(start, models.head, at_side(first, side))
             before = HeadState.cat([earlier, now])[:count]
             faces = Driving(
                 start.repeat(count), before, now, alike.expand(count, -1, -1, -1), chunk
@@ -426,9 +433,10 @@ def drawn(head: HeadModel, places: Chart, new: HeadView, source: FaceSource) -> 
     """
     in_source, in_mirror = places.earlier[0], places.earlier[-1]
     assert new.raster is not None
-    (relit,) = at_pixels(new.raster, head, source.relit)
+    relit, mirrors = at_pixels(new.raster, head, source.relit, source.mirrors)
     other = (sample(source.pixels, in_mirror.told) * relit.movedim(-1, 1)).clamp(0, 1)
-    cover = places.covered * (1 - places.inner) * (1 - in_source.shows) * in_mirror.shows
+    better = smoothstep(in_mirror.shows - in_source.shows, *MIRRORED_BETTER) * mirrors[..., 0]
+    cover = places.covered * (1 - places.inner) * (1 - in_source.shows) * better
     cover = blurred(cover[:, None], MIRRORED_SOFT).clamp(0, 1)
     inside = drawn_inside(head, new.raster, new.vertices, in_source.shows, source.look)
     colour, over = inside[:, :3], inside[:, 3:]

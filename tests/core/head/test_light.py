@@ -12,6 +12,7 @@ from reenact_core.head.light import (
     irradiance,
     level_of,
     mirrored,
+    mirrored_well,
     shading,
     skin_shown,
     steadied,
@@ -184,6 +185,29 @@ def test_the_mirrored_half_is_lit_as_the_other_side(head: HeadModel) -> None:
     assert apart.max() < 0.02
     there_and_back = by * by[:, head.mirror]
     assert torch.allclose(there_and_back, torch.ones_like(by), atol=1e-4)
+
+
+def test_the_mirrored_half_stands_in_for_what_is_turned_away_but_not_as_hair(
+    head: HeadModel,
+) -> None:
+    weights = {}
+    for yaw in (0.0, 35.0):
+        at, lit = placed(head, yaw), light(0.0, 0.0, -0.3)
+        pixels, _ = picture(head, at, lit)
+        weights[yaw] = mirrored_well(head, at, pixels, lit)[0, :, 0]
+        facing = -vertex_normals(at, head.triangles)[0, :, 2]
+        cheeks = torch.unique(head.triangles[head.part == PARTS.index("face")])
+        away = cheeks[(facing[cheeks] < 0.1) & (facing[head.mirror[cheeks]] > 0.5)]
+        if yaw:
+            assert len(away) > 30
+            assert weights[yaw][away].median() > 0.95  # the green around takes its rim
+            hair = torch.where(pixels[:, :1] == pixels.amax(1, keepdim=True), pixels * 0.2, pixels)
+            dark = mirrored_well(head, at, hair, lit)[0, :, 0]
+            temples = torch.unique(head.triangles[head.part == PARTS.index("outer_face")])
+            temples = temples[weights[yaw][temples] > 0.9]
+            assert len(temples) > 10
+            assert dark[temples].mean() < 0.1
+    assert weights[0.0].max() < 0.01  # from the front both halves show the same
 
 
 def test_a_batch_is_lit_as_each_alone(head: HeadModel) -> None:

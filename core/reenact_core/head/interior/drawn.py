@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reenact_core.head.blur import averaged, span
 from reenact_core.head.interior.lids import shut_lids
 from reenact_core.head.interior.look import IRIS_CM, MOUTH, PUPIL_CM, Look
 from reenact_core.head.interior.openings import (
@@ -32,6 +31,7 @@ from reenact_core.head.interior.teeth import enamel
 from reenact_core.head.model import PARTS, HeadModel, vertex_normals
 from reenact_core.head.ramps import smoothstep
 from reenact_core.head.rasterise import Raster
+from reenact_core.head.sampling import averaged, span
 
 EYES = ("sclera", "iris", "pupil")
 UPPER_TEETH, LEFT_EYE, RIGHT_EYE, MOUTH_BELOW = 1, 2, 3, 4

@@ -8,12 +8,12 @@ the edge of a shut lid runs the shadow of lashes.
 import torch
 from torch import Tensor
 
-from reenact_core.head.blur import averaged, span
 from reenact_core.head.interior.look import Look
 from reenact_core.head.interior.openings import LIDS, UPPER_LID, centimetres, distance, gaps
 from reenact_core.head.model import BLINKS, PARTS, HeadModel
 from reenact_core.head.ramps import smoothstep
 from reenact_core.head.rasterise import Raster
+from reenact_core.head.sampling import averaged, span
 
 CLOSING_CM = (0.1, 0.35)
 """From nothing to all of it, by how much less open an eye is than in the source."""
