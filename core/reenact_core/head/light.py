@@ -158,7 +158,7 @@ def _inner(head: HeadModel) -> Tensor:
     outer = head.part.new_tensor([PARTS.index(n) for n in ("outer_face", "scalp", "neck", "ears")])
     beside = torch.unique(head.triangles[torch.isin(head.part, outer)])
     far = torch.cdist(head.mean[narrow], head.mean[beside]).amin(1) > BORDER_CM
-    return narrow[far]
+    return torch.as_tensor(narrow[far])
 
 
 def _colours(picture: Tensor, placed: Tensor) -> Tensor:
@@ -167,7 +167,7 @@ def _colours(picture: Tensor, placed: Tensor) -> Tensor:
         functional.avg_pool2d(picture, 3, 1, 1), placed[:, :, None, :2],
         padding_mode="border", align_corners=False,
     )  # fmt: skip
-    return torch.as_tensor(found[..., 0].transpose(1, 2).clamp(0, 1) ** GAMMA + DARK
+    return found[..., 0].transpose(1, 2).clamp(0, 1) ** GAMMA + DARK
 
 
 def _like(colour: Tensor, usual: Tensor, apart: Tensor) -> Tensor:
