@@ -89,7 +89,8 @@ class Job:
 @provenance_option
 @output_options
 def command(output: Output, **given: Any) -> None:
-    """Let the face of SOURCE, a picture, act as the face in DRIVING, a video, does.
+    """Let the face of SOURCE, a picture or a folder of pictures of one person, act as the face in
+    DRIVING, a video, does.
 
     \b
     Example:

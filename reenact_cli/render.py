@@ -95,7 +95,11 @@ def asking_options(command: Command) -> Command:
     options: list[Callable[[Command], Command]] = [
         click.argument("timeline", type=FILE),
         click.option(
-            "--source", type=FILE, metavar="IMG", help="The new face of clips that name none."
+            "--source",
+            type=FILE,
+            metavar="IMG",
+            help="The new face of clips that name none: a picture, a video, or a folder of "
+            "pictures of one person.",
         ),
         click.option(
             "--source-time", type=float, metavar="SECONDS", help="Where in --source, if a video."

@@ -42,7 +42,8 @@ def _band(rendered: RenderedShot) -> Band:
 
 def _about(cast: Cast) -> str:
     if cast.picture is not None:
-        return f"the face of {cast.picture.name} acts with the clip's own performance"
+        source = cast.source or cast.picture
+        return f"the face of {source.name} acts with the clip's own performance"
     driving = "another video" if cast.driving is None else cast.driving.name
     return f"the clip's own face acts with the performance of {driving}"
 

@@ -25,6 +25,10 @@ class EchoPerformer:
         distances = [float(np.abs(own[i] - driving[0]).mean()) for i in range(len(own))]
         return int(np.argmin(distances))
 
+    def choose_still(self, stills: Sequence[Floats], driving: Sequence[Crops]) -> int:
+        """The still that differs least from the first driving crop."""
+        return int(np.argmin([float(np.abs(one - driving[0][0]).mean()) for one in stills]))
+
     def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:
         """From the last frame to the first, as a run from a late start does."""
         for take in takes:

@@ -5,7 +5,7 @@ starts afresh, from d_0: the frame that looks most as the source does, of those 
 learned. There is no looking ahead, so that the crop is steadied by what was, not by what comes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -40,10 +40,12 @@ from reenact_core.motion.batched import (
     measured_side,
     prepare_source,
     read_heads,
+    read_stills,
     rows_of_input,
     tell,
 )
 from reenact_core.motion.recurrent import Carry, Recurrence, Reenacted
+from reenact_core.motion.source_frame import middle
 from reenact_core.motion.transfer import nearest_frame
 from reenact_core.settings import Settings
 from reenact_core.tracking.detect import Detector, FaceDetection, Pixels, box_from_points
@@ -106,20 +108,24 @@ class FacePreview:
     def __init__(
         self,
         models: Compact,
-        source: Any,
+        sources: Sequence[Any],
         settings: Settings,
         detector: Detector,
         compute: Compute,
         rate: Fraction,
         reader: Reader | None = None,
     ) -> None:
-        """`source`: (256, 256, 3) float32 R'G'B' in [0, 1], the face S."""
+        """`sources`: the face S, (256, 256, 3) float32 R'G'B' in [0, 1]; or several pictures of it,
+        of which the first is S until frames to come have been learned."""
         self._models, self._settings, self._detector = models, settings, detector
         self._compute, self._rate = compute, rate
         self._reader = reader or models.reader
-        self._source: FaceSource = prepare_source(
-            models, self._tensor(source)[0], None, self._reader
-        )
+        with out_of_memory_named(compute):
+            self._stills = torch.cat([self._tensor(one) for one in sources])
+            self._heads = None
+            if len(sources) > 1:
+                self._heads = read_stills(models, self._reader, self._stills)
+            self._source: FaceSource = self._as_source(0)
         self._motion = replace(settings.motion, pose="absolute", smoothing=0)
         self._recurrence = Recurrence(models, settings.motion.scheme)
         self._thread: _Thread | None = None
@@ -136,8 +142,20 @@ class FacePreview:
         if crops:
             with torch.inference_mode(), out_of_memory_named(self._compute):
                 states = read_heads(self._models, self._reader, [torch.cat(crops)], self._motion)
+                if self._heads is not None:
+                    self._source = self._as_source(nearest_frame(self._heads, middle(states)))
             for number, crop in enumerate(crops):
                 self._keep(crop, states[number : number + 1])
+
+    def _as_source(self, which: int) -> FaceSource:
+        """One of the pictures as S; what it hides comes from the others."""
+        picture, heads = self._stills[which], self._heads
+        if heads is None:
+            return prepare_source(self._models, picture, None, self._reader)
+        rest = torch.arange(len(heads)) != which
+        others = self._stills[rest], heads[rest]
+        own = heads[which : which + 1]
+        return prepare_source(self._models, picture, own, self._reader, others)
 
     def show(
         self, picture: Picture, *, hint: Box | None = None, reset: bool = False

@@ -17,7 +17,7 @@ from reenact_bridge.pixels import PixelFormat, put_changes, put_picture, to_pict
 from reenact_bridge.regions import Mapped, map_region
 from reenact_bridge.render_job import MOTION_OPTIONS, describe, settings_of
 from reenact_bridge.warm import Warm
-from reenact_core.engine.portrait import find_portrait
+from reenact_core.engine.stills import find_stills
 from reenact_core.frames import Picture
 from reenact_core.geometry import Box
 from reenact_core.media.decode import decode
@@ -25,6 +25,7 @@ from reenact_core.models.compact import Compact
 from reenact_core.models.face_points import FacePointsNet, load_face_points
 from reenact_core.models.readers.registry import open_reader
 from reenact_core.settings import Settings
+from reenact_core.timeline.stills_folder import pictures_in
 from reenact_core.timing import FrameRange
 
 STILL = Fraction(25)
@@ -157,14 +158,30 @@ class LiveCalls:
         seconds = opened.get("source_time")
         moment = None if seconds is None else Fraction(str(seconds))
         look = inside(self.warm.roots)
-        portrait = find_portrait(source, moment, settings, detector, look=look)
-        reader = open_reader(settings.motion.reader, compute, [self.warm.installed])
-        preview = FacePreview(
-            models.network, portrait.pixels, settings, detector, compute, rate, reader
+        stills = find_stills(
+            self._pictures(source),
+            moment,
+            settings,
+            detector,
+            installed=self.warm.installed,
+            look=look,
         )
+        reader = open_reader(settings.motion.reader, compute, [self.warm.installed])
+        pixels = [portrait.pixels for portrait in stills.portraits]
+        preview = FacePreview(models.network, pixels, settings, detector, compute, rate, reader)
         if "clip" in opened:
             self._learn(preview, opened)
         return preview
+
+    def _pictures(self, source: Path) -> tuple[Path, ...]:
+        """The source, or the pictures of its folder; none outside the roots is looked at."""
+        if not source.is_dir():
+            return (source,)
+
+        def check(path: Path) -> None:
+            self.warm.roots.find(str(path), "source")
+
+        return pictures_in(source, check)
 
     def _learn(self, preview: FacePreview, opened: dict[str, Any]) -> None:
         """Show a preview some frames of the clip that it will be of."""

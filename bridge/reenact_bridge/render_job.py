@@ -289,7 +289,7 @@ def _files(shot: Shot) -> Iterator[Path]:
     target = shot.target
     yield from sequence_files(target) if target.first_number is not None else [target.path]
     for cast in shot.casts:
-        yield from filter(None, (cast.picture, cast.driving, cast.face.reference))
+        yield from cast.files
 
 
 def _out_folder(work: Work, roots: Roots) -> Path:

@@ -37,7 +37,7 @@ def network() -> Compact:
 def preview(network: Compact) -> FacePreview:
     source = draw(256, 256, one_face(256, 256)(0)).astype(np.float32) / 255
     settings = Settings(track=TrackSettings(points="average", least_score=0.5))
-    return FacePreview(network, source, settings, find_drawn_faces, Compute(), RATE)
+    return FacePreview(network, [source], settings, find_drawn_faces, Compute(), RATE)
 
 
 def pixels(number: int, kind: str = "u1") -> np.ndarray[Any, Any]:
@@ -63,6 +63,15 @@ def test_to_go_on_is_not_the_same_as_to_start_afresh(
     after, _ = preview.show(picture(1))
     fresh, _ = preview.show(picture(1), reset=True)
     assert any((a != b).any() for a, b in zip(after.planes, fresh.planes, strict=True))
+
+
+def test_several_pictures_show_one_face(network: Compact) -> None:
+    sources = [draw(256, 256, one_face(256, 256)(number)) / np.float32(255) for number in (0, 9)]
+    settings = Settings(track=TrackSettings(points="average", least_score=0.5))
+    preview = FacePreview(network, sources, settings, find_drawn_faces, Compute(), RATE)
+    preview.learn(picture(number) for number in (0, 4))
+    told = [preview.show(picture(number))[1] for number in (0, 1)]
+    assert [shown.continued for shown in told] == [False, True]
 
 
 def test_only_the_face_changes(preview: FacePreview) -> None:
@@ -115,7 +124,7 @@ def test_a_face_that_goes_on_is_followed_and_not_searched_for(
         return detector(seen)
 
     source = draw(256, 256, one_face(256, 256)(0)).astype(np.float32) / 255
-    preview = FacePreview(network, source, Settings(), counted, Compute(), RATE)
+    preview = FacePreview(network, [source], Settings(), counted, Compute(), RATE)
     boxes, counts = [], []
     for seen in pictures:
         box = preview.show(seen)[1].box

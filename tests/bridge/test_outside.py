@@ -11,7 +11,7 @@ from reenact_bridge.render_job import describe
 from reenact_bridge.roots import Roots
 from reenact_bridge.warm import Warm
 from reenact_core.errors import ReenactError
-from tests.synthetic import TimelineClip, write_clip, write_timeline
+from tests.synthetic import TimelineClip, write_clip, write_portrait, write_timeline
 
 LENGTH = 4
 
@@ -100,6 +100,31 @@ def test_faces_outside_are_refused_alike(root: Path, what: str, place: str) -> N
             ask["source"] = written
         else:
             ask["face"] = {"reference": written}
+        clip = TimelineClip("sh", root / "own.mkv", 0, LENGTH, LENGTH, ask)
+        return told(root, write_timeline(root / f"{name}.otio", [clip]))
+
+    same(of("there"), of("none"))
+
+
+def test_links_in_a_folder_of_pictures_are_refused_alike(root: Path) -> None:
+    def of(name: str) -> str:
+        folder = root / f"anna-{name}"
+        folder.mkdir()
+        write_portrait(folder / "a.png")
+        (folder / "b.png").symlink_to(root.parent / "out" / f"{name}.mkv")
+        ask = {"version": 1, "mode": "recast", "source": str(folder)}
+        clip = TimelineClip("sh", root / "own.mkv", 0, LENGTH, LENGTH, ask)
+        return told(root, write_timeline(root / f"{name}.otio", [clip]))
+
+    same(of("there"), of("none"))
+
+
+def test_a_folder_of_pictures_outside_is_refused_as_any_file(root: Path) -> None:
+    (root.parent / "out" / "there").mkdir()
+    write_portrait(root.parent / "out" / "there" / "a.png")
+
+    def of(name: str) -> str:
+        ask = {"version": 1, "mode": "recast", "source": str(root.parent / "out" / name)}
         clip = TimelineClip("sh", root / "own.mkv", 0, LENGTH, LENGTH, ask)
         return told(root, write_timeline(root / f"{name}.otio", [clip]))
 

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -37,26 +38,21 @@ from reenact_core.engine.edges import TrackEdges
 from reenact_core.engine.events import Event, Progress, ShotDone
 from reenact_core.engine.footage import Footage
 from reenact_core.engine.out_folder import files_of, user_journal
-from reenact_core.engine.performer import Crops, Performer, Take
+from reenact_core.engine.performer import Crops, Floats, Performer, Take
 from reenact_core.engine.placement import crop_mask
-from reenact_core.engine.portrait import (
-    Colours,
-    Portrait,
-    find_portrait,
-    whole_frame,
-    whole_portrait,
-)
+from reenact_core.engine.portrait import Colours, Portrait, whole_frame
 from reenact_core.engine.prepare import choose_in
 from reenact_core.engine.resume import RunFolder, clear_partial
 from reenact_core.engine.sources import large_portrait, new_size
 from reenact_core.engine.spool import Spool, from_samples, open_spool, require_space, to_samples
+from reenact_core.engine.stills import Stills, find_stills, whole_stills
 from reenact_core.engine.stretches import true_stretches
 from reenact_core.engine.workshop import Workshop
 from reenact_core.errors import MediaError, OutputError
 from reenact_core.frames import Picture
 from reenact_core.geometry import Affine
 from reenact_core.journal import Journal
-from reenact_core.media.codecs import Codec
+from reenact_core.media.codecs import Codec, EncodeSettings
 from reenact_core.media.decode import decode
 from reenact_core.media.encode import open_encoder
 from reenact_core.media.probe import MediaInfo, probe
@@ -65,6 +61,7 @@ from reenact_core.provenance.manifest import animation_deed
 from reenact_core.provenance.mark import Marking, open_marking, sealed
 from reenact_core.settings import Settings
 from reenact_core.timeline.plan import Cast, FaceChoice, RenderedShot, Scheme, Shot, Source
+from reenact_core.timeline.stills_folder import pictures_in
 from reenact_core.timing import FrameRange, said
 from reenact_core.tracking.detect import Detector
 from reenact_core.tracking.embedded import EmbeddedDetector
@@ -73,12 +70,13 @@ from reenact_core.tracking.track import FaceTrack
 CropMode = Literal["auto", "none"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)  # no slots: it keeps what it was asked for
 class Animation:
     """What is asked for."""
 
     source: Path
-    """A picture of a face, or a video whose first usable face counts."""
+    """A picture of a face, a video whose first usable face counts, or a folder of pictures of one
+    person."""
     driving: Path
     """A video of a face."""
     out: Path
@@ -94,6 +92,23 @@ class Animation:
     overwrite: bool = False
     """A file that this tool did not make may be replaced."""
 
+    @cached_property
+    def pictures(self) -> tuple[Path, ...]:
+        """The source, or all pictures of its folder."""
+        return pictures_in(self.source) if self.source.is_dir() else (self.source,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Target:
+    """What is written, and where."""
+
+    canvas: Canvas
+    size: int
+    """Samples a side of the new faces."""
+    encode: EncodeSettings
+    output: Source
+    notes: tuple[str, ...]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Acting:
@@ -104,6 +119,13 @@ class _Acting:
     record: NDArray[np.int64]
     held: list[range]
     """Frames without a face, in which the nearest one stands still."""
+
+    def driving(self) -> list[Crops]:
+        """All driving crops that stand for frames."""
+        return [
+            Crops(face.crops, self.record[self.actor == number])
+            for number, face in enumerate(self.faces)
+        ]
 
 
 def animate(
@@ -162,30 +184,35 @@ def perform_animation(
         workshop = Workshop(folder, settings, job.codec, detector, "", performer, "")
         clip = _driving(job.driving)
         shot = _shot(job, clip)
-        portrait = _portrait(job, workshop)
-        own, scheme = portrait.own_side, job.scheme
-        size = new_size(own, own, performer, scheme, settings.crop)
-        canvas = _canvas(job, clip.info, portrait, size)
-        encode, notes = encode_settings(canvas.info, job.out, job.codec)
-        path = output_path(encode, job.out)
+        stills = _stills(job, workshop)
         journal = user_journal(job.out.parent, "animate", overwrite=job.overwrite)
-        output = Source(path, clip.frames, 1 if encode.is_sequence else None)
-        journal.require(files_of(output))
-        deed = animation_deed(job.source, shot.casts[0], pasted_back=job.paste_back)
-        encode, seal = sealed(encode, job.marking, deed, journal)
-        acting = yield from _act(job, clip, size, workshop, stack)
+        # What cannot be written is told before the work, whichever picture will be the source.
+        targets = [_target(job, clip, one, workshop) for one in stills.portraits]
+        for target in targets:
+            journal.require(files_of(target.output))
+        largest = max(target.size for target in targets)
+        acting = yield from _act(job, clip, largest, workshop, stack)
+        main = stills.main(performer, acting.driving())
+        portrait, target = stills.portraits[main], targets[main]
+        canvas, size, output = target.canvas, target.size, target.output
+        pictures = stills.paths(main)
+        deed = animation_deed(pictures, shot.casts[0], pasted_back=job.paste_back)
+        encode, seal = sealed(target.encode, job.marking, deed, journal)
         faces = _spool(f"{shot.shot_id}.faces", clip, size, workshop, stack)
-        yield from _move(shot, job, portrait, acting, faces, workshop, stack)
+        others = stills.others(main)
+        yield from _move(shot, job, portrait, others, acting, faces, workshop, stack)
         opened = open_encoder(
-            path, canvas.info, clip.frames, encode, seal=seal, admit=journal.admit
+            output.path, canvas.info, clip.frames, encode, seal=seal, admit=journal.admit
         )
         shown = portrait.at(size)
         with opened as encoder:
             for frame in range(len(clip.frames)):
                 encoder.write(_painted(job, canvas, frame, shown, faces, settings))
                 yield Progress(shot.shot_id, "paste", frame + 1, len(clip.frames))
-        notes += [
-            *portrait.notes,
+        notes = [
+            *target.notes,
+            *stills.notes,
+            *stills.told(main),
             *_notes(acting, clip),
             *seal.notes,
             *(job.marking.notes if job.marking else ()),
@@ -203,17 +230,35 @@ def _driving(path: Path) -> Footage:
 
 
 def _shot(job: Animation, clip: Footage) -> Shot:
-    cast = Cast(FaceChoice(), "recast", job.source, None, None, job.scheme)
+    first, *rest = job.pictures
+    cast = Cast(FaceChoice(), "recast", first, None, None, job.scheme, stills=tuple(rest))
     name = job.out.stem
     return Shot(name, name, (), clip.source, clip.frames, Fraction(0), (cast,))
 
 
-def _portrait(job: Animation, workshop: Workshop) -> Portrait:
+def _stills(job: Animation, workshop: Workshop) -> Stills:
     settings = workshop.settings
     colours: Colours = "own" if job.paste_back else "srgb"
     if job.crop == "none":
-        return whole_portrait(job.source, settings, colours=colours)
-    return find_portrait(job.source, None, settings, workshop.detector, colours=colours)
+        return whole_stills(job.pictures, settings, colours=colours)
+    return find_stills(
+        job.pictures,
+        None,
+        settings,
+        workshop.detector,
+        installed=workshop.installed,
+        colours=colours,
+    )
+
+
+def _target(job: Animation, clip: Footage, portrait: Portrait, workshop: Workshop) -> _Target:
+    own, crop = portrait.own_side, workshop.settings.crop
+    size = new_size(own, own, workshop.performer, job.scheme, crop)
+    canvas = _canvas(job, clip.info, portrait, size)
+    encode, notes = encode_settings(canvas.info, job.out, job.codec)
+    numbered = 1 if encode.is_sequence else None
+    output = Source(output_path(encode, job.out), clip.frames, numbered)
+    return _Target(canvas, size, encode, output, tuple(notes))
 
 
 def _canvas(job: Animation, driving: MediaInfo, portrait: Portrait, size: int) -> Canvas:
@@ -278,6 +323,7 @@ def _move(
     shot: Shot,
     job: Animation,
     portrait: Portrait,
+    others: tuple[Floats, ...],
     acting: _Acting,
     faces: Spool,
     workshop: Workshop,
@@ -294,7 +340,9 @@ def _move(
             actor, records = acting.faces[number], acting.record[part.start : part.stop]
             crops = Crops(actor.crops, records, actor.tilt[records])
             name, source = str(part.start), portrait.pixels
-            take = Take(name, source, crops, job.scheme, 1.0, None, "relative", large=large)
+            take = Take(
+                name, source, crops, job.scheme, 1.0, None, "relative", large=large, others=others
+            )
             takes[take.take_id] = (take, part.start)
     total = len(acting.actor)
     results = workshop.performer.perform([take for take, _ in takes.values()])

@@ -12,10 +12,10 @@ from reenact_core.engine.cut_face import CutFace, frame_seconds
 from reenact_core.engine.driving import Drive, Performance, drive_by_itself, drive_by_time, perform
 from reenact_core.engine.footage import Footage
 from reenact_core.engine.performer import Crops, Floats, Take
-from reenact_core.engine.portrait import Portrait, find_portrait
 from reenact_core.engine.role import NewFaces, Region, Role
 from reenact_core.engine.sources import large_own, large_portrait, new_size, sides_of
 from reenact_core.engine.spool import Spool, open_spool
+from reenact_core.engine.stills import Stills, find_stills
 from reenact_core.engine.workshop import Workshop
 from reenact_core.timeline.plan import Cast, Shot
 from reenact_core.timing import FrameRange, runs_of, said
@@ -59,25 +59,32 @@ def roles_of(scene: Scene, castings: Sequence[Casting]) -> tuple[list[Role], lis
     roles: list[Role] = []
     notes: list[str] = []
     for number, casting in enumerate(castings):
-        portrait = _portrait(casting.cast, scene.workshop)
-        notes += portrait.notes if portrait is not None else ()
+        stills = _stills(casting.cast, scene.workshop)
+        notes += stills.notes if stills is not None else ()
         for track in casting.tracks:
             performance = _performance(scene, casting, scene.faces[track])
             notes += _notes(performance, track, casting, scene.workshop.settings.fade)
             if performance.stretches:
                 name = f"{scene.shot.shot_id}-{number}-{track.face_id}"
-                roles.append(_role(name, scene, casting, track, performance, portrait))
+                role, told = _role(name, scene, casting, track, performance, stills)
+                roles.append(role)
+                notes += told
     return roles, list(dict.fromkeys(notes))
 
 
-def _portrait(cast: Cast, workshop: Workshop) -> Portrait | None:
-    """S of a recast; None for a redirect, whose S is in the clip."""
+def _stills(cast: Cast, workshop: Workshop) -> Stills | None:
+    """What shows S of a recast; None for a redirect, whose S is in the clip."""
     if cast.mode == "redirect":
         return None
     if cast.picture is None:
         raise ValueError("a recast needs a picture")
-    return find_portrait(
-        cast.picture, cast.picture_time, workshop.settings, workshop.detector, look=workshop.look
+    return find_stills(
+        (cast.picture, *cast.stills),
+        cast.picture_time,
+        workshop.settings,
+        workshop.detector,
+        installed=workshop.installed,
+        look=workshop.look,
     )
 
 
@@ -103,24 +110,26 @@ def _role(
     casting: Casting,
     track: FaceTrack,
     performance: Performance,
-    portrait: Portrait | None,
-) -> Role:
-    face = scene.faces[track]
+    stills: Stills | None,
+) -> tuple[Role, tuple[str, ...]]:
+    """The role, and what a user should know of its source."""
+    face, told = scene.faces[track], tuple[str, ...]()
 
     def spool(kind: str, shape: tuple[int, ...], dtype: Any) -> Spool:
         path = scene.workshop.folder.spool / f"{name}.{kind}"
         return scene.stack.enter_context(open_spool(path, shape, dtype))
 
-    if portrait is None:
+    if stills is None:
         takes, size = _redirected(name, scene, casting, face, performance)
     else:
-        takes, size = _recast(name, scene, casting, face, performance, portrait)
+        takes, size, told = _recast(name, scene, casting, face, performance, stills)
     new = NewFaces(
         spool("faces", (size, size, 3), face.crops.dtype),
         spool("points", (POINT_COUNT, 2), np.float32),
-        None if portrait is None else spool("masks", face.crops.shape[:2], np.uint8),
+        None if stills is None else spool("masks", face.crops.shape[:2], np.uint8),
     )
-    return Role(casting.cast, face, performance, tuple(takes), new, _region(scene, casting))
+    role = Role(casting.cast, face, performance, tuple(takes), new, _region(scene, casting))
+    return role, told
 
 
 def _region(scene: Scene, casting: Casting) -> Region:
@@ -134,26 +143,25 @@ def _recast(
     casting: Casting,
     face: CutFace,
     performance: Performance,
-    portrait: Portrait,
-) -> tuple[list[Take], int]:
-    """A portrait's takes, and how many samples a side its new faces have."""
+    stills: Stills,
+) -> tuple[list[Take], int, tuple[str, ...]]:
+    """The takes of one of a person's pictures, how many samples a side its new faces have, and what
+    a user should know of the choice."""
+    acting = [_driving(scene, casting, face, performance, part) for part in performance.stretches]
+    main = stills.main(scene.workshop.performer, acting)
+    portrait, others = stills.portraits[main], stills.others(main)
     cast, size = casting.cast, _size(scene, casting, face, performance, portrait.own_side)
     large = None
     if size > len(portrait.pixels):
         path = scene.workshop.folder.spool / f"{name}.source"
         large = large_portrait(portrait.at(size).pixels, path, scene.stack)
     takes = [
-        _take(
-            cast,
-            f"{name}-{number}",
-            portrait.pixels,
-            _driving(scene, casting, face, performance, stretch),
-            None,
-            large,
+        replace(
+            _take(cast, f"{name}-{number}", portrait.pixels, driving, None, large), others=others
         )
-        for number, stretch in enumerate(performance.stretches)
+        for number, driving in enumerate(acting)
     ]
-    return takes, size
+    return takes, size, stills.told(main)
 
 
 def _redirected(

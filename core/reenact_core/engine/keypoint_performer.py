@@ -47,6 +47,16 @@ class KeypointPerformer:
         """The crop that looks most as the driving face does when it begins."""
         return self.nearest(driving[0], own)
 
+    def choose_still(self, stills: Sequence[Floats], driving: Sequence[Crops]) -> int:
+        """The still that looks most as the driving face does in the middle of its frames."""
+        if len(stills) == 1:
+            return 0
+        longest = max(driving, key=len)
+        with torch.no_grad(), out_of_memory_named(self.compute):
+            acting = self._read(self._tensor(longest[len(longest) // 2][None]))
+            own = self._read(self._tensor(np.stack(stills)))
+        return int(_unlike(own, acting).argmin())
+
     def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:
         """Every frame of every take, one take after the other, from the best start both ways.
 

@@ -33,13 +33,14 @@ from reenact_core.motion.batched import (
     prepare_source,
     read_faces,
     read_heads,
+    read_stills,
     step_inputs,
 )
 from reenact_core.motion.full_size import enlarge
 from reenact_core.motion.lanes import LaneSettings, ShotLanes, run_lanes
 from reenact_core.motion.other_integrator import OtherIntegrator, faces_of, put_in
 from reenact_core.motion.recurrent import Carry, Recurrence, Reenacted, StepInput
-from reenact_core.motion.source_frame import choose_source_frame, eye_openness
+from reenact_core.motion.source_frame import choose_source_frame, eye_openness, middle
 from reenact_core.motion.transfer import MotionSettings, check_whole, nearest_frame
 from reenact_core.timeline.plan import Scheme, said
 
@@ -49,6 +50,8 @@ CPU_CHUNK = 2
 """Prepared together on a CPU, where more are no quicker: who goes on begins with a whole chunk."""
 LIGHT_STEP = 4
 """In every so many frames the light on a plate is measured."""
+MOST_ASKED = 24
+"""Driving frames by which a source is chosen."""
 OTHER_CHUNK = 32
 """Driving frames that another integrator is given together; it reads the source once for them."""
 
@@ -142,6 +145,16 @@ class NetworkPerformer:
         with out_of_memory_named(self.compute):
             return choose_source_frame(self._states(own), self._openness(own))
 
+    def choose_still(self, stills: Sequence[Floats], driving: Sequence[Crops]) -> int:
+        """The still nearest to the middling pose and expression of some of the driving crops."""
+        if len(stills) == 1:
+            return 0
+        with out_of_memory_named(self.compute), torch.inference_mode():
+            asked = [self._tensor(crops[index]) for crops, index in evenly(driving, MOST_ASKED)]
+            acting = read_stills(self.models, self.reader, torch.stack(asked))
+            own = read_stills(self.models, self.reader, self._tensor(np.stack(stills)))
+            return nearest_frame(own, middle(acting))
+
     def enlarges(self, scheme: Scheme) -> bool:
         """Not where every face is another integrator's own picture."""
         return self.integrator is None or scheme != "global"
@@ -183,7 +196,8 @@ class NetworkPerformer:
             frames = (take.driving[i] for i in range(len(take.driving)))
             same = next((i for i, one in enumerate(frames) if one_picture(take.source, one)), None)
             known = None if same is None else states[same : same + 1]
-        source = prepare_source(self.models, pixels, known, self.reader)
+        known, others = self._others(take, pixels, known)
+        source = prepare_source(self.models, pixels, known, self.reader, others)
         rest = source.view.state.repeat(len(states)).pose if resting is None else resting.pose
         start = nearest_frame(states, source.view.state) if self.motion.best_start else 0
         orders = {">": range(start, len(take.driving))}
@@ -206,6 +220,19 @@ class NetworkPerformer:
                 inputs = self._inputs(lane, source, *ordered)
                 lane.running = ShotLanes(name, _counted(lane, name, inputs, rounds), carries)
                 yield lane.running
+
+    def _others(
+        self, take: Take, pixels: Tensor, known: HeadState | None
+    ) -> tuple[HeadState | None, tuple[Tensor, HeadState] | None]:
+        """The head of a take's source, and its other pictures with the heads in them: one person's,
+        so that all of them tell who it is where the footage does not."""
+        if not take.others:
+            return known, None
+        others = self._tensor(np.stack(take.others))
+        if known is not None:
+            return known, (others, read_stills(self.models, self.reader, others, known))
+        states = read_stills(self.models, self.reader, torch.cat([pixels[None], others]))
+        return states[:1], (others, states[1:])
 
     def _recall(self, lane: _Lane, diary: Diary | None, name: str) -> dict[int, Carry]:
         """Put a lane where an earlier process left it; gives the carries that it had."""
@@ -325,6 +352,13 @@ class NetworkPerformer:
         """(..., 256, 256, 3) as (..., 3, 256, 256) on the device."""
         moved = torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, -1, -3)))
         return moved.to(self.compute.device, torch.float32)
+
+
+def evenly(driving: Sequence[Crops], most: int) -> Iterator[tuple[Crops, int]]:
+    """At most so many of all crops, evenly; each as its crops and its index in them."""
+    every = [(crops, index) for crops in driving for index in range(len(crops))]
+    for part in np.linspace(0, len(every) - 1, min(most, len(every))):
+        yield every[round(float(part))]
 
 
 def _step(recurrence: Recurrence, inputs: StepInput, carry: Carry) -> tuple[Reenacted, Carry]:

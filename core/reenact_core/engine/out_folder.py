@@ -135,4 +135,4 @@ def _inputs(plan: Plan) -> Iterator[Path]:
     for shot in plan.shots:
         yield shot.target.path
         for one in shot.casts:
-            yield from filter(None, (one.picture, one.driving, one.face.reference))
+            yield from one.files

@@ -92,6 +92,9 @@ class Take:
     """Which of `own` the source is."""
     pasted_over: bool = False
     """recast: the new face takes the place of the driving one."""
+    others: tuple[Floats, ...] = ()
+    """Further pictures of the source's person, as `source`: what the source hides may be taken from
+    them."""
 
 
 def settings_of(motion: MotionSettings, take: Take) -> MotionSettings:
@@ -111,6 +114,11 @@ class Performer(Protocol):
 
     def choose_source(self, own: Crops, driving: Crops) -> int:
         """The index of that of a face's own crops that is to be S where `driving` acts."""
+        ...
+
+    def choose_still(self, stills: Sequence[Floats], driving: Sequence[Crops]) -> int:
+        """The index of that of several pictures of a person that is to be S where `driving` acts:
+        the one whose pose and expression are nearest to its middling ones."""
         ...
 
     def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:

@@ -57,6 +57,8 @@ class Portrait:
     colours: Colours
     notes: tuple[str, ...] = ()
     """What a user should know, a sentence each."""
+    track: FaceTrack | None = None
+    """The face as it was found in the picture; None: the picture is a face crop."""
 
     @property
     def own_side(self) -> float:
@@ -68,7 +70,7 @@ class Portrait:
         if size == len(self.pixels):
             return self
         to_crop = at_size(self.to_crop, len(self.pixels), size)
-        return _cut_out(self.picture, to_crop, size, self.info, self.colours)
+        return _cut_out(self.picture, to_crop, size, self.info, self.colours, self.track)
 
 
 def find_portrait(
@@ -92,7 +94,7 @@ def find_portrait(
         if found:
             track = _the_one(found, path)
             to_crop = align(track, settings.crop, info.pixel_aspect).matrix[0]
-            return _cut_out(picture, to_crop, settings.crop.size, info, colours)
+            return _cut_out(picture, to_crop, settings.crop.size, info, colours, track)
     where = "" if info.still else " at that time" if time is not None else " in its first seconds"
     raise FaceError(
         f"{path}: no face was found{where}; give a picture that shows one face, clear and well lit"
@@ -117,11 +119,12 @@ def _cut_out(
     size: int,
     info: MediaInfo,
     colours: Colours,
+    track: FaceTrack | None = None,
 ) -> Portrait:
     pixels, notes = cut(picture, to_crop, size), tuple[str, ...]()
     if info.icc is not None and colours == "srgb":
         pixels, notes = _as_srgb(pixels, info.icc, info)
-    return Portrait(pixels, to_crop, picture, info, colours, notes)
+    return Portrait(pixels, to_crop, picture, info, colours, notes, track)
 
 
 def _as_srgb(pixels: Floats, icc: bytes, info: MediaInfo) -> tuple[Floats, tuple[str, ...]]:

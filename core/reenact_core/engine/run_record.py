@@ -111,9 +111,8 @@ def _inputs(plan: Plan) -> list[Source | Path]:
     for shot in plan.shots:
         found.setdefault(shot.target if shot.target.first_number is not None else shot.target.path)
         for cast in shot.casts:
-            for path in (cast.picture, cast.driving, cast.face.reference):
-                if path is not None:
-                    found.setdefault(path)
+            for path in cast.files:
+                found.setdefault(path)
     return list(found)
 
 

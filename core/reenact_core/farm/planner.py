@@ -174,10 +174,7 @@ def _inputs(shots: Sequence[Shot], tracks: Sequence[Path], digests: Digests) -> 
 
 def _read_by(shot: Shot, tracks: Sequence[Path], digests: Digests) -> Mapping[Path, str]:
     found = {shot.target.path: digests.of_source(shot.target)}
-    named = [
-        path for cast in shot.casts for path in (cast.picture, cast.driving, cast.face.reference)
-    ]
+    named = [path for cast in shot.casts for path in cast.files]
     for path in (*named, *tracks):
-        if path is not None:
-            found[path] = digests.of_file(path)
+        found[path] = digests.of_file(path)
     return found

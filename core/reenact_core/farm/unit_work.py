@@ -13,7 +13,7 @@ from reenact_core.engine.events import Progress
 from reenact_core.engine.finish import write_frames
 from reenact_core.engine.footage import Footage, clip_footage, driver_footage
 from reenact_core.engine.move import move_faces
-from reenact_core.engine.performer import Crops, NewFace, Take
+from reenact_core.engine.performer import Crops, Floats, NewFace, Take
 from reenact_core.engine.prepare import prepare_shot
 from reenact_core.farm.desk import Desk
 from reenact_core.farm.moved_faces import half_moved, keep_moved, open_moved
@@ -129,6 +129,9 @@ class _Nobody:
     """The performer of units that move no face."""
 
     def choose_source(self, own: Crops, driving: Crops) -> int:
+        raise ValueError("a track unit chooses no source")
+
+    def choose_still(self, stills: Sequence[Floats], driving: Sequence[Crops]) -> int:
         raise ValueError("a track unit chooses no source")
 
     def perform(self, takes: Sequence[Take]) -> Iterator[tuple[str, int, NewFace]]:

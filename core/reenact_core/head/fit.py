@@ -58,8 +58,9 @@ FEW_POINTS = 100
 """Schemes of fewer points say less beside their noise."""
 
 
-def usual_settings(points: int, frames: int, known: bool) -> FitSettings:
-    """Settings for a scheme of so many points and so many frames of a person who is known or not.
+def usual_settings(points: int, frames: int, known: bool, *, apart: bool = False) -> FitSettings:
+    """Settings for a scheme of so many points and so many frames of a person who is known or not;
+    `apart`: they are stills, which do not follow each other.
 
     Set on six pairs of stills and clips: `measure_pairs.py`, the half that is tuned on.
     """
@@ -71,6 +72,11 @@ def usual_settings(points: int, frames: int, known: bool) -> FitSettings:
     )
     if frames == 1 and not known:
         found = replace(found, expression_prior=STILL_PRIOR, jaw_price=STILL_JAW_PRICE)
+    elif apart:
+        # Each says as much of who it is as a still alone.
+        alone = 0.0 if known else STILL_PRIOR / frames
+        price = max(found.expression_prior, alone)
+        found = replace(found, expression_prior=price, smoothness=0.0)
     return found
 
 

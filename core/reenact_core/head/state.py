@@ -11,7 +11,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from reenact_core.head.fit import JAW_OPEN, MOUTH_CLOSE, Before, fit, gaze_of
+from reenact_core.head.fit import JAW_OPEN, MOUTH_CLOSE, Before, fit, gaze_of, usual_settings
 from reenact_core.head.gaps import gap_model, neighbours, on_points
 from reenact_core.head.model import HeadModel
 from reenact_core.head.pose import Pose
@@ -134,6 +134,7 @@ def states_of(
     tilt: Tensor | None = None,
     person: HeadState | None = None,
     before: HeadState | None = None,
+    apart: bool = False,
 ) -> HeadState:
     """One person's head in T moments, from landmarks.
 
@@ -144,6 +145,8 @@ def states_of(
         person: an earlier head of the same person, for moments that come one by one
         before: the moments just before, of the same person, where they are known: they are gone on
             from, and stand for what is not read
+        apart: the moments do not follow each other: nothing is steady over time, and one that is
+            not read has an infinite residual
     """
     table = head.landmarks[scheme]
     rows = table.points
@@ -153,7 +156,11 @@ def states_of(
     going_on = None
     if before is not None:
         going_on = Before(before.identity[-1], before.expression, before.residual)
-    found = fit(head, table, seen, trust=counted, identity=identity, before=going_on)
+    told = identity is not None or going_on is not None
+    settings = usual_settings(len(table), len(points), told, apart=apart)
+    found = fit(
+        head, table, seen, trust=counted, identity=identity, before=going_on, settings=settings
+    )
     pose = Pose(found.rotation, found.scale, found.offset[:, :2])
     shape = table.places(head.vertices(found.identity[None], found.expression))
     missed = _missed(shape, seen, pose)
@@ -191,6 +198,9 @@ def states_of(
         found.residual,
         scheme,
     )
+    if apart:
+        lost = found.residual.masked_fill(found.confidence <= UNREAD, torch.inf)
+        return replace(_believable(states, found.confidence), residual=lost)
     if before is None:
         return _believable(states, found.confidence)
     joined = HeadState.cat([before[-1:], states])

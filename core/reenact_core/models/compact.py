@@ -13,6 +13,7 @@ from reenact_core.head.interior.look import Look, look_of
 from reenact_core.head.light import mirrored, mirrored_well, shading
 from reenact_core.head.matte import told_apart
 from reenact_core.head.model import HeadModel, load_head_model
+from reenact_core.head.other_pictures import OtherPicture
 from reenact_core.head.state import HeadState
 from reenact_core.models.close_ups import CloseUps, load_close_ups
 from reenact_core.models.compact_calibrator import Calibrator
@@ -39,6 +40,7 @@ class FaceSource:
         look: the colours inside their mouths and eyes; of one, or of each
         light: (N, 9, 3), on them, see `light.shading`
         relit: (N, V, 3), see `light.mirrored`; mirrors: (N, V, 1), see `light.mirrored_well`
+        others: of the same person, for all N sources
     """
 
     pixels: Tensor
@@ -48,14 +50,17 @@ class FaceSource:
     light: Tensor
     relit: Tensor
     mirrors: Tensor
+    others: tuple[OtherPicture, ...] = ()
 
     def repeat(self, count: int) -> "FaceSource":
         """One source as `count` rows, without copying its pixels."""
         pixels = self.pixels.expand(count, -1, -1, -1)
         features = self.features.expand(count, -1, -1, -1)
+        light, relit, mirrors = (
+            one.expand(count, -1, -1) for one in (self.light, self.relit, self.mirrors)
+        )
         view, look = self.view.repeat(count), self.look
-        lit = (one.expand(count, -1, -1) for one in (self.light, self.relit, self.mirrors))
-        return FaceSource(pixels, features, view, look, *lit)
+        return FaceSource(pixels, features, view, look, light, relit, mirrors, self.others)
 
 
 class Compact(nn.Module):

@@ -12,12 +12,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from reenact_core.head.field import HeadView, at_pixels, mirrored, view_of
-from reenact_core.head.interior.drawn import drawn_inside
 from reenact_core.head.light import bounded, factors, level_of, skin_shown
 from reenact_core.head.matte import told_apart
 from reenact_core.head.model import HeadModel, vertex_normals
 from reenact_core.head.pose import Pose
-from reenact_core.head.ramps import smoothstep
 from reenact_core.head.sampling import extended, sample
 from reenact_core.head.seat import Seat, as_skin, cover
 from reenact_core.head.state import HeadState, placed, smooth, states_of
@@ -43,6 +41,7 @@ from reenact_core.models.flow_prior import (
     photometric_error,
 )
 from reenact_core.models.readers.reader import FaceLandmarks, Reader
+from reenact_core.motion.hidden_parts import hidden_parts, shown_by_source, with_others
 from reenact_core.motion.recurrent import StepInput, drawn_over
 from reenact_core.motion.transfer import MotionSettings
 
@@ -53,10 +52,6 @@ EDGE_SOFT = 1.5
 LIGHT_SOFT = 6.0
 """Sigma in pixels (at 256) over which light is averaged: on the ridge of a nose it is no better
 known than the ridge is."""
-MIRRORED_SOFT = 1.2
-"""Sigma in pixels (at 256) over which the mirrored half comes in."""
-MIRRORED_BETTER = (0.25, 0.75)
-"""By how much more of a place the mirrored half must show to be taken a little, and wholly."""
 HEAD_UNIT, HEAD_MIDDLE = 0.1442, (0.0, 0.5455, 0.2096)
 """From centimetres to the coordinates in which the networks know a head: half its width is 1."""
 ROUNDING = 1 / 255
@@ -65,8 +60,6 @@ STRANGE = 0.02
 """Share of a source that d_0 shows too, up to which it counts as another face."""
 SAME = 0.5
 """The same, from which on it counts as the same picture."""
-BESIDE_SHOWN = 0.5
-"""How far a source counts as showing what is beside the head."""
 
 
 def one_picture(one: Any, other: Any) -> bool:
@@ -82,6 +75,18 @@ def read_faces(models: Compact, crops: Tensor) -> FaceReading:
     """Landmarks, head turn and expression of face crops (n, 3, S, S) in [0, 1]."""
     with torch.inference_mode():
         return models.read(crops)
+
+
+def read_stills(
+    models: Compact, reader: Reader, stills: Tensor, person: HeadState | None = None
+) -> HeadState:
+    """One person's head in pictures (N, 3, S, S) of different moments; see `states_of`, `apart`."""
+    with torch.inference_mode():
+        seen = reader.read(stills)
+        return states_of(
+            models.head, reader.scheme, seen.points, trust=seen.trust, pupils=seen.pupils,
+            person=person, apart=True,
+        )  # fmt: skip
 
 
 def read_heads(
@@ -109,13 +114,23 @@ def read_heads(
 
 
 def prepare_source(
-    models: Compact, pixels: Tensor, state: HeadState | None = None, reader: Reader | None = None
+    models: Compact,
+    pixels: Tensor,
+    state: HeadState | None = None,
+    reader: Reader | None = None,
+    others: tuple[Tensor, HeadState] | None = None,
 ) -> FaceSource:
-    """What depends on the source crop (3, S, S) alone; `state` where it is known already."""
+    """What depends on the source crop (3, S, S) alone.
+
+    Args:
+        state: where it is known already
+        others: further pictures (N, 3, S, S) of the same person, and the heads in them
+    """
     if state is None:
         state = read_heads(models, reader or models.reader, [pixels[None]], MotionSettings())
     with torch.inference_mode():
-        return models.source(pixels[None], state)
+        source = models.source(pixels[None], state)
+        return source if others is None else with_others(models.head, source, *others)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -352,9 +367,8 @@ def rows_of_input(
     errors = sample(motion.errors, places.driving)
     points = placed(head.landmarks["embedded79"].places(new.shape), new.state.pose)[..., :2]
     maps = geometry(places, points, driving.alike, size // 4)
-    unseen = hidden(places)
-    inside = drawn(head, places, new, source)
-    inside = where_better(inside, driving, places, errors[:, :1])
+    parts = hidden_parts(head, places, new, source)
+    inside, unseen = where_better(parts.layer, driving, places, errors[:, :1]), parts.unseen
     whole_face = models.move_globally(source, direct, maps, errors[:, :1], unseen)
     light, mask = finish(head, new, own, scene, same=same)
     return StepInput(
@@ -409,40 +423,10 @@ def geometry(places: Chart, points: Tensor, alike: Tensor, side: int) -> Tensor:
     """
     inside = places.inside.clamp(-2, 1)[:, None]
     head = places.head * HEAD_UNIT + places.head.new_tensor(HEAD_MIDDLE)
-    maps = torch.cat([head.permute(0, 3, 1, 2), inside, _shown(places), alike], 1)
+    maps = torch.cat([head.permute(0, 3, 1, 2), inside, shown_by_source(places), alike], 1)
     small = functional.interpolate(maps, (side, side), mode="area")
     regions = region_masks(points, side)
     return torch.cat([small[:, :-1], regions, small[:, -1:]], 1)
-
-
-def hidden(places: Chart) -> Tensor:
-    """What neither source nor its mirror image shows of the new face, (B, 1, S, S) in [0, 1]."""
-    return (1 - _shown(places)) * (1 - places.covered * places.earlier[-1].shows)[:, None]
-
-
-def _shown(places: Chart) -> Tensor:
-    shows = places.earlier[0].shows
-    return torch.where(places.covered > 0, shows, BESIDE_SHOWN)[:, None]
-
-
-def drawn(head: HeadModel, places: Chart, new: HeadView, source: FaceSource) -> Tensor:
-    """What is drawn where the source does not show it, (B, 4, S, S): R'G'B' and how far it covers.
-
-    The other half of the face, mirrored and lit as this one is; over it the inside of mouth and
-    eyes.
-    """
-    in_source, in_mirror = places.earlier[0], places.earlier[-1]
-    assert new.raster is not None
-    relit, mirrors = at_pixels(new.raster, head, source.relit, source.mirrors)
-    other = (sample(source.pixels, in_mirror.told) * relit.movedim(-1, 1)).clamp(0, 1)
-    better = smoothstep(in_mirror.shows - in_source.shows, *MIRRORED_BETTER) * mirrors[..., 0]
-    cover = places.covered * (1 - places.inner) * (1 - in_source.shows) * better
-    cover = blurred(cover[:, None], MIRRORED_SOFT).clamp(0, 1)
-    inside = drawn_inside(head, new.raster, new.vertices, in_source.shows, source.look)
-    colour, over = inside[:, :3], inside[:, 3:]
-    both = over + cover * (1 - over)
-    mixed = (colour * over + other * cover * (1 - over)) / both.clamp_min(1e-4)
-    return torch.cat([mixed, both], 1)
 
 
 def where_better(layer: Tensor, driving: Driving, places: Chart, error: Tensor) -> Tensor:

@@ -73,11 +73,12 @@ def deed_of(shot: Shot) -> Deed:
     return Deed(shot.target.path, _faces(shot.casts), _details(shot.casts))
 
 
-def animation_deed(picture: Path, cast: Cast, *, pasted_back: bool) -> Deed:
-    """What animating a picture does: the picture changed, or a whole new one made from it."""
+def animation_deed(pictures: tuple[Path, ...], cast: Cast, *, pasted_back: bool) -> Deed:
+    """What animating a picture does: the picture changed, or a whole new one made from it; the
+    pictures after the first show the same person."""
     if pasted_back:
-        return Deed(picture, (), _details([cast]))
-    return Deed(None, (picture,), _details([cast]))
+        return Deed(pictures[0], pictures[1:], _details([cast]))
+    return Deed(None, pictures, _details([cast]))
 
 
 def mime_of(path: Path) -> str:
@@ -146,7 +147,8 @@ def _made(deed: Deed) -> list[dict[str, Any]]:
 
 
 def _faces(casts: tuple[Cast, ...]) -> tuple[Path, ...]:
-    return tuple(dict.fromkeys(cast.picture for cast in casts if cast.picture is not None))
+    pictures = (path for cast in casts for path in (cast.picture, *cast.stills))
+    return tuple(dict.fromkeys(path for path in pictures if path is not None))
 
 
 def _details(casts: "tuple[Cast, ...] | list[Cast]") -> tuple[tuple[str, str], ...]:

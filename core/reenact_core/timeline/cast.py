@@ -11,10 +11,17 @@ from reenact_core.head.regions import RegionStrengths
 from reenact_core.timeline.clip_media import ClipMedia
 from reenact_core.timeline.conform import Fit
 from reenact_core.timeline.effects import Ask, Pick
-from reenact_core.timeline.media_paths import Places, locate, windows_path
+from reenact_core.timeline.media_paths import (
+    Places,
+    check_inside,
+    is_relative,
+    locate,
+    windows_path,
+)
 from reenact_core.timeline.plan import Cast, FaceChoice
 from reenact_core.timeline.relink import find_by_name
 from reenact_core.timeline.spans import Span, to_frames
+from reenact_core.timeline.stills_folder import pictures_in
 
 
 def casts_of(
@@ -33,10 +40,11 @@ def _cast(ask: Ask, pick: Pick | None, fit: Fit, media: ClipMedia, places: Place
     if mode is None:
         raise ValueError("an ask must be complete before it becomes a cast")
     recast = mode == "recast"
+    pictures = _source(ask, places) if recast else ()
     return Cast(
         face=_face(ask, pick, fit, media, places),
         mode=mode,
-        picture=_file(ask.source, "source", places) if recast else None,
+        picture=pictures[0] if pictures else None,
         picture_time=ask.source_time if recast else None,
         driving=None if recast else _file(ask.driving, "driving video", places),
         scheme=ask.scheme or "subtle",
@@ -44,7 +52,26 @@ def _cast(ask: Ask, pick: Pick | None, fit: Fit, media: ClipMedia, places: Place
         expression=ask.expression,
         pose=ask.pose,
         strengths=ask.strengths or RegionStrengths(),
+        stills=pictures[1:],
     )
+
+
+def _source(ask: Ask, places: Places) -> tuple[Path, ...]:
+    """The file that shows the new identity, or all pictures of a folder."""
+    folder = ask.source if isinstance(ask.source, Path) else None
+    if isinstance(ask.source, str):
+        folder = _located(ask.source, places)
+    if folder is None or not folder.is_dir():
+        return (_file(ask.source, "source", places),)
+    if ask.source_time is not None:
+        raise TimelineError(f"its source {folder} is a folder of pictures, which have no time")
+
+    def may_be_read(path: Path) -> None:
+        if isinstance(ask.source, str) and is_relative(ask.source):
+            check_inside(path, str(path), places)
+        places.check(path, str(path))
+
+    return pictures_in(folder, may_be_read)
 
 
 def _file(written: str | Path | None, what: str, places: Places) -> Path:

@@ -65,13 +65,19 @@ def _lines(described: dict[str, Any]) -> Iterator[str]:
             media = f"{clip['media']}{_found(clip['media'], clip['file'])}"
             yield f"    {clip['name']}  {_when(clip['record'])}  {media}{state}{asked}"
     for shot in described["shots"]:
-        faces = "; ".join(f"{cast['mode']} with {cast['with']}" for cast in shot["faces"])
+        faces = "; ".join(map(_acting, shot["faces"]))
         start, stop = shot["frames"]
         yield f"  will render {shot['shot']}: frames {start}-{stop - 1} of {shot['media']}, {faces}"
     yield from (f"  refused: {item['reason']}" for item in described["refused"])
     yield from (f"  note: {note}" for note in described["notes"])
     if described["problem"]:
         yield f"  {described['problem']}"
+
+
+def _acting(cast: dict[str, Any]) -> str:
+    count = len(cast["pictures"])
+    folder = f" ({count} pictures; the nearest to the shot's pose is the source)" if count else ""
+    return f"{cast['mode']} with {cast['with']}{folder}"
 
 
 def _found(media: str, file: str | None) -> str:
@@ -146,6 +152,11 @@ def shot_table(shot: Shot) -> dict[str, Any]:
     }
 
 
+def _pictures(cast: Cast) -> tuple[Path, ...]:
+    """Those of a folder."""
+    return (cast.picture, *cast.stills) if cast.picture is not None and cast.stills else ()
+
+
 def _cast(cast: Cast) -> dict[str, Any]:
     face = cast.face
     if face.point is not None:
@@ -156,7 +167,8 @@ def _cast(cast: Cast) -> dict[str, Any]:
         which = face.select or f"id {face.track_id}"
     return {
         "mode": cast.mode,
-        "with": str(cast.picture or cast.driving),
+        "with": str(cast.source or cast.driving),
+        "pictures": [path.name for path in _pictures(cast)],
         "face": which,
         "scheme": cast.scheme,
         "strength": cast.strength,

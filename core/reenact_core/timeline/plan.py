@@ -61,7 +61,8 @@ class Cast:
     face: FaceChoice
     mode: Mode
     picture: Path | None
-    """recast: the file that shows the new identity S (a picture or a video)."""
+    """recast: the file that shows the new identity S (a picture or a video); of a folder of
+    pictures the first one by name."""
     picture_time: Fraction | None
     """Seconds into `picture` where that is a video; None: its first usable face."""
     driving: Path | None
@@ -74,6 +75,19 @@ class Cast:
     """`auto`: as the settings say."""
     strengths: RegionStrengths = field(default_factory=RegionStrengths)
     """Of each region, on top of `strength` and of the settings' own."""
+    stills: tuple[Path, ...] = ()
+    """The other pictures of that folder, which show the same person."""
+
+    @property
+    def source(self) -> Path | None:
+        """What shows S as a user names it: a file, or the folder of several pictures."""
+        return self.picture.parent if self.picture is not None and self.stills else self.picture
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that is named."""
+        named = (self.picture, *self.stills, self.driving, self.face.reference)
+        return tuple(path for path in named if path is not None)
 
 
 @dataclass(frozen=True, slots=True)

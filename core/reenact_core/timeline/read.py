@@ -326,9 +326,11 @@ def _media_folder(timeline: Any, places: Places) -> Path:
 
 
 def _check_request(request: Request) -> None:
-    for path in (request.source, request.driving):
-        if path is not None and not path.is_file():
-            raise MediaError(f"{path}: no such file")
+    source, driving = request.source, request.driving
+    if source is not None and not (source.is_file() or source.is_dir()):
+        raise MediaError(f"{source}: no such file or folder")
+    if driving is not None and not driving.is_file():
+        raise MediaError(f"{driving}: no such file")
 
 
 def _real_probe() -> Probe:

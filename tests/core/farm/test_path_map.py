@@ -64,8 +64,10 @@ def test_another_format_is_refused(text: str, tmp_path: Path) -> None:
 def test_every_path_of_a_plan_is_mapped(tmp_path: Path) -> None:
     rules = read_path_map(rules_file(tmp_path, ("POSIX", "/mnt", "/data")))
     reference = FaceChoice(None, reference=Path("/mnt/r.png"))
-    cast = Cast(reference, "recast", Path("/mnt/a.png"), None, None)
+    stills = (Path("/mnt/b.png"),)
+    cast = Cast(reference, "recast", Path("/mnt/a.png"), None, None, stills=stills)
     here = mapped_paths((cast,), rules)[0]
+    assert here.stills == (Path("/data/b.png"),)
     assert (here.picture, here.face.reference) == (Path("/data/a.png"), Path("/data/r.png"))
 
 

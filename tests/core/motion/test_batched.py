@@ -14,7 +14,8 @@ from reenact_core.head.state import HeadState, placed
 from reenact_core.models.carry_over import chart
 from reenact_core.models.compact import Compact
 from reenact_core.models.compact_settings import CompactSettings
-from reenact_core.motion.batched import Scene, drawn, finish, prepare_source, step_inputs
+from reenact_core.motion.batched import Scene, finish, prepare_source, step_inputs
+from reenact_core.motion.hidden_parts import hidden_parts
 from reenact_core.motion.recurrent import Reenacted
 from reenact_core.motion.transfer import MotionSettings
 from reenact_training.flow import lucas_kanade
@@ -144,7 +145,8 @@ def mirrored_half(network: Compact, lit: Tensor, *, relit: bool) -> tuple[Tensor
     own, new = source.view, view_of(HEAD, state(seed=1), SIZE)
     assert new.raster is not None
     with torch.inference_mode():
-        layer = drawn(HEAD, chart(HEAD, new, None, [own], mirrored(own, HEAD)), new, source)
+        places = chart(HEAD, new, None, [own], mirrored(own, HEAD))
+        layer = hidden_parts(HEAD, places, new, source).layer
         (normals,) = at_pixels(new.raster, HEAD, vertex_normals(own.vertices, HEAD.triangles))
     skin = irradiance(lit, normals).clamp_min(0.01) * torch.tensor([0.55, 0.33, 0.25])
     on_face = new.raster.covered & (HEAD.part[new.raster.face.clamp_min(0)] == PARTS.index("face"))

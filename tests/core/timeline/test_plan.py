@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from reenact_core.errors import MediaError, TimelineError
 from reenact_core.head.regions import RegionStrengths
+from reenact_core.timeline.describe import shot_table
 from reenact_core.timeline.plan import FaceChoice, Plan, Shot
 from reenact_core.timeline.read import Edit, make_plan, read_timeline
 from reenact_core.timeline.request import Request
@@ -586,6 +587,44 @@ def test_a_missing_source_refuses_its_clip(tmp_path: Path) -> None:
     found = plan(made, tmp_path)
     assert [item.clip_name for item in found.shots] == ["b"]
     assert "nobody.png is missing" in found.refused[0].reason
+
+
+def from_source(source: Any) -> Any:
+    return timeline(track(clip("sh010", times(0, 9), effects=[ask(mode="recast", source=source)])))
+
+
+def test_a_folder_of_pictures_is_a_source(tmp_path: Path) -> None:
+    folder = put(tmp_path / "anna" / "b.png").parent
+    put(folder / "a.jpg")
+    unasked = timeline(track(clip("a", times(0, 9))))
+    by_request = shot(unasked, tmp_path, replace(NONE, source=folder))
+    by_effect = shot(from_source("anna"), tmp_path)
+    for cast in (by_request.casts[0], by_effect.casts[0]):
+        assert (cast.picture, cast.stills) == (folder / "a.jpg", (folder / "b.png",))
+        assert cast.source == folder and cast.files == (folder / "a.jpg", folder / "b.png")
+    (table,) = shot_table(by_effect)["faces"]
+    assert (table["with"], table["pictures"]) == (str(folder), ["a.jpg", "b.png"])
+
+
+def test_a_folder_of_one_picture_is_that_picture(tmp_path: Path) -> None:
+    path = put(tmp_path / "anna" / "a.png")
+    cast = shot(from_source("anna"), tmp_path).casts[0]
+    assert (cast.picture, cast.stills, cast.source) == (path, (), path)
+
+
+def test_a_folder_of_pictures_has_no_time_and_may_not_be_empty(tmp_path: Path) -> None:
+    put(tmp_path / "anna" / "a.png")
+    (tmp_path / "none").mkdir()
+    timed = from_source({"path": "anna", "time": 1.0})
+    assert "a folder of pictures, which have no time" in refusal(timed, tmp_path)
+    assert "holds no pictures" in refusal(from_source("none"), tmp_path)
+
+
+def test_a_link_in_a_folder_of_pictures_may_not_lead_out(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "show", put(tmp_path / "b.png")
+    put(inside / "anna" / "a.png")
+    (inside / "anna" / "b.png").symlink_to(outside)
+    assert "leads out of the timeline's folder" in refusal(from_source("anna"), inside)
 
 
 def test_a_missing_source_of_the_request_stops_at_once(tmp_path: Path) -> None:

@@ -90,17 +90,10 @@ def _inside(head: HeadModel, raster: Raster, new: Tensor, shown: Tensor, look: L
     """What lies behind lips and lids, (N, 4, S, S)."""
     size = raster.face.shape[-1]
     out = shown.new_zeros(len(new), 4, size, size)
-    opening = _openings(head)[raster.face.clamp_min(0)] * raster.covered
+    opening = _opening(head, raster)
     points, unit = head.landmarks["points68"].places(new), centimetres(head, new)
-    apart = gaps(points, unit)
-    opened, believed = _open(apart), _at_openings(_believed(look, apart), opening)
-    drawn = _at_openings(opened, opening)
-    turned = smoothstep((looking(head, new, points, unit) - look.looking).norm(dim=-1), *TURNED_CM)
-    if bool((turned > 0).any()):
-        at = torch.nonzero((opening == LEFT_EYE) | (opening == RIGHT_EYE), as_tuple=True)
-        side = (opening[at] == RIGHT_EYE).long()
-        own = _Pixels(head, raster, new, opening, at).of_own_iris(look)
-        believed[at] = believed[at] * torch.lerp(torch.ones_like(own), own, turned[at[0], side])
+    drawn = _at_openings(_open(gaps(points, unit)), opening)
+    believed = _believed_at(head, raster, new, opening, look)
     hidden = drawn * (1 - shown * believed)
     where = torch.nonzero(hidden, as_tuple=True)
     if len(where[0]) == 0:
@@ -129,6 +122,36 @@ def _inside(head: HeadModel, raster: Raster, new: Tensor, shown: Tensor, look: L
     # To its last pixel and half of the next: what lies below there is no lip's and no lid's colour.
     out[:, 3, rows_, columns] = smoothstep(whole, 0.1, 0.55) * share * _spread(drawn)
     return out
+
+
+def seen_inside(head: HeadModel, raster: Raster, new: Tensor, shown: Tensor, look: Look) -> Tensor:
+    """How far a picture is believed to show what of the inside of mouth and eyes the new heads
+    show, (N, S, S) in [0, 1]; as `drawn_inside` takes it."""
+    opening = _opening(head, raster)
+    seen = shown * _believed_at(head, raster, new, opening, look) * (opening > 0)
+    there = torch.stack([seen, (opening > 0).to(seen)], 1)
+    share, whole = averaged(there, seen.new_tensor([SPECKS])).unbind(1)
+    return (2 * share / whole.clamp_min(1e-4) - 0.5).clamp(0, 1) * (opening > 0)
+
+
+def _opening(head: HeadModel, raster: Raster) -> Tensor:
+    """What of mouth and eyes pixels show, (N, S, S); 0 for nothing of it."""
+    return _openings(head)[raster.face.clamp_min(0)] * raster.covered
+
+
+def _believed_at(
+    head: HeadModel, raster: Raster, new: Tensor, opening: Tensor, look: Look
+) -> Tensor:
+    """How far to believe that a source shows what is in the openings, (N, S, S)."""
+    points, unit = head.landmarks["points68"].places(new), centimetres(head, new)
+    believed = _at_openings(_believed(look, gaps(points, unit)), opening)
+    turned = smoothstep((looking(head, new, points, unit) - look.looking).norm(dim=-1), *TURNED_CM)
+    if bool((turned > 0).any()):
+        at = torch.nonzero((opening == LEFT_EYE) | (opening == RIGHT_EYE), as_tuple=True)
+        side = (opening[at] == RIGHT_EYE).long()
+        own = _Pixels(head, raster, new, opening, at).of_own_iris(look)
+        believed[at] = believed[at] * torch.lerp(torch.ones_like(own), own, turned[at[0], side])
+    return believed
 
 
 class _Pixels:
