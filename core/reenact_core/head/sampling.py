@@ -1,11 +1,13 @@
 """Pictures and fields sampled at places between their pixels, carried on, and averaged."""
 
+from math import ceil
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-REACH = 4
-"""Pixels around what is averaged that are looked at."""
+REACH, REACHES = 4, 2.5
+"""Pixels around what is averaged that are looked at, at least, and sigmas."""
 
 
 def pixel_grid(size: int, like: Tensor) -> Tensor:
@@ -48,10 +50,11 @@ def _grown(coarse: Tensor, like: Tensor) -> Tensor:
     return functional.interpolate(coarse, like.shape[-2:], mode="bilinear", align_corners=False)
 
 
-def span(places: Tensor, size: int) -> slice:
+def span(places: Tensor, size: int, sigma: Tensor) -> slice:
     """From the first to the last of some rows or columns, and what blurring adds."""
+    reach = max(REACH, ceil(REACHES * float(sigma.max())))
     first, last = int(places.min()), int(places.max())
-    return slice(max(0, first - REACH), min(size, last + REACH + 1))
+    return slice(max(0, first - reach), min(size, last + reach + 1))
 
 
 def averaged(values: Tensor, sigma: Tensor) -> Tensor:
@@ -66,5 +69,5 @@ def _averaging(length: int, sigma: Tensor) -> Tensor:
     place = torch.arange(length, device=sigma.device, dtype=sigma.dtype)
     step_2 = (place[:, None] - place).square()
     kernel = torch.exp(-0.5 * step_2 / sigma[:, None, None].square())
-    tail = torch.arange(-12, 13, device=sigma.device, dtype=sigma.dtype).square()
+    tail = torch.arange(-16, 17, device=sigma.device, dtype=sigma.dtype).square()
     return kernel / torch.exp(-0.5 * tail / sigma[:, None].square()).sum(1)[:, None, None]

@@ -60,8 +60,9 @@ SHADOW, SHADOW_CM = 0.5, 0.22
 """How much darker an eyeball is below the upper lid, and how far down that fades."""
 CORNER, CORNER_CM = 0.25, 0.15
 """The same along both lids."""
-SHARPEST, SOFTEST, EDGE = 0.7, 1.6, 1.2
-"""Sigmas in pixels: between which what is drawn is softened, and of lips' and lids' edges."""
+SHARPEST, SOFTEST, EDGE = 0.7, 5.0, 1.2
+"""Sigmas in pixels: between which what is drawn is softened, as the picture is, and of lips' and
+lids' edges in a sharp picture."""
 SPECKS = 1.5
 """Sigma in pixels over which it is decided whether the source shows a place: no lone pixels."""
 CRACK = 5
@@ -78,7 +79,7 @@ def drawn_inside(head: HeadModel, raster: Raster, new: Tensor, shown: Tensor, lo
         look: of the sources, N or 1 for all
     """
     inside = _inside(head, raster, new, shown, look)
-    lids = shut_lids(head, raster, new, look, SHARPEST)
+    lids = shut_lids(head, raster, new, look, look.sigma.clamp(SHARPEST, SOFTEST))
     if lids is None:
         return inside
     cover = inside[:, 3:] + (1 - inside[:, 3:]) * lids[:, 3:]
@@ -92,7 +93,7 @@ def _inside(head: HeadModel, raster: Raster, new: Tensor, shown: Tensor, look: L
     out = shown.new_zeros(len(new), 4, size, size)
     opening = _opening(head, raster)
     points, unit = head.landmarks["points68"].places(new), centimetres(head, new)
-    drawn = _at_openings(_open(gaps(points, unit)), opening)
+    drawn = _at_openings(_open(gaps(points, unit), look.eyes), opening)
     believed = _believed_at(head, raster, new, opening, look)
     hidden = drawn * (1 - shown * believed)
     where = torch.nonzero(hidden, as_tuple=True)
@@ -108,19 +109,23 @@ def _inside(head: HeadModel, raster: Raster, new: Tensor, shown: Tensor, look: L
     colour[~in_eye, :3], colour[~in_eye, 4] = mouth.in_mouth(look, points, unit * size / 2)
     colour[in_eye, :3] = eyes.in_eyes(look, points, unit)
     picture, row, column = where
-    rows_, columns = span(row, size), span(column, size)
+    sigma = look.sigma.clamp(SHARPEST, SOFTEST)
+    rows_, columns = span(row, size, sigma), span(column, size, sigma)
+    sigma = sigma.expand(len(new))
     opening, hidden, drawn = (map_[:, rows_, columns] for map_ in (opening, hidden, drawn))
     paint = shown.new_zeros(len(new), 5, *opening.shape[1:])
     place = (picture, slice(None), row - rows_.start, column - columns.start)
     paint[place] = colour
-    sigma = look.sigma.clamp(SHARPEST, SOFTEST).expand(len(new))
     soft = averaged(_closed_rows(paint), sigma)
-    seen, all_ = averaged(torch.stack([hidden, drawn], 1), sigma.new_tensor([SPECKS])).unbind(1)
-    whole = averaged((opening > 0).to(hidden)[:, None], sigma.new_tensor([EDGE]))[:, 0]
+    both = torch.stack([hidden, drawn], 1)
+    seen, all_ = averaged(both, sigma.clamp_min(SPECKS)).unbind(1)
+    edges = torch.stack([(opening > 0).to(hidden), drawn], 1)
+    whole, opened_here = averaged(edges, sigma.clamp_min(EDGE)).unbind(1)
     out[:, :3, rows_, columns] = (soft[:, :3] / soft[:, 3:].clamp_min(1e-4)).clamp(0, 1)
     share = (2 * seen / all_.clamp_min(1e-4) - 0.5).clamp(0, 1)
+    share = share * (opened_here / whole.clamp_min(1e-4)).clamp(0, 1)
     # To its last pixel and half of the next: what lies below there is no lip's and no lid's colour.
-    out[:, 3, rows_, columns] = smoothstep(whole, 0.1, 0.55) * share * _spread(drawn)
+    out[:, 3, rows_, columns] = smoothstep(whole, 0.1, 0.55) * share
     return out
 
 
@@ -233,9 +238,11 @@ class _Pixels:
         return torch.lerp(colour, torch.maximum(colour, glint[:, 2:]), bright)
 
 
-def _open(apart: Tensor) -> Tensor:
-    """How much of each opening is drawn, (N, 4), by the gaps (N, 3) of lips and lids."""
+def _open(apart: Tensor, shown: Tensor) -> Tensor:
+    """How much of each opening is drawn, (N, 4), by the gaps (N, 3) of lips and lids, and whether
+    the source's eyes are where its head has them (N or 1,)."""
     mouth, eyes = smoothstep(apart[:, 2:], *DRAWN[0]), smoothstep(apart[:, :2], *DRAWN[1])
+    eyes = eyes * shown[:, None]
     return torch.cat([mouth, eyes, mouth], 1)
 
 
@@ -290,8 +297,3 @@ def _closed_rows(paint: Tensor) -> Tensor:
     near = beside / count.clamp_min(1)
     colour = torch.lerp(paint[:, :3], (1 - TEETH_APART / 2) * near, crack)
     return torch.cat([colour * paint[:, 3:4], paint[:, 3:4]], 1)
-
-
-def _spread(share: Tensor) -> Tensor:
-    """A map (N, H, W) with what is most among the eight pixels around."""
-    return functional.max_pool2d(share[:, None], 3, 1, 1)[:, 0]

@@ -29,19 +29,19 @@ UNDER = ("eyelids", "eye_sockets", "sclera", "iris", "pupil")
 
 
 def shut_lids(
-    head: HeadModel, raster: Raster, new: Tensor, look: Look, edge: float
+    head: HeadModel, raster: Raster, new: Tensor, look: Look, edge: Tensor
 ) -> Tensor | None:
     """The lids where they are drawn, and how far they cover the face, (N, 4, S, S) in [0, 1]; None
     where no lid shuts.
 
     Convention:
         raster: of heads with vertices `new`, (N, V, 3) in network coordinates
-        edge: sigma in pixels of the cover
+        edge: (N,) or (1,), sigma in pixels of the cover
     """
     size = raster.face.shape[-1]
     points, unit = head.landmarks["points68"].places(new), centimetres(head, new)
     apart = gaps(points, unit)[:, :2]
-    closing = smoothstep(look.gaps[:, :2] - apart, *CLOSING_CM)
+    closing = smoothstep(look.gaps[:, :2] - apart, *CLOSING_CM) * look.eyes[:, None]
     if not bool((closing > 0).any()):
         return None
     slid = _shutting(head)
@@ -63,14 +63,14 @@ def shut_lids(
     skin = look.lids[picture if len(look.lids) > 1 else torch.zeros_like(picture), side]
     cover = torch.maximum(MOST * share, shut * torch.exp(-((away / EDGE_CM) ** 4)))
     cover = cover * closing[picture, side]
-    rows, columns = span(row, size), span(column, size)
+    rows, columns = span(row, size, edge), span(column, size, edge)
     shape = (len(new), 5, rows.stop - rows.start, columns.stop - columns.start)
     paint = new.new_zeros(shape)
     painted = torch.cat(
         [skin * (1 - dark)[:, None], torch.ones_like(dark)[:, None], cover[:, None]], 1
     )
     paint[picture, :, row - rows.start, column - columns.start] = painted
-    soft = averaged(paint, unit.new_tensor([edge]))
+    soft = averaged(paint, edge.expand(len(new)))
     out = new.new_zeros(len(new), 4, size, size)
     out[:, :3, rows, columns] = (soft[:, :3] / soft[:, 3:4].clamp_min(1e-4)).clamp(0, 1)
     out[:, 3, rows, columns] = soft[:, 4].clamp(0, 1)

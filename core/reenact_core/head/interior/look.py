@@ -53,6 +53,9 @@ LIDS_SKIN = (0.5, 0.7)
 """From which brightness against the skin of the cheek on what lies above an eye is skin at all."""
 FACING = -0.3
 """Depth of the normals of what is surely seen, at most."""
+LIKE_SKIN, OPEN_CM = (0.62, 0.72), (0.15, 0.35)
+"""Where a head has open eyes (from which gap on), and the irises of both are as bright as that
+against the cheeks, from some doubt to all, the picture shows its eyes elsewhere, or none."""
 ENOUGH = 6.0
 """Vertices that must be seen until their colour is believed."""
 SHADOWED, TEETH, PALE = 0.5, 0.7, 0.85
@@ -83,6 +86,9 @@ class Look:
     """(N, 2, 2): where the pupils stand between the corners of their eyes, cm across and down."""
     eyeballs: Tensor
     """(N, V) in [0, 1]: which vertices of eyeballs the picture surely shows; 0 for others."""
+    eyes: Tensor
+    """(N,) in [0, 1]: 0 where the head has open eyes and the picture shows skin there: glasses, or
+    a blur, have misled the reader. What is drawn there would stand beside the real ones."""
     sigma: Tensor
     """(N,): of the Gaussian that would make a sharp picture as soft as this one, pixels."""
 
@@ -108,6 +114,7 @@ def look_of(head: HeadModel, source: Tensor, placed: Tensor) -> Look:
     tint = tint / _luma(tint)[:, None]
     eyes = [_eye(view, side, skins[side], light, tint) for side in range(2)]
     sclera, iris, glint = (torch.stack([eye[k] for eye in eyes], 1) for k in range(3))
+    pale = torch.stack([eye[4] for eye in eyes], 1).amin(1)
     known = torch.stack([eye[3] for eye in eyes], 1).amax(1)
     bright = (1.15 * _luma(sclera).amax(1)).clamp(min=1.1 * light, max=2 * light)
     bright = torch.lerp(1.1 * light, bright, known).clamp_max(0.95)
@@ -125,9 +132,11 @@ def look_of(head: HeadModel, source: Tensor, placed: Tensor) -> Look:
     paint = torch.cat([mouth, sclera, iris], 1).clamp(0, 1).transpose(1, 2)[..., None]
     paint = within_colours(paint, source)[..., 0].transpose(1, 2)
     solid = head.landmarks["points68"].places(placed)
+    apart = gaps(solid, view.unit)
+    eyeless = smoothstep(apart[:, :2].amin(1), *OPEN_CM) * smoothstep(pale, *LIKE_SKIN)
     return Look(
         paint[:, :5], paint[:, 5:7], paint[:, 7:], glint, lids,
-        gaps(solid, view.unit), looking(head, placed, solid, view.unit), _eyeballs(view),
+        apart, looking(head, placed, solid, view.unit), _eyeballs(view), 1 - eyeless,
         view.softness(),
     )  # fmt: skip
 
@@ -195,8 +204,9 @@ def typical(colours: Tensor, which: Tensor, low: float, high: float) -> tuple[Te
 
 def _eye(
     view: _View, side: int, skin: Tensor, light: Tensor, tint: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Sclera, iris, highlight, and how far the first is known."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Sclera, iris, highlight, how far the first is known, and how bright the picture has the
+    second against the skin; 0 where it shows hardly any."""
     ball, lids = view.head.eyeballs[side], LIDS[side]
     seen, colours = view.between(lids, ball), view.colours[:, ball]
     radius = from_pole(view.head, ball).norm(dim=-1)
@@ -206,9 +216,10 @@ def _eye(
     sclera = torch.lerp(usual, white, known[:, None])
     own = seen & (radius > PUPIL_CM + 0.05) & (radius < IRIS_CM - 0.08)
     iris, count = typical(colours, own, 0.2, 0.7)
+    pale = _luma(iris) / _luma(skin).clamp_min(1e-3) * (count >= ENOUGH)
     brown = iris.new_tensor(BROWN) * light[:, None] * tint
     iris = torch.lerp(brown, iris, (count / ENOUGH).clamp(0, 1)[:, None])
-    return sclera, iris, _glint(view, ball, lids, iris, light), known
+    return sclera, iris, _glint(view, ball, lids, iris, light), known, pale
 
 
 def _eyeballs(view: _View) -> Tensor:

@@ -1,5 +1,7 @@
 """The drawn inside of mouth and eyes, on the head model itself."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -231,6 +233,41 @@ def test_a_soft_picture_has_a_soft_mouth(head: HeadModel) -> None:
     placed = posed(head)
     assert look_of(head, sharp, placed).sigma < 0.3
     assert look_of(head, soft, placed).sigma > 1.2
+
+
+def test_what_is_drawn_into_a_soft_picture_is_as_soft(head: HeadModel) -> None:
+    """Blurred stills had sharp mouths: the steepest edge of what a mouth adds shrinks with it."""
+    new, placed = posed(head, jawOpen=0.6), posed(head)
+    steepest = []
+    for sigma in (0.5, 3.0, 5.0):
+        look = replace(look_of(head, flat(), placed), sigma=torch.tensor([sigma]))
+        inside = drawn_inside(head, seen(head, new), new, torch.zeros(1, SIZE, SIZE), look)
+        mouth = torch.lerp(flat(), inside[:, :3], inside[:, 3:])[:, :, SIZE // 2 :]
+        steepest.append(float(mouth.diff(dim=2).abs().max()))
+    assert steepest[1] < 0.6 * steepest[0]
+    assert steepest[2] < 0.75 * steepest[1]
+
+
+def test_no_eyes_are_drawn_where_a_picture_has_none(head: HeadModel) -> None:
+    """Glasses make the reader miss the eyes: bars stood on the cheeks below them."""
+    source, placed = with_eyes(head, (0.1, 0.1, 0.1))
+    shown = torch.ones(1, SIZE, SIZE)
+    for new in (posed(head, 20.0, eyeWide=1.0), posed(head, eyeBlink=1.0)):
+        raster = seen(head, new)
+        own, none = (
+            drawn_from(head, raster, new, shown, picture, placed)[:, 3]
+            for picture in (source, flat())
+        )
+        assert own.max() > 0.9
+        assert none.max() < 0.05
+
+
+@pytest.mark.parametrize("iris", [0.05, 0.2, 0.4])
+@pytest.mark.parametrize("light", [0.2, 1.0])
+def test_eyes_that_a_picture_shows_are_known(head: HeadModel, iris: float, light: float) -> None:
+    source, placed = with_eyes(head, (iris, iris, iris))
+    assert look_of(head, source * light, placed).eyes > 0.9
+    assert look_of(head, flat() * light, posed(head, eyeBlink=1.0)).eyes == 1
 
 
 def test_a_batch_is_drawn_as_each_alone(head: HeadModel) -> None:
