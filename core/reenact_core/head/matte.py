@@ -30,7 +30,7 @@ NEIGHBOURS = 0.8
 """Sigma in such steps, by which a colour stands for those next to it."""
 RARE = 2e-4
 """Share of pixels that every colour may have by chance."""
-SURE = (0.5, 2.5)
+SURE = (2.0, 4.0)
 """Natural logarithms of how much likelier a colour is behind the head, between which it begins to
 be believed and is."""
 AVERAGED = 3, 5

@@ -181,7 +181,6 @@ def _went_on(
         of_head: (B, 1, P) in {0, 1}, which of its pixels are not the neck's
         beside: (B, 2, S, S) of each view but the twin, see `Outline`
     """
-    count = len(covered)
     around = torch.cat(beside, 1)
     apart = torch.cat([one.place for one in seen if not one.is_twin], 1) - on_head.taken(around)
     apart = on_head.laid(apart * (1 - of_head), 0.0)
@@ -189,20 +188,19 @@ def _went_on(
     outside = list(torch.split(around, 2, 1))
     if seen[-1].is_twin:
         outside.append(torch.zeros_like(outside[0]))
-    hiding = [n for n, one in enumerate(seen) if one.hides]
     places = [one.place for one in seen]
-    if hiding:
-        held, known = [], []
-        for n in hiding:
-            known.append(on_head.laid(seen[n].shows * of_head, 0.0 if seen[n].is_twin else 1.0))
-            held.append(on_head.laid(places[n], outside[n]))
-        filled = extended(torch.cat(held), torch.cat(known))
-        for n, rim in zip(hiding, torch.split(filled, count), strict=True):
-            # The rim of the head says nothing of the neck, which is smooth: it stays where it is.
-            kept = torch.maximum(seen[n].shows, 1 - of_head)
-            places[n] = torch.lerp(on_head.taken(rim), places[n], kept)
-            if seen[n].is_twin:
-                outside[n] = rim
+    for n, one in enumerate(seen):
+        if not one.hides:
+            continue
+        whole = on_head.laid(one.place, outside[n])
+        beyond = 0.0 if one.is_twin else 1.0
+        # The rim of the head says nothing of the neck, nor the neck's of the head.
+        known = [on_head.laid(one.shows * part, beyond) for part in (of_head, 1 - of_head)]
+        rim, low = extended(whole.repeat(2, 1, 1, 1), torch.cat(known)).chunk(2)
+        hidden = torch.lerp(on_head.taken(low), on_head.taken(rim), of_head)
+        places[n] = torch.lerp(hidden, one.place, one.shows)
+        if one.is_twin:
+            outside[n] = rim
     return [on_head.laid(place, out) for place, out in zip(places, outside, strict=True)]
 
 
