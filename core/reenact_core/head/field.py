@@ -227,38 +227,57 @@ class Outline:
 
     def seen(self, others: "list[Outline]", size: int) -> list[Tensor]:
         """Where what is beside these heads lies in other pictures of them, (N, 2, S, S) each."""
-        from_middle, distance, direction = self._from_middle(size)
-        own, places = self._towards(direction), []
+        pixels = self._pixels(size)
+        own, places = self._towards(pixels), []
         for other in others:
-            farther = (distance + other._towards(direction) - own).clamp(min=0)
-            place = from_middle * (farther / distance.clamp(min=1e-3))[:, None]
-            place = torch.einsum("nij,njhw->nihw", other.turn, place)
-            places.append(place + other.middle[:, :, None, None])
+            farther = (pixels.distance + other._towards(pixels) - own).clamp(min=0)
+            longer = farther / pixels.distance.clamp(min=1e-3)
+            x, y = pixels.x * longer, pixels.y * longer
+            turn, middle = other.turn[..., None, None], other.middle[..., None, None]
+            places.append(
+                torch.stack(
+                    [turn[:, k, 0] * x + turn[:, k, 1] * y + middle[:, k] for k in range(2)], 1
+                )
+            )
         return places
 
     def around(self, size: int) -> tuple[Tensor, Tensor]:
         """Of every pixel: its distance from the middle as a share of the outline's there, and how
         far below the middle it lies as a share of its distance, (N, S, S) each."""
-        from_middle, distance, direction = self._from_middle(size)
-        below = from_middle[:, 1] / distance.clamp(min=1e-3)
-        return distance / self._towards(direction).clamp(min=1e-3), below
+        pixels = self._pixels(size)
+        below = pixels.y / pixels.distance.clamp(min=1e-3)
+        return pixels.distance / self._towards(pixels).clamp(min=1e-3), below
 
-    def _from_middle(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Pixels of the pictures (N, 2, S, S) cm, as the heads roll, how far away they are, and in
-        which direction, (N, S, S) each."""
+    def _pixels(self, size: int) -> "_Pixels":
         line = pixel_grid(size, self.middle)[0, :, 0]
         x, y = (line - self.middle[..., None]).unbind(1)
-        from_middle = _linear(x, y, torch.linalg.inv(self.turn))
-        return from_middle, from_middle.norm(dim=1), _direction(*from_middle.unbind(1))
+        x, y = _linear(x, y, torch.linalg.inv(self.turn)).unbind(1)
+        direction = _direction(x, y).flatten(1)
+        below = direction.floor()
+        step = below.long() % DIRECTIONS
+        return _Pixels(x, y, torch.hypot(x, y), step, direction - below)
 
-    def _towards(self, direction: Tensor) -> Tensor:
-        """The distance of the outline in directions, (N, S, S) cm."""
-        steps = direction.flatten(1)
-        below = steps.floor()
-        one, other = (
-            self.distance.gather(1, (below.long() + step) % DIRECTIONS) for step in (0, 1)
-        )
-        return torch.lerp(one, other, steps - below).view_as(direction)
+    def _towards(self, pixels: "_Pixels") -> Tensor:
+        """The distance of the outline in the directions of pixels, (N, S, S) cm."""
+        one = self.distance.gather(1, pixels.step)
+        further = (self.distance.roll(-1, 1) - self.distance).gather(1, pixels.step)
+        return (one + further * pixels.share).view_as(pixels.x)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pixels:
+    """Pixels as seen from the middles of heads, as these roll.
+
+    Convention:
+        x, y, distance: (N, S, S) cm
+        step, share: (N, S * S), the direction below, and the share of the way to the next
+    """
+
+    x: Tensor
+    y: Tensor
+    distance: Tensor
+    step: Tensor
+    share: Tensor
 
 
 ROUNDED = (0.25, 0.5, 0.25)
