@@ -43,7 +43,7 @@ def performer(networks: Compact, request: pytest.FixtureRequest) -> NetworkPerfo
     )
 
 
-KINDS = ("animate", "animate large", "redirect", "recast")
+KINDS = ("animate", "animate large", "redirect", "recast", "stills")
 
 
 @pytest.fixture(params=KINDS)
@@ -66,6 +66,8 @@ def takes(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[Take]
             take = replace(take, own=own, source_at=1)
         if request.param == "recast":
             take = replace(take, transfer="absolute", pasted_over=True)
+        if request.param == "stills":
+            take = replace(take, others=(crops[0], crops[4]))
         yield [take]
 
 

@@ -71,6 +71,13 @@ def test_every_frame_of_every_take_comes_once(network: Compact, crops: Crops) ->
         assert face.pixels.max() <= 1
 
 
+def test_the_still_nearest_to_the_performance_is_chosen(network: Compact, crops: Crops) -> None:
+    for number in (0, 5):
+        acting = [replace(crops, numbers=np.array([number]))]
+        chosen = performer(network).choose_still([crops[0], crops[5]], acting)
+        assert chosen == (number == 5)
+
+
 def test_side_by_side_gives_what_one_by_one_gives(network: Compact, crops: Crops) -> None:
     takes = [take("a", crops), take("b", crops)]
     one = by_place(performer(network, width=1).perform(takes))
