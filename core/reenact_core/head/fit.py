@@ -341,9 +341,11 @@ def _reliance(
     apart = (x.square() + y.square()).sqrt() / scale[:, None]
     total = weight.sum(1).clamp_min(1e-6)
     residual = ((weight * apart.square()).sum(1) / total).sqrt()
-    most = torch.cat([usual, residual]).median().clamp_min(0.1 * to.outlier_cm)
+    unread = weight.sum(1) == 0
+    told = torch.cat([usual, residual.masked_fill(unread, torch.nan)])
+    most = torch.nan_to_num(told.nanmedian()).clamp_min(0.1 * to.outlier_cm)
     frame = 1 / (1 + (residual / (2.5 * most)) ** 6)
-    frame = frame * (weight.sum(1) > 0)
+    frame = frame * ~unread
     return to.outlier_cm / apart.clamp_min(to.outlier_cm), frame, residual
 
 

@@ -135,6 +135,7 @@ def states_of(
     person: HeadState | None = None,
     before: HeadState | None = None,
     apart: bool = False,
+    clear: Tensor | None = None,
 ) -> HeadState:
     """One person's head in T moments, from landmarks.
 
@@ -147,12 +148,15 @@ def states_of(
             from, and stand for what is not read
         apart: the moments do not follow each other: nothing is steady over time, and one that is
             not read has an infinite residual
+        clear: (T,) in [0, 1], how far pictures are clear enough to be read
     """
     table = head.landmarks[scheme]
     rows = table.points
     identity = None if person is None else person.identity[0]
     counted = None if trust is None else trust[:, rows]
     seen = points[:, rows]
+    if clear is not None:
+        counted = clear[:, None] * (torch.ones_like(seen[..., 0]) if counted is None else counted)
     going_on = None
     if before is not None:
         going_on = Before(before.identity[-1], before.expression, before.residual)
@@ -161,6 +165,8 @@ def states_of(
     found = fit(
         head, table, seen, trust=counted, identity=identity, before=going_on, settings=settings
     )
+    if clear is not None:
+        found = replace(found, confidence=found.confidence * clear)
     pose = Pose(found.rotation, found.scale, found.offset[:, :2])
     shape = table.places(head.vertices(found.identity[None], found.expression))
     missed = _missed(shape, seen, pose)
@@ -209,7 +215,8 @@ def states_of(
 
 
 def _believable(states: HeadState, confidence: Tensor) -> HeadState:
-    """The same without garbage: moments that were not read take the nearest that was.
+    """The same without garbage: moments that were not read lie between those that were, before and
+    after, or stay as the nearest.
 
     Where none was read, heads look straight ahead from the middle of the crop.
     """
@@ -224,8 +231,31 @@ def _believable(states: HeadState, confidence: Tensor) -> HeadState:
         return _straight(states)
     places = torch.nonzero(read)[:, 0]
     moments = torch.arange(len(states), device=places.device)
-    nearest = places[(moments[:, None] - places).abs().argmin(1)]
-    return replace(states[nearest], tilt=states.tilt)
+    after = torch.searchsorted(places, moments).clamp_max(len(places) - 1)
+    before = (torch.searchsorted(places, moments, right=True) - 1).clamp_min(0)
+    first, last = places[before], places[after]
+    share = (moments - first) / (last - first).clamp_min(1) * (last > first)
+    between = _between(states[first], states[last], share.to(states.expression))
+    whole = HeadState.cat([states, between])
+    return replace(whole[torch.where(read, moments, moments + len(states))], tilt=states.tilt)
+
+
+def _between(one: HeadState, other: HeadState, share: Tensor) -> HeadState:
+    """Heads on the way from one to the other, of which a share (N,) is behind them."""
+
+    def mixed(a: Tensor, b: Tensor) -> Tensor:
+        return torch.lerp(a, b, share.view(-1, *[1] * (a.ndim - 1)))
+
+    tensors: dict[str, Any] = {
+        name: mixed(getattr(one, name), getattr(other, name)) for name in one._tensors()
+    }
+    left, _, right = torch.linalg.svd(mixed(one.pose.rotation, other.pose.rotation))
+    pose = Pose(
+        torch.where((share == 0)[:, None, None], one.pose.rotation, left @ right),
+        mixed(one.pose.scale, other.pose.scale),
+        mixed(one.pose.offset, other.pose.offset),
+    )
+    return replace(one, pose=pose, **tensors)
 
 
 def _straight(states: HeadState) -> HeadState:

@@ -18,6 +18,7 @@ from reenact_core.head.model import HeadModel, vertex_normals
 from reenact_core.head.pose import Pose
 from reenact_core.head.sampling import extended, sample
 from reenact_core.head.seat import Seat, as_skin, cover
+from reenact_core.head.softness import clear_moments, softness
 from reenact_core.head.state import HeadState, placed, smooth, states_of
 from reenact_core.head.transfer import new_head
 from reenact_core.models.carry_over import (
@@ -54,6 +55,8 @@ LIGHT_SOFT = 6.0
 known than the ridge is."""
 HEAD_UNIT, HEAD_MIDDLE = 0.1442, (0.0, 0.5455, 0.2096)
 """From centimetres to the coordinates in which the networks know a head: half its width is 1."""
+FACE_REACH, CROP_SIDE = 0.35, 256
+"""How far a face reaches from the middle of its crop; the side that softness is told at."""
 ROUNDING = 1 / 255
 """Mean difference up to which two pictures are one."""
 STRANGE = 0.02
@@ -98,19 +101,28 @@ def read_heads(
     person: HeadState | None = None,
     before: HeadState | None = None,
 ) -> HeadState:
-    """One person's head in consecutive crops, its pose smoothed over time.
+    """One person's head in consecutive crops, its pose smoothed over time; moments that are far
+    more blurred than most are passed over.
 
     Convention:
         crops: chunks (n, 3, S, S) in [0, 1]
         tilt, person, before: as `states_of` takes them
     """
     with torch.inference_mode():
-        seen = FaceLandmarks.cat([reader.read(chunk) for chunk in crops])
+        read = [(reader.read(chunk), _softness(chunk)) for chunk in crops]
+        seen = FaceLandmarks.cat([landmarks for landmarks, _ in read])
+        clear = clear_moments(torch.cat([soft for _, soft in read])).to(seen.points)
         states = states_of(
             models.head, reader.scheme, seen.points, trust=seen.trust, pupils=seen.pupils,
-            tilt=tilt, person=person, before=before,
+            tilt=tilt, person=person, before=before, clear=clear,
         )  # fmt: skip
         return smooth(states, settings.smoothing)
+
+
+def _softness(crops: Tensor) -> Tensor:
+    """How soft faces in the middle of crops are, (n,), pixels of 256."""
+    middle = crops.new_zeros(len(crops), 2)
+    return softness(crops, middle, middle[:, :1] + FACE_REACH) * (CROP_SIDE / crops.shape[-1])
 
 
 def prepare_source(

@@ -25,6 +25,7 @@ from reenact_core.head.interior.openings import (
 )
 from reenact_core.head.model import PARTS, HeadModel, vertex_normals
 from reenact_core.head.ramps import smoothstep
+from reenact_core.head.softness import LUMA, softness
 
 MOUTH = ("teeth_upper", "teeth_lower", "gums", "tongue", "mouth_socket")
 ALBEDO = (
@@ -63,7 +64,6 @@ SHADOWED, TEETH, PALE = 0.5, 0.7, 0.85
 teeth that are more colourful."""
 GRID, GLINT = 9, 0.17
 """Places a side at which an iris is searched for a highlight, and by how much that is brighter."""
-LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,7 +137,7 @@ def look_of(head: HeadModel, source: Tensor, placed: Tensor) -> Look:
     return Look(
         paint[:, :5], paint[:, 5:7], paint[:, 7:], glint, lids,
         apart, looking(head, placed, solid, view.unit), _eyeballs(view), 1 - eyeless,
-        view.softness(),
+        softness(source, view.points.mean(1), 5 * view.unit[:, None]),
     )  # fmt: skip
 
 
@@ -167,25 +167,6 @@ class _View:
 
     def typical(self, which: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
         return typical(self.colours, which & self.facing, low, high)
-
-    def softness(self) -> Tensor:
-        """The spread (N,) of the picture's points, pixels.
-
-        Gradients of sharp pictures are as strong at all scales; of blurred ones the Laplacian is
-        weaker by sigma squared.
-        """
-        size = self.source.shape[-1]
-        grey = torch.einsum("c,nchw->nhw", self.source.new_tensor(LUMA), self.source)
-        line = (torch.arange(size, device=grey.device) + 0.5) * 2 / size - 1
-        middle, reach = self.points.mean(1), 5 * self.unit[:, None]
-        near = torch.exp(-0.5 * ((line - middle[:, :1]) / reach) ** 2)
-        down = torch.exp(-0.5 * ((line - middle[:, 1:]) / reach) ** 2)
-        weight = down[:, 1:-1, None] * near[:, None, 1:-1]
-        x, y = grey[:, 1:-1, 1:] - grey[:, 1:-1, :-1], grey[:, 1:, 1:-1] - grey[:, :-1, 1:-1]
-        slope = x[..., 1:].square() + y[:, 1:].square()
-        bend = (x.diff(dim=2) + y.diff(dim=1)).square()
-        ratio = (weight * slope).sum((1, 2)) / (weight * bend).sum((1, 2)).clamp_min(1e-9)
-        return (ratio - 0.5).clamp_min(0).sqrt()
 
 
 def typical(colours: Tensor, which: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
