@@ -66,15 +66,16 @@ def test_moving_about_keeps_points_on_what_they_mark(pools: dict[str, Crops]) ->
 
 def test_a_run_goes_on_where_it_was_saved(pools: dict[str, Crops], tmp_path: Path) -> None:
     until = time.monotonic() + 300
+    batches = {part: [crops] for part, crops in pools.items()}
     whole = Run.start(SETTINGS)
-    for _ in train(whole, SETTINGS, pools, until=until):
+    for _ in train(whole, SETTINGS, batches, until=until):
         pass
     first, second = Run.start(SETTINGS), Run.start(SETTINGS)
-    for _ in itertools.islice(train(first, SETTINGS, pools, until=until), 3):
+    for _ in itertools.islice(train(first, SETTINGS, batches, until=until), 3):
         pass
     first.save(tmp_path / "state.pt")
     second.load(tmp_path / "state.pt")
-    for _ in train(second, SETTINGS, pools, until=until):
+    for _ in train(second, SETTINGS, batches, until=until):
         pass
     assert second.step == whole.step == 6
     for name, value in whole.kept.state_dict().items():

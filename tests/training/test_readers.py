@@ -1,10 +1,12 @@
 """The schedule and the averaging that both readers are trained with."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
-from reenact_training.readers import follow, set_rate
+from reenact_training.readers import follow, set_rate, write_mean
 
 
 def rate_at(step: int) -> float:
@@ -34,3 +36,15 @@ def test_the_mean_reaches_weights_that_stay() -> None:
         follow(kept, net, step, 0.9)
     torch.testing.assert_close(kept.weight, net.weight, rtol=0, atol=1e-4)
     assert kept.num_batches_tracked == 3
+
+
+def test_the_mean_of_two_files_lies_between_them(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    save_file({"a": torch.tensor([1.0, 3.0]), "steps": torch.tensor(7)}, tmp_path / "one")
+    save_file({"a": torch.tensor([2.0, 3.0]).half(), "steps": torch.tensor(9)}, tmp_path / "two")
+    write_mean(tmp_path / "one", tmp_path / "two", tmp_path / "mean", "reader")
+    mean = load_file(tmp_path / "mean")
+    assert mean["a"].dtype == torch.float16
+    assert mean["a"].tolist() == [1.5, 3.0]
+    assert int(mean["steps"]) == 8

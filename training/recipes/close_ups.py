@@ -4,11 +4,15 @@
     python training/recipes/close_ups.py train --work DIR --minutes 9
     python training/recipes/close_ups.py train --work DIR --part mouth --begin WEIGHTS
     python training/recipes/close_ups.py mean --work DIR --begin WEIGHTS
-    python training/recipes/close_ups.py place --work DIR --checkpoint OLD --out NEW --version 1.3
+    python training/recipes/close_ups.py train --work DIR --people POOL --begin WEIGHTS
+    python training/recipes/close_ups.py place --work DIR --checkpoint OLD --out NEW --version 1.4
+        --face-points FILE
 
 DIR/state.pt (4 MB) holds the run, and the next `train` goes on with it. DIR/close_ups.safetensors
 are the weights for the core. `mean` makes them the mean of themselves and of what the run began
-from, in DIR/mean.safetensors; `place` puts weights into a checkpoint, too.
+from, in DIR/mean.safetensors; `place` puts weights into a checkpoint, too, those of the whole
+face's reader where they are named. POOL are people that face_points.py drew; DIR/pool, where there
+is one, gives a quarter of each batch then.
 """
 
 import argparse
@@ -21,6 +25,7 @@ import torch
 from reenact_core.files import written_whole
 from reenact_core.models.face_points import fill_from
 from reenact_training.close_ups import CloseUpSettings, Run, read_pool, train, write_pool
+from reenact_training.readers import write_mean
 
 DEFAULTS = CloseUpSettings()
 PARTS = ("mouth", "eye")
@@ -38,8 +43,9 @@ def run_train(arguments: argparse.Namespace) -> None:
     run, state = Run.start(settings, begin=arguments.begin), arguments.work / "state.pt"
     if state.exists():
         run.load(state)
-    paths = sorted((arguments.work / "pool").glob("[0-9]*.pt"))
-    pools = {part: read_pool(paths, part) for part in arguments.part or PARTS}
+    folders = [path for path in (arguments.work / "pool", arguments.people) if path is not None]
+    pieces = [found for folder in folders if (found := sorted(folder.glob("[0-9]*.pt")))]
+    pools = {part: [read_pool(paths, part) for paths in pieces] for part in arguments.part or PARTS}
     started, means = time.monotonic(), dict.fromkeys(pools, 0.0)
     for step, losses in train(run, settings, pools, until=started + 60 * arguments.minutes):
         means = {part: 0.98 * means[part] + 0.02 * value for part, value in losses.items()}
@@ -63,16 +69,8 @@ def write(run: Run, path: Path) -> None:
 
 
 def run_mean(arguments: argparse.Namespace) -> None:
-    from safetensors.torch import load_file, save_file
-
-    began = load_file(arguments.begin)
-    ended = load_file(arguments.work / "close_ups.safetensors")
-    mean = {
-        name: ((began[name].float() + ended[name].float()) / 2).to(ended[name].dtype)
-        for name in ended
-    }
-    with written_whole(arguments.work / "mean.safetensors") as partial:
-        save_file(mean, partial, metadata={"architecture": "close_ups"})
+    ended = arguments.work / "close_ups.safetensors"
+    write_mean(arguments.begin, ended, arguments.work / "mean.safetensors", "close_ups")
 
 
 def run_place(arguments: argparse.Namespace) -> None:
@@ -85,6 +83,8 @@ def run_place(arguments: argparse.Namespace) -> None:
     assert isinstance(network, Compact)
     weights = arguments.begin or arguments.work / "close_ups.safetensors"
     fill_from(weights, network.close_ups, "close-up networks")
+    if arguments.face_points:
+        fill_from(arguments.face_points, network.points, "face points network")
     training = {
         **json.loads(loaded.metadata["training"]),
         "close_ups": "training/recipes/close_ups.py",
@@ -108,6 +108,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=DEFAULTS.learning_rate)
     parser.add_argument("--part", action="append", choices=PARTS, help="train this one alone")
     parser.add_argument("--begin", type=Path, help="weights to begin with, or to place")
+    parser.add_argument("--people", type=Path, help="a pool of people that face_points.py drew")
+    parser.add_argument("--face-points", type=Path, help="the whole face's reader, to be placed")
     parser.add_argument("--checkpoint", type=Path, help="one that the readers are put into")
     parser.add_argument("--out", type=Path, help="the checkpoint with them")
     parser.add_argument("--version", help="of the checkpoint with them")

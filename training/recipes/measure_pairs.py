@@ -149,7 +149,7 @@ def measure(
     ours, theirs = list(_frames(result)), list(_frames(driving))
     if len(ours) != len(theirs):
         raise SystemExit(f"{result}: {len(ours)} frames, but the driver has {len(theirs)}")
-    seen, driven = [_read_all(mesh, frames) for frames in (ours, theirs)]
+    seen, driven = [read_all(mesh, frames) for frames in (ours, theirs)]
     _sheet(theirs, ours, options.out / f"{pair.name}.jpg")
     found = compare(measures(driven), measures(seen))
     face = None if recogniser is None else _likeness(recogniser, mesh, still, ours, seen)
@@ -277,7 +277,7 @@ def _frames(path: Path) -> Iterator[Pixels]:
             yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
-def _read_all(mesh: FaceMesh, frames: Sequence[Pixels]) -> list[MeshReading]:
+def read_all(mesh: FaceMesh, frames: Sequence[Pixels]) -> list[MeshReading]:
     """Each frame read from where the one before was; anew where that is lost."""
     readings: list[MeshReading] = []
     place: FacePlace | None = None
@@ -327,7 +327,7 @@ def _likeness(
     embed: Any, mesh: FaceMesh, still: Path, frames: Sequence[Pixels], seen: Sequence[MeshReading]
 ) -> float:
     picture = next(_frames(still))
-    own = embed(picture, _read_all(mesh, [picture])[0])
+    own = embed(picture, read_all(mesh, [picture])[0])
     apart = [_length(embed(f, r) - own) for f, r in zip(frames[::6], seen[::6], strict=True)]
     return float(np.mean(apart))
 

@@ -1,9 +1,10 @@
 """Training of the networks that read mouth and eyes from close up, on synthetic heads alone."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -20,7 +21,7 @@ from reenact_core.models.close_ups import (
     to_close_up,
 )
 from reenact_core.models.face_points import FaceReading, fill_from, fit_pose
-from reenact_training.face_points import mirrored_by_chance, new_network, take
+from reenact_training.face_points import join, mirrored_by_chance, new_network, take
 from reenact_training.mouth_augment import stretched, with_other_insides
 from reenact_training.point_augment import augment
 from reenact_training.readers import follow, set_rate
@@ -38,6 +39,8 @@ MOUTH_GAPS = ((14, 18), (13, 19), (15, 17), (3, 9), (0, 6), (2, 10), (4, 8))
 EYE_GAPS = ((1, 5), (2, 4), (0, 6), (3, 6), (0, 3))
 AGAPE = 0.5
 """Share of mouths that are drawn open: half of a clip's are shut, and few are wide."""
+INSIDES = 0.3
+"""Share of mouths whose inside is painted over."""
 WARM_UP = 100
 """Steps in which the learning rate rises."""
 
@@ -51,11 +54,17 @@ class CloseUpSettings:
     steps: int = 3600
     """Steps of the whole schedule; the rate falls to zero along half a cosine."""
     average: float = 0.998
+    last: float = 0.75
+    """Of two pools, the share of the second in a batch."""
 
 
 def render_close_ups(seed: int, count: int, device: str = "cpu") -> dict[str, Crops]:
     """Mouths and eyes of random heads, half of them mirrored, with room about them."""
-    crops = render_crops(seed, count, DRAWN, device=device, agape=AGAPE)
+    return close_ups_of(render_crops(seed, count, DRAWN, device=device, agape=AGAPE), seed)
+
+
+def close_ups_of(crops: Crops, seed: int) -> dict[str, Crops]:
+    """Mouths and eyes of face crops, half of them mirrored, with room about them."""
     crops = mirrored_by_chance(crops, torch.Generator().manual_seed(seed))
     crops = take(crops, torch.nonzero(crops.face)[:, 0])
     eyes = [_kept(crops, eye) for eye in EYES]
@@ -93,9 +102,18 @@ def write_pool(folder: Path, seed: int, pieces: int) -> Iterator[Path]:
 
 
 def read_pool(paths: list[Path], part: str) -> Crops:
-    """All pieces of one part of the face."""
-    pieces = [torch.load(path, weights_only=True)[part] for path in paths]
+    """All pieces of one part of the face; of whole faces, too, which close-ups are cut from."""
+    pieces = [
+        _part_of(torch.load(path, weights_only=True), part, at) for at, path in enumerate(paths)
+    ]
     return Crops(*(torch.cat([piece[name] for piece in pieces]) for name in Crops.__slots__))
+
+
+def _part_of(piece: dict[str, Any], part: str, seed: int) -> dict[str, Tensor]:
+    if part in piece:
+        return dict(piece[part])
+    close_ups = close_ups_of(Crops(**piece), seed)[part]
+    return {name: getattr(close_ups, name) for name in Crops.__slots__}
 
 
 def moved_about(kept: Crops, generator: Generator) -> Crops:
@@ -177,12 +195,13 @@ class Run:
 
 
 def train(
-    run: Run, settings: CloseUpSettings, pools: dict[str, Crops], *, until: float
+    run: Run, settings: CloseUpSettings, pools: Mapping[str, Sequence[Crops]], *, until: float
 ) -> Iterator[tuple[int, dict[str, float]]]:
     """Go on until the clock (`time.monotonic`) says `until` or the schedule ends.
 
     Args:
-        pools: by part, `mouth` or `eye`; the network of a part without a pool stays as it is
+        pools: by part, `mouth` or `eye`; the network of a part without pools stays as it is. The
+            last of several gives `settings.last` of a batch
 
     Yields:
         the step and each network's loss, after every step
@@ -192,8 +211,8 @@ def train(
         generator = torch.Generator().manual_seed(run.step)
         set_rate(run.optimiser, settings.learning_rate, run.step, settings.steps, WARM_UP)
         losses = {
-            part: _loss_of(part, run.nets, pool, settings.batch, generator)
-            for part, pool in pools.items()
+            part: _loss_of(part, run.nets, _drawn_from(of_part, settings, generator), generator)
+            for part, of_part in pools.items()
         }
         run.optimiser.zero_grad()
         torch.autograd.backward(list(losses.values()))
@@ -204,11 +223,20 @@ def train(
         yield run.step, {part: float(value.detach()) for part, value in losses.items()}
 
 
-def _loss_of(part: str, nets: CloseUps, pool: Crops, count: int, generator: Generator) -> Tensor:
-    rows = torch.randint(len(pool.images), (count,), generator=generator)
-    kept = take(pool, rows)
+def _drawn_from(pools: Sequence[Crops], settings: CloseUpSettings, generator: Generator) -> Crops:
+    """A batch of close-ups."""
+    last = round(settings.last * settings.batch) if len(pools) > 1 else settings.batch
+    counts = [settings.batch - last, last][-len(pools) :]
+    parts = [
+        take(pool, torch.randint(len(pool.images), (count,), generator=generator))
+        for pool, count in zip(pools, counts, strict=True)
+    ]
+    return join(parts)
+
+
+def _loss_of(part: str, nets: CloseUps, kept: Crops, generator: Generator) -> Tensor:
     if part == "mouth":
-        kept = with_other_insides(stretched(kept, generator), generator)
+        kept = with_other_insides(stretched(kept, generator), generator, INSIDES)
     truth = moved_about(kept, generator)
     net, gaps = (nets.mouth, MOUTH_GAPS) if part == "mouth" else (nets.eye, EYE_GAPS)
     return loss(net(truth.images.float() / 255), truth, gaps)

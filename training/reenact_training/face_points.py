@@ -1,21 +1,29 @@
 """Training of the network that reads face points, on synthetic heads alone."""
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Generator, Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, interpolate
 
 from reenact_core.files import written_whole
-from reenact_core.models.face_points import FacePointsNet, FaceReading, mirror_order
+from reenact_core.models.face_points import (
+    BROW_LEFT,
+    BROW_RIGHT,
+    INPUT_SIZE,
+    FacePointsNet,
+    FaceReading,
+    fill_from,
+    mirror_order,
+)
 from reenact_training.point_augment import augment
 from reenact_training.readers import follow, set_rate
 from reenact_training.synthetic.crops import Crops, render_crops
-from reenact_training.synthetic.heads import average_identity
-from reenact_training.synthetic.posed import landmarks_in_space, pose_surface
+from reenact_training.synthetic.people.crops import people_crops
+from reenact_training.synthetic.posed import mean_head
 
 POOL_PIECE = 256
 """Crops in one file of a pool."""
@@ -24,9 +32,12 @@ WARM_UP = 200
 TELLING_PAIRS = (
     (62, 66), (61, 67), (63, 65), (51, 57), (48, 54), (48, 66), (54, 66), (33, 51), (57, 8),
     (37, 41), (38, 40), (43, 47), (44, 46), (19, 37), (24, 44), (21, 39), (22, 42), (39, 77),
-    (42, 78),
+    (42, 78), (18, 36), (19, 36), (20, 39), (18, 41), (25, 45), (24, 45), (23, 42), (25, 46),
+    (21, 22),
 )  # fmt: skip
 """Pairs of points whose distance tells the expression, and is small beside errors of place."""
+BROWS_COUNT = 3.0
+"""How much more the points of brows count than others: they are few, and seldom clear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +49,30 @@ class FacePointsSettings:
     steps: int = 12_000
     """Steps of the whole schedule; the rate falls to zero along half a cosine."""
     weight_decay: float = 1e-4
+    rough: float = 0.5
+    """The share of crops that are spoilt as bad footage is. Where all are, a network hardly learns
+    what is small: how brows move."""
     average: float = 0.998
     """How slowly the averaged weights, which are the ones that are kept, follow."""
 
 
-def write_pool(folder: Path, seed: int, pieces: int) -> Iterator[Path]:
-    """Render pieces of a pool of crops into a folder; those that are there are kept."""
+PEOPLE_SIZE = 192
+"""Side of the pictures of people in a pool: close-ups are cut from them, too."""
+
+
+def write_pool(
+    folder: Path, seed: int, pieces: int, render: Callable[[int, int], Crops] = render_crops
+) -> Iterator[Path]:
+    """Render pieces of a pool of crops into a folder; those that are there are kept.
+
+    Args:
+        render: gives the crops of a seed, so many of them
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     for index in range(pieces):
         path = folder / f"{seed + index:06d}.pt"
         if not path.exists():
-            crops = render_crops(seed + index, POOL_PIECE)
+            crops = render(seed + index, POOL_PIECE)
             with written_whole(path) as partial:
                 torch.save({name: getattr(crops, name) for name in _FIELDS}, partial)
         yield path
@@ -56,9 +81,18 @@ def write_pool(folder: Path, seed: int, pieces: int) -> Iterator[Path]:
 _FIELDS = ("images", "points", "visible", "rotation", "expression", "face")
 
 
+def write_people(folder: Path, seed: int, pieces: int) -> Iterator[Path]:
+    """As `write_pool`, people on the head model, of `PEOPLE_SIZE`."""
+    return write_pool(folder, seed, pieces, lambda at, count: people_crops(at, count, PEOPLE_SIZE))
+
+
 def read_piece(path: Path) -> Crops:
-    """One piece of a pool."""
-    return Crops(**torch.load(path, weights_only=True))
+    """One piece of a pool, as large as the network reads it."""
+    crops = Crops(**torch.load(path, weights_only=True))
+    if crops.images.shape[-1] == INPUT_SIZE:
+        return crops
+    images = interpolate(crops.images.float(), (INPUT_SIZE, INPUT_SIZE), mode="area")
+    return replace(crops, images=(images + 0.5).to(torch.uint8))
 
 
 def join(pieces: list[Crops]) -> Crops:
@@ -94,6 +128,7 @@ def loss(reading: FaceReading, truth: Crops) -> dict[str, Tensor]:
     miss = (reading.points - truth.points).abs()
     size = miss.new_tensor(0.05)
     wing = torch.log1p(miss / size) * size + miss * 0.3
+    inside[:, [*BROW_LEFT, *BROW_RIGHT]] *= BROWS_COUNT
     flat = (wing[..., :2].sum(-1) * inside * (0.5 + 0.5 * truth.visible.float())).sum()
     first, second = torch.tensor(TELLING_PAIRS, device=miss.device).T
     apart = reading.points[:, second, :2] - reading.points[:, first, :2]
@@ -115,8 +150,7 @@ def loss(reading: FaceReading, truth: Crops) -> dict[str, Tensor]:
 def new_network() -> FacePointsNet:
     """An untrained network that knows the average head."""
     net = FacePointsNet()
-    person, still = average_identity(), torch.zeros(1, 12)
-    net.mean_head.copy_(landmarks_in_space(person, pose_surface(person, still), still)[0])
+    net.mean_head.copy_(mean_head())
     return net
 
 
@@ -131,10 +165,19 @@ class Run:
     step: int = 0
 
 
-def new_run(settings: FacePointsSettings, device: torch.device | str = "cpu") -> Run:
-    """A run at its start."""
+def new_run(
+    settings: FacePointsSettings, device: torch.device | str = "cpu", begin: Path | None = None
+) -> Run:
+    """A run at its start.
+
+    Args:
+        begin: weights that it goes on from
+    """
     torch.manual_seed(0)
-    net, kept = new_network().to(device), new_network().to(device)
+    net, kept = new_network(), new_network().to(device)
+    if begin is not None:
+        fill_from(begin, net, "face points network")
+    net = net.to(device)
     kept.load_state_dict(net.state_dict())
     decayed = [p for p in net.parameters() if p.dim() > 1]
     others = [p for p in net.parameters() if p.dim() <= 1]
@@ -200,14 +243,16 @@ def train(
         the step and the terms of the objective, after every step
     """
     device = next(run.net.parameters()).device
+    # Processors that lack it take ten times as long with short floats.
+    short = device.type != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
     while run.step < settings.steps and time.monotonic() < until:
         generator = torch.Generator().manual_seed(run.step)
-        truth = augment(mirrored_by_chance(next(batches), generator), generator)
+        truth = augment(mirrored_by_chance(next(batches), generator), generator, settings.rough)
         images = truth.images.to(device).float().div(255)
         set_rate(run.optimiser, settings.learning_rate, run.step, settings.steps, WARM_UP)
         run.net.train()
-        with torch.autocast(device.type, torch.bfloat16):
-            reading = run.net(images.contiguous(memory_format=torch.channels_last))
+        with torch.autocast(device.type, torch.bfloat16, enabled=short):
+            reading = run.net(images)
         terms = loss(reading, truth)
         run.optimiser.zero_grad()
         torch.autograd.backward(torch.stack(list(terms.values())).sum())

@@ -9,16 +9,28 @@ from reenact_training.synthetic.crops import Crops
 from reenact_training.synthetic.motion import rotation_matrix
 
 
-def augment(crops: Crops, generator: Generator) -> Crops:
-    """Other framings and other pictures of the same faces; images stay uint8."""
+def augment(crops: Crops, generator: Generator, rough: float = 1.0) -> Crops:
+    """Other framings and other pictures of the same faces; images stay uint8.
+
+    Args:
+        rough: the share of the crops that may be covered, blurred, small or noisy
+    """
     crops = reframed(crops, generator)
-    image = crops.images.float().div(255)
-    image = _covered(_recoloured(image, generator), generator)
-    image = _low_resolution(_motion_blur(image, generator), generator)
+    image = _recoloured(crops.images.float().div(255), generator)
+    if rough < 1:
+        rows = torch.randperm(len(image), generator=generator)[: round(rough * len(image))]
+        rows = rows.to(image.device)
+        image[rows] = _roughened(image[rows], generator)
+    else:
+        image = _roughened(image, generator)
+    return _with_images(crops, (image * 255 + 0.5).to(torch.uint8))
+
+
+def _roughened(image: Tensor, generator: Generator) -> Tensor:
+    image = _low_resolution(_motion_blur(_covered(image, generator), generator), generator)
     grain = torch.randn(image.shape, generator=generator).to(image.device)
     strength = uniform(generator, len(image), 1, 1, 1).pow(3) * 0.08
-    image = (image + grain * strength.to(image.device)).clamp(0, 1)
-    return _with_images(crops, (image * 255 + 0.5).to(torch.uint8))
+    return (image + grain * strength.to(image.device)).clamp(0, 1)
 
 
 def _with_images(crops: Crops, images: Tensor) -> Crops:

@@ -1,9 +1,12 @@
 """What the training of both readers, of the face and of its close-ups, has in common."""
 
 import math
+from pathlib import Path
 
 import torch
 from torch import nn
+
+from reenact_core.files import written_whole
 
 
 def set_rate(
@@ -25,3 +28,16 @@ def follow(kept: nn.Module, net: nn.Module, step: int, average: float) -> None:
             value.lerp_(new[name], 1 - share)
         else:
             value.copy_(new[name])
+
+
+def write_mean(began: Path, ended: Path, path: Path, architecture: str) -> None:
+    """Write the mean of a network's weights before and after further training."""
+    from safetensors.torch import load_file, save_file  # training itself does without
+
+    first, last = load_file(began), load_file(ended)
+    mean = {
+        name: ((first[name].float() + value.float()) / 2).to(value.dtype)
+        for name, value in last.items()
+    }
+    with written_whole(path) as partial:
+        save_file(mean, partial, metadata={"architecture": architecture})

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from reenact_training.synthetic.expression import close_mouth, expression_fields, open_mouth
-from reenact_training.synthetic.heads import Identity
+from reenact_training.synthetic.heads import Identity, average_identity
 from reenact_training.synthetic.landmarks import slit_points
 from reenact_training.synthetic.surface import (
     length,
@@ -102,3 +102,9 @@ def landmarks_in_space(identity: Identity, posed: Posed, expression: Tensor) -> 
     opened = slit_points(identity.eye, identity.lips[:, :2], expression)
     material, _ = close_mouth(expression, opened)
     return opened_to_space(identity, posed, opened, material)
+
+
+def mean_head() -> Tensor:
+    """The points (79, 3) of the average head at rest, head coordinates of the face points."""
+    person, still = average_identity(), torch.zeros(1, 12)
+    return landmarks_in_space(person, pose_surface(person, still), still)[0]
