@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
+from reenact_core.head.light import LUMA
 from reenact_core.head.ramps import smoothstep
 
-LUMA = (0.299, 0.587, 0.114)
 USUAL = 0.25
 """Quantile over time of a shot's softness that stands for its clear moments."""
 BLURRED = (0.5, 1.3)

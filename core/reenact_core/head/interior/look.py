@@ -23,9 +23,10 @@ from reenact_core.head.interior.openings import (
     rows,
     within,
 )
+from reenact_core.head.light import LUMA
 from reenact_core.head.model import PARTS, HeadModel, vertex_normals
 from reenact_core.head.ramps import smoothstep
-from reenact_core.head.softness import LUMA, softness
+from reenact_core.head.softness import softness
 
 MOUTH = ("teeth_upper", "teeth_lower", "gums", "tongue", "mouth_socket")
 ALBEDO = (
