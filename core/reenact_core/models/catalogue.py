@@ -144,7 +144,7 @@ CATALOGUE = (
         "compact",
         "compact.safetensors",
         "Apache-2.0",
-        "322376ec9756a3de658bdadb52650ea2d4b5167276afa8f23dec9b071747683e",
+        "85ac53cf6333968cb531c4f0c1c010f8675c20ee4826fca2a730321704414008",
         "comes with reenact; trained on synthetic heads",
         commercial=True,
     ),

@@ -29,9 +29,9 @@ class DiscreteLatent(nn.Module):
             raise ValueError(f"{channels} channels do not fall into {settings.groups} groups")
         self.groups = settings.groups
         self.logits = nn.Conv2d(channels, settings.groups * settings.codes, 1)
-        # As torch.randn draws, which on the meta device, where files are opened, imports sympy.
-        shape = (settings.groups, settings.codes, channels // settings.groups)
-        self.codes = nn.Parameter(torch.normal(0.0, 1.0, shape))
+        codes = torch.empty(settings.groups, settings.codes, channels // settings.groups)
+        # To draw on the meta device, where files are opened, would import sympy.
+        self.codes = nn.Parameter(codes if codes.is_meta else codes.normal_())
 
     def forward(
         self,
