@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reenact_core.head.model import PARTS, HeadModel, vertex_normals
+from reenact_core.head.model import PARTS, HeadModel, vertex_normals, vertices_of
 from reenact_core.head.pose import Pose
 from reenact_core.head.ramps import smoothstep
 from reenact_core.head.rasterise import Raster, interpolate, rasterise
@@ -213,7 +213,7 @@ class Outline:
         """The outlines of N heads."""
         pose = view.state.pose
         turn = rolled(pose)
-        seen = view.vertices[:, _vertices_of(head, (*SKULL, "ears")), :2]
+        seen = view.vertices[:, vertices_of(head, (*SKULL, "ears")), :2]
         upright = (seen @ turn) / pose.scale[:, None, None] ** 2  # cm
         middle = (upright.amin(1, keepdim=True) + upright.amax(1, keepdim=True)) / 2
         x, y = (upright - middle).unbind(-1)
@@ -307,7 +307,7 @@ def _linear(x: Tensor, y: Tensor, by: Tensor) -> Tensor:
 def inside_outline(view: HeadView, head: HeadModel, size: int) -> Tensor:
     """How far inside the outline of heads pixels are, (N, S, S): 1 in the middle, 0 on the ellipse
     around the head, negative beside it: one minus the squared distance in its units."""
-    outline = view.vertices[:, _vertices_of(head, SKULL), :2]
+    outline = view.vertices[:, vertices_of(head, SKULL), :2]
     middle = outline.mean(1, keepdim=True)
     apart = outline - middle
     spread = apart.mT @ apart / apart.shape[1]
@@ -316,11 +316,3 @@ def inside_outline(view: HeadView, head: HeadModel, size: int) -> Tensor:
     x, y = (pixel_grid(size, outline)[0, :, 0] - middle.mT).unbind(1)
     distance = _linear(x, y, whiten.mT).square().sum(1) / farthest[:, None, None]
     return torch.as_tensor(1 - distance)
-
-
-@lru_cache(maxsize=8)
-def _vertices_of(head: HeadModel, parts: tuple[str, ...]) -> Tensor:
-    """Vertices of some parts."""
-    wanted = torch.isin(head.part, head.part.new_tensor([PARTS.index(name) for name in parts]))
-    with torch.inference_mode(False):
-        return torch.as_tensor(torch.unique(head.triangles[wanted]))

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reenact_core.head.model import NARROW_PARTS, PARTS, HeadModel, vertex_normals
+from reenact_core.head.model import NARROW, HeadModel, vertex_normals, vertices_of
 from reenact_core.head.ramps import ramp, smoothstep
 from reenact_core.head.state import over_time
 
@@ -116,7 +116,7 @@ def skin_shown(head: HeadModel, placed: Tensor, picture: Tensor, light: Tensor) 
         asked = (front & zone).to(apart)
         apart = apart - zone * _middle(apart, asked)[:, None].clamp(*ZONE)
     shown = _like(colour, usual, apart)
-    face = torch.unique(head.triangles[torch.isin(head.part, head.part.new_tensor(NARROW_PARTS))])
+    face = vertices_of(head, NARROW)
     nearest = torch.cdist(head.mean[face], head.mean[skin]).argmin(1)
     whole = torch.ones_like(placed[..., 0])
     features = head.landmarks["points68"].places(head.mean)[27:]
@@ -136,13 +136,10 @@ def mirrored_well(head: HeadModel, placed: Tensor, picture: Tensor, light: Tenso
     colour = _colours(picture, placed)
     usual = _filled(light, normals)
     skin = _like(colour, usual, (_luma(colour) / _luma(usual)).log())
-    narrow, scalp = (
-        torch.unique(head.triangles[torch.isin(head.part, head.part.new_tensor(parts))])
-        for parts in (NARROW_PARTS, (PARTS.index("scalp"),))
-    )
+    narrow = vertices_of(head, NARROW)
     skin[:, narrow] = skin_shown(head, placed, picture, light)[:, narrow]
     skin[:, _inner(head)] = 1
-    skin[:, scalp] = 1
+    skin[:, vertices_of(head, ("scalp",))] = 1
     for _ in range(RINGS):  # what is hair there is hair a little way around, too
         least = skin[:, head.triangles].amin(2)[..., None].expand(-1, -1, 3).flatten(1)
         corners = head.triangles.flatten().expand(len(skin), -1)
@@ -153,10 +150,8 @@ def mirrored_well(head: HeadModel, placed: Tensor, picture: Tensor, light: Tenso
 
 def _inner(head: HeadModel) -> Tensor:
     """Vertices of the narrow face that lie well within it, (P,)."""
-    parts = head.part.new_tensor(NARROW_PARTS)
-    narrow = torch.unique(head.triangles[torch.isin(head.part, parts)])
-    outer = head.part.new_tensor([PARTS.index(n) for n in ("outer_face", "scalp", "neck", "ears")])
-    beside = torch.unique(head.triangles[torch.isin(head.part, outer)])
+    narrow = vertices_of(head, NARROW)
+    beside = vertices_of(head, ("outer_face", "scalp", "neck", "ears"))
     far = torch.cdist(head.mean[narrow], head.mean[beside]).amin(1) > BORDER_CM
     return torch.as_tensor(narrow[far])
 
@@ -301,7 +296,7 @@ def _middle(values: Tensor, weight: Tensor) -> Tensor:
 
 def _skin(head: HeadModel) -> tuple[Tensor, Tensor]:
     """Vertices of skin (P,) and how much each counts (P,): less where a beard grows."""
-    skin = torch.unique(head.triangles[head.part == PARTS.index("face")])
+    skin = vertices_of(head, ("face",))
     points = head.landmarks["points68"].places(head.mean)
     features = torch.cat([points[17:27], points[31:]])
     place = head.mean[skin]

@@ -13,7 +13,7 @@ Convention:
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import torch
@@ -28,7 +28,8 @@ PARTS = (
 )  # fmt: skip
 """What a triangle belongs to. The face ends before temples, ears and throat; outer_face goes on."""
 
-NARROW_PARTS = tuple(PARTS.index(name) for name in ("face", "lips", "eyelids"))
+NARROW = ("face", "lips", "eyelids")
+NARROW_PARTS = tuple(PARTS.index(name) for name in NARROW)
 """Of the narrow face; what is behind lips and lids is not in it."""
 
 WEIGHTS = Path(__file__).parent / "weights" / "head.safetensors"
@@ -156,7 +157,14 @@ def eye_rotation(gaze: Tensor) -> Tensor:
     return yaw @ pitch
 
 
-@cache
+@lru_cache(maxsize=16)
+def vertices_of(head: HeadModel, parts: tuple[str, ...]) -> Tensor:
+    """The vertices (P,) of parts, by their names in `PARTS`."""
+    wanted = torch.isin(head.part, head.part.new_tensor([PARTS.index(name) for name in parts]))
+    with torch.inference_mode(False):
+        return torch.as_tensor(torch.unique(head.triangles[wanted]))
+
+
 def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
     """The outward unit normal at every vertex (N, V, 3), of the triangles around it by their area.
 
@@ -173,6 +181,7 @@ def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
     return by_head / by_head.square().sum(-1, keepdim=True).sqrt().clamp_min(1e-12)
 
 
+@cache
 def load_head_model(path: Path = WEIGHTS, device: str = "cpu") -> HeadModel:
     """The head model of a file, the one that comes with reenact where none is named.
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from reenact_core.head.field import (
+    GRAZING,
     HeadView,
     Outline,
     at_pixels,
@@ -37,7 +38,9 @@ def test_a_picture_shows_all_of_itself() -> None:
     seen = shown(view, places, towards, inner, towards)[covered]
     assert (seen > 0.9).float().mean() > 0.95
     turned_hither = shown(view, places, towards, inner, torch.ones_like(towards))[covered]
-    assert (turned_hither > 0.9).float().mean() > 0.8  # but its rim
+    facing_us = towards[covered]
+    assert (turned_hither[facing_us > GRAZING[1]] > 0.9).float().mean() > 0.95
+    assert turned_hither[(facing_us < GRAZING[0]) & (inner[covered] == 0)].max() < 0.1  # its rim
     assert turned_hither[towards[covered] > 0.4].quantile(0.05) > 0.8
 
 

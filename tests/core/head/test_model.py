@@ -1,5 +1,7 @@
 """The head model that ships: what it can be, its mirror, its eyes, lips and lids."""
 
+import gc
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,14 @@ import torch
 from torch import Tensor
 
 from reenact_core.errors import CheckpointError
-from reenact_core.head.model import PARTS, SCHEMES, HeadModel, eye_rotation, load_head_model
+from reenact_core.head.model import (
+    PARTS,
+    SCHEMES,
+    HeadModel,
+    eye_rotation,
+    load_head_model,
+    vertex_normals,
+)
 from reenact_core.head.rasterise import rasterise
 
 
@@ -231,3 +240,14 @@ def test_a_file_that_is_no_head_model_is_refused(tmp_path: Path) -> None:
     save_file({"mean": torch.zeros(3, 3)}, tmp_path / "other.safetensors")
     with pytest.raises(CheckpointError, match="holds no head model"):
         load_head_model(tmp_path / "other.safetensors")
+
+
+def test_the_head_model_is_read_once_and_vertices_are_not_kept() -> None:
+    head = load_head_model()
+    assert load_head_model() is head
+    vertices = head.mean[None].clone()
+    kept = weakref.ref(vertices)
+    vertex_normals(vertices, head.triangles)
+    del vertices
+    gc.collect()
+    assert kept() is None
